@@ -1,0 +1,215 @@
+/*
+ * caas.h - the C interface of the caas core.
+ *
+ * This is the only door into src/core. The core knows OpenSSL and nothing of
+ * its callers: it keeps no global state, logs nothing and calls nobody back.
+ *
+ * Rules that hold for every function here:
+ *  - No exception leaves. Every failure is a caas_status; where an error
+ *    argument is taken it may be NULL, and is filled on failure only.
+ *  - caas_error is plain data. It never holds a key, plaintext or a byte of
+ *    the caller's input, and owns no memory.
+ *  - The caller allocates outputs. On failure the output is zeroed; there is
+ *    no partial output.
+ *  - Pointers are borrowed for the duration of the call. A pointer may be
+ *    NULL where its length is 0.
+ *  - An engine belongs to one thread of one process: make it after fork.
+ *
+ * The formats are those of docs/spec.md; section numbers refer to it.
+ */
+#ifndef CAAS_H
+#define CAAS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CAAS_UUID_BYTES 16
+#define CAAS_DIGEST_MAX_BYTES 64
+#define CAAS_SHA256_BYTES 32
+#define CAAS_POOL_TEXT_BYTES 256
+#define CAAS_API_KEYS_MAX 64
+
+typedef enum caas_status
+{
+	CAAS_OK = 0,
+	CAAS_ERR_ARGUMENT,            /* a caller broke the contract of this file */
+	CAAS_ERR_NO_MEMORY,
+	CAAS_ERR_CRYPTO,              /* OpenSSL reported a failure */
+	CAAS_ERR_INTERNAL,
+	CAAS_ERR_NO_KEYRING,          /* no keyring has been loaded */
+	CAAS_ERR_KEYRING_FILE,        /* cannot be opened or read: os_error */
+	CAAS_ERR_KEYRING_PERMISSIONS, /* wrong owner, or open to others */
+	CAAS_ERR_KEYRING_SYNTAX,      /* line and reason say where and why */
+	CAAS_ERR_KEYRING_ALGORITHM,   /* known, but not provided by this OpenSSL */
+	CAAS_ERR_UNKNOWN_GENERATION,
+	CAAS_ERR_TEXT,                /* not valid UTF-8, or holds U+0000 */
+	CAAS_ERR_API_KEY_LIST         /* reason says why */
+} caas_status;
+
+typedef struct caas_error
+{
+	caas_status status;
+	int         line;     /* of the keyring file, 0 where it has no meaning */
+	int         os_error; /* errno, 0 where it has no meaning */
+	const char *reason;   /* static English text, or NULL */
+	const char *subject;  /* static name of an algorithm, or NULL */
+} caas_error;
+
+/* What a loaded keyring should be warned about: a set of bits. */
+enum
+{
+	CAAS_WARN_WEAK_DIGEST = 1,     /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
+	CAAS_WARN_PUBLISHED_SECRET = 2 /* holds the secret of the published vectors */
+};
+
+typedef enum caas_form
+{
+	CAAS_FORM_RAW, /* the digest's bytes */
+	CAAS_FORM_HEX  /* hexadecimal text of either case */
+} caas_form;
+
+typedef struct caas_engine caas_engine;
+
+/* --- library ---------------------------------------------------------- */
+
+/* Static text: the version of this library, from caas.control. */
+const char *caas_library_version(void);
+
+/* Static text: the version of the OpenSSL in use. */
+const char *caas_openssl_version(void);
+
+/* Whether secrets live in locked memory that is left out of core dumps. */
+int caas_secrets_locked(void);
+
+/* Overwrites len bytes at p; is not optimised away. */
+void caas_cleanse(void *p, size_t len);
+
+/* --- engine ----------------------------------------------------------- */
+
+/*
+ * caas_engine_new makes an engine without a keyring. *out is NULL on failure.
+ * Errors: CAAS_ERR_NO_MEMORY, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_engine_new(caas_engine **out, caas_error *error);
+
+/* caas_engine_free cleanses every secret and frees the engine; NULL is allowed. */
+void caas_engine_free(caas_engine *engine);
+
+/*
+ * caas_engine_load reads the keyring file at path (section 2), checks owner and
+ * permissions, and replaces the keyring of the engine. On any failure the
+ * engine has no keyring afterwards: it fails closed.
+ * Errors: CAAS_ERR_KEYRING_*, CAAS_ERR_NO_MEMORY, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_engine_load(caas_engine *engine, const char *path, caas_error *error);
+
+/* caas_engine_unload forgets and cleanses the keyring. */
+void caas_engine_unload(caas_engine *engine);
+
+typedef struct caas_keyring_info
+{
+	int      loaded;       /* 0 or 1; the rest is 0 when not loaded */
+	int      active;       /* number of the active generation */
+	int      count;        /* how many generations there are */
+	uint32_t fingerprint;  /* of the whole content, never 0; equal content, equal value */
+	unsigned warnings;     /* set of CAAS_WARN_* */
+	int64_t  changed_usec; /* the file's last change, microseconds since 1970 */
+} caas_keyring_info;
+
+/* caas_engine_keyring describes the loaded keyring. It cannot fail. */
+void caas_engine_keyring(const caas_engine *engine, caas_keyring_info *out);
+
+typedef struct caas_generation_info
+{
+	int  number;
+	int  active;          /* 1 active, 0 retired */
+	char created[21];     /* RFC 3339, UTC */
+	char check_value[17]; /* section 4 */
+	char digests[CAAS_POOL_TEXT_BYTES]; /* names joined by commas, defaults written out */
+	char ciphers[CAAS_POOL_TEXT_BYTES];
+	char passwords[CAAS_POOL_TEXT_BYTES];
+} caas_generation_info;
+
+/*
+ * caas_engine_generation describes one generation; index counts from 0, highest
+ * number first. Holds no secret.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_ARGUMENT, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_engine_generation(caas_engine *engine, int index, caas_generation_info *out,
+                                   caas_error *error);
+
+/* --- digest (section 5) ------------------------------------------------ */
+
+/*
+ * caas_digest computes the digest of data for a user. generation 0 means the
+ * active one. out receives *out_len bytes, at most CAAS_DIGEST_MAX_BYTES.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_digest(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
+                        const void *data, size_t data_len, uint8_t out[CAAS_DIGEST_MAX_BYTES],
+                        size_t *out_len, caas_error *error);
+
+/*
+ * caas_verify compares a stored digest with that of data, in constant time,
+ * under the active generation and then the retired ones, newest first.
+ * *generation receives the one that matched, or 0. A stored value of another
+ * length or shape is not equal, which is no error.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *data,
+                        size_t data_len, const void *stored, size_t stored_len, caas_form form,
+                        int *generation, caas_error *error);
+
+typedef struct caas_profile_info
+{
+	int         generation;
+	const char *algorithm;   /* static name, section 3 */
+	int         salt_length; /* bytes */
+	int         digest_length;
+} caas_profile_info;
+
+/*
+ * caas_profile tells what a UUID selects under a generation (0: the active
+ * one); never the key or the salt. Errors: those of caas_digest.
+ */
+caas_status caas_profile(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
+                         caas_profile_info *out, caas_error *error);
+
+/* --- text --------------------------------------------------------------- */
+
+/* caas_hex_encode writes 2 * len lower-case digits, without a terminator. */
+void caas_hex_encode(const void *data, size_t len, char *out);
+
+/* caas_text_check is CAAS_OK for valid UTF-8 (RFC 3629) without U+0000, else CAAS_ERR_TEXT. */
+caas_status caas_text_check(const void *text, size_t len);
+
+/* --- API keys ----------------------------------------------------------- */
+
+/* caas_api_key_digest is SHA-256 of the key's bytes. Errors: CAAS_ERR_CRYPTO. */
+caas_status caas_api_key_digest(const void *key, size_t key_len, uint8_t out[CAAS_SHA256_BYTES]);
+
+typedef struct caas_api_key_list
+{
+	int     count;
+	uint8_t digests[CAAS_API_KEYS_MAX][CAAS_SHA256_BYTES];
+} caas_api_key_list;
+
+/*
+ * caas_api_key_list_parse reads a comma list of [name:]sha256, 64 hex digits
+ * each; blanks around entries are allowed; an empty text is an empty list.
+ * Errors: CAAS_ERR_API_KEY_LIST with the number of the entry in error->line.
+ */
+caas_status caas_api_key_list_parse(const char *text, caas_api_key_list *out, caas_error *error);
+
+/* caas_api_key_accepted compares with every entry in constant time: 1 or 0. */
+int caas_api_key_accepted(const caas_api_key_list *list, const uint8_t digest[CAAS_SHA256_BYTES]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

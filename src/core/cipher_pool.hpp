@@ -1,0 +1,11 @@
+// The ciphers of spec section 3, as a keyring names them.
+#pragma once
+#include "core_only.hpp"
+
+#include "pool.hpp"
+
+namespace caas {
+
+extern const PoolKind cipher_pool;
+
+}  // namespace caas

@@ -1,0 +1,61 @@
+// The digest algorithms of spec section 3 and what computes them. Each is MAC(key of 32 bytes, salt || data).
+#pragma once
+#include "core_only.hpp"
+
+#include "pool.hpp"
+#include "secret.hpp"
+#include "status.hpp"
+
+#include <array>
+#include <memory>
+
+namespace caas {
+
+inline constexpr std::size_t kMacKeyBytes = 32;
+inline constexpr std::size_t kMaxSaltBytes = 64;
+
+enum class MacKind : std::uint8_t { hmac, blake2, kmac };
+
+struct DigestAlgorithm {
+    const char* name;          // in a keyring
+    MacKind kind;
+    const char* openssl_name;  // of the hash, or of the MAC for BLAKE2
+    std::size_t output_bytes;
+    std::size_t block_bytes;   // of the hash, the rate for KMAC
+    bool weak;                 // loaded with a warning
+};
+
+inline constexpr std::size_t kDigestAlgorithms = 16;
+extern const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms;  // an AlgorithmId is an index into it
+extern const PoolKind digest_pool;
+
+// Mac computes one algorithm with a scratch context of its own, made once.
+class Mac {
+public:
+    Mac() = default;
+    Mac(const Mac&) = delete;
+    Mac& operator=(const Mac&) = delete;
+    virtual ~Mac() = default;
+
+    // out receives the algorithm's output_bytes. False when OpenSSL fails; out is then undefined.
+    virtual bool compute(std::span<const std::uint8_t, kMacKeyBytes> key, Bytes salt, Bytes data,
+                         std::uint8_t* out) = 0;
+};
+
+// Null when this OpenSSL does not provide the algorithm.
+std::unique_ptr<Mac> make_mac(const DigestAlgorithm& algorithm);
+
+// MacCache keeps one Mac for each algorithm that was asked for, so that nothing is fetched in the row path.
+class MacCache {
+public:
+    // Null when this OpenSSL does not provide the algorithm.
+    Mac* get(AlgorithmId id) {
+        if (!macs_[id]) macs_[id] = make_mac(digest_algorithms[id]);
+        return macs_[id].get();
+    }
+
+private:
+    std::array<std::unique_ptr<Mac>, kDigestAlgorithms> macs_;
+};
+
+}  // namespace caas

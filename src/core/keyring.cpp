@@ -1,0 +1,218 @@
+#include "keyring.hpp"
+
+#include "cipher_pool.hpp"
+#include "digest_pool.hpp"
+#include "password_pool.hpp"
+#include "text.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace caas {
+
+namespace {
+
+constexpr std::size_t kMaxLineBytes = 4096;
+constexpr std::size_t kSecretBase64Chars = 44;
+constexpr std::string_view kBlanks = " \t";
+
+// The parser's own failures are reasons, static texts; parse_keyring adds the line.
+using Reason = const char*;
+constexpr Reason kFine = nullptr;
+
+// Takes the next field off a line; empty at its end.
+std::string_view next_field(std::string_view& rest) {
+    const std::size_t begin = std::min(rest.find_first_not_of(kBlanks), rest.size());
+    const std::size_t end = std::min(rest.find_first_of(kBlanks, begin), rest.size());
+    const std::string_view field = rest.substr(begin, end - begin);
+    rest.remove_prefix(end);
+    return field;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+Reason parse_number(std::string_view field, int& number) {
+    constexpr std::size_t kMaxDigits = 5;
+    constexpr Reason kReason = "the number is not a decimal from 1 to 65535 without leading zeroes";
+    if (field.empty() || field.size() > kMaxDigits || field[0] == '0') return kReason;
+    number = 0;
+    for (const char c : field) {
+        if (!is_digit(c)) return kReason;
+        number = number * 10 + (c - '0');
+    }
+    return number <= kMaxGenerationNumber ? kFine : kReason;
+}
+
+Reason parse_state(std::string_view field, bool& active) {
+    active = field == "active";
+    return active || field == "retired" ? kFine : "the state is neither active nor retired";
+}
+
+bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+
+Reason parse_time(std::string_view field, std::string& created) {
+    constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:ddZ";
+    constexpr Reason kReason = "the creation time is not YYYY-MM-DDTHH:MM:SSZ";
+    constexpr std::array<int, 13> kDays = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (field.size() != kShape.size()) return kReason;
+    for (std::size_t i = 0; i < kShape.size(); i++) {
+        if (kShape[i] == 'd' ? !is_digit(field[i]) : field[i] != kShape[i]) return kReason;
+    }
+    const auto two = [&](std::size_t at) { return (field[at] - '0') * 10 + (field[at + 1] - '0'); };
+    const int year = two(0) * 100 + two(2);
+    const int month = two(5);
+    const int day = two(8);
+    if (month < 1 || month > 12 || two(11) > 23 || two(14) > 59 || two(17) > 59) return kReason;
+    const int days = kDays.at(static_cast<std::size_t>(month)) + (month == 2 && is_leap(year) ? 1 : 0);
+    if (year < 1 || day < 1 || day > days) return kReason;
+    created = field;
+    return kFine;
+}
+
+Reason parse_secret(std::string_view field, SecretKey<kSecretBytes>& secret) {
+    if (field.size() != kSecretBase64Chars) return "the secret is not the base64 of 32 bytes";
+    ScratchSecret<kSecretBase64Chars + 1> scratch;  // EVP_DecodeBlock counts the padding as a byte
+    std::uint8_t* decoded = scratch.reserve(kSecretBase64Chars + 1);
+    const auto* text = reinterpret_cast<const std::uint8_t*>(field.data());
+    if (EVP_DecodeBlock(decoded, text, kSecretBase64Chars) != kSecretBytes + 1) return "the secret is not base64";
+    ScratchSecret<kSecretBase64Chars + 1> again;
+    std::uint8_t* encoded = again.reserve(kSecretBase64Chars + 1);
+    if (EVP_EncodeBlock(encoded, decoded, kSecretBytes) != kSecretBase64Chars ||
+        CRYPTO_memcmp(encoded, text, kSecretBase64Chars) != 0) {
+        return "the secret is not the canonical base64 of 32 bytes";
+    }
+    std::uint8_t differing = 0;
+    for (std::size_t i = 1; i < kSecretBytes; i++) differing |= static_cast<std::uint8_t>(decoded[i] ^ decoded[0]);
+    if (differing == 0) return "the secret is 32 equal bytes";
+    std::copy_n(decoded, kSecretBytes, secret.expose_mutable().data());
+    return kFine;
+}
+
+Reason parse_pool(const PoolKind& kind, std::string_view names, Pool& pool) {
+    if (!pool.empty()) return "a pool is named twice";
+    if (names.empty()) return "a pool is empty";
+    for (bool more = true; more;) {
+        const std::size_t comma = names.find(',');
+        more = comma != std::string_view::npos;
+        const auto id = find_algorithm(kind, names.substr(0, comma));
+        if (!id) return "a pool names an unknown algorithm";
+        if (std::find(pool.begin(), pool.end(), *id) != pool.end()) return "a pool names an algorithm twice";
+        pool.push_back(*id);
+        names.remove_prefix(more ? comma + 1 : names.size());
+    }
+    return kFine;
+}
+
+Reason parse_pools(std::string_view rest, Generation& generation) {
+    const std::array<std::pair<const PoolKind*, Pool*>, 3> pools = {{
+        {&digest_pool, &generation.digests},
+        {&cipher_pool, &generation.ciphers},
+        {&password_pool, &generation.passwords},
+    }};
+    for (std::string_view field = next_field(rest); !field.empty(); field = next_field(rest)) {
+        const auto* const named = std::find_if(pools.begin(), pools.end(), [&](const auto& pool) {
+            return field.substr(0, pool.first->field.size()) == pool.first->field;
+        });
+        if (named == pools.end()) return "unknown field";
+        field.remove_prefix(named->first->field.size());
+        if (const Reason reason = parse_pool(*named->first, field, *named->second)) return reason;
+    }
+    for (const auto& [kind, pool] : pools) {
+        if (pool->empty()) *pool = default_pool(*kind);
+    }
+    return kFine;
+}
+
+Reason parse_generation(std::string_view line, Generation& generation) {
+    if (const Reason reason = parse_number(next_field(line), generation.number)) return reason;
+    if (const Reason reason = parse_state(next_field(line), generation.active)) return reason;
+    if (const Reason reason = parse_time(next_field(line), generation.created)) return reason;
+    if (const Reason reason = parse_secret(next_field(line), generation.secret)) return reason;
+    return parse_pools(line, generation);
+}
+
+Reason check_line(std::string_view line) {
+    if (line.size() > kMaxLineBytes) return "the line is over 4096 bytes";
+    if (!is_text(bytes_of(line))) return "the line is not valid UTF-8 or holds a zero byte";
+    if (!line.empty() && line.back() == '\r') return "the line ends in CR LF instead of LF";
+    return kFine;
+}
+
+Reason check_against(const std::vector<Generation>& earlier, const Generation& generation) {
+    for (const Generation& other : earlier) {
+        if (other.number == generation.number) return "the number is used twice";
+        if (other.active && generation.active) return "two generations are active";
+        if (CRYPTO_memcmp(other.secret.expose().data(), generation.secret.expose().data(), kSecretBytes) == 0) {
+            return "the secret is used twice";
+        }
+    }
+    return earlier.size() < kMaxGenerations ? kFine : "more than 1024 generations";
+}
+
+Reason parse_line(std::string_view line, int number, std::vector<Generation>& generations) {
+    if (const Reason reason = check_line(line)) return reason;
+    if (number == 1) return line == kKeyringVersionLine ? kFine : "the first line is not '# caas keyring v1'";
+    const bool blank = line.find_first_not_of(kBlanks) == std::string_view::npos;
+    if (blank || line[0] == '#') return kFine;
+    Generation generation;
+    generation.line = number;
+    if (const Reason reason = parse_generation(line, generation)) return reason;
+    if (const Reason reason = check_against(generations, generation)) return reason;
+    generations.push_back(std::move(generation));
+    return kFine;
+}
+
+Error syntax_error(int line, Reason reason) {
+    return Error{.status = CAAS_ERR_KEYRING_SYNTAX, .line = line, .reason = reason};
+}
+
+}  // namespace
+
+Result<Keyring> parse_keyring(std::string_view text) {
+    std::vector<Generation> generations;
+    int number = 0;
+    while (!text.empty()) {
+        number++;
+        const std::size_t end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        // A file cut off in its last line could silently lose the end of a pool.
+        if (end == std::string_view::npos) return syntax_error(number, "the last line does not end in LF");
+        if (const Reason reason = parse_line(line, number, generations)) return syntax_error(number, reason);
+        text.remove_prefix(end + 1);
+    }
+    if (number == 0) return syntax_error(1, "the file is empty");
+    const bool active = std::any_of(generations.begin(), generations.end(), [](const auto& g) { return g.active; });
+    if (!active) return syntax_error(number, "no generation is active");
+    return Keyring(std::move(generations));
+}
+
+Keyring::Keyring(std::vector<Generation> generations) : generations_(std::move(generations)) {
+    std::sort(generations_.begin(), generations_.end(),
+              [](const Generation& a, const Generation& b) { return a.number > b.number; });
+    while (active_index_ + 1 < generations_.size() && !generations_[active_index_].active) active_index_++;
+}
+
+std::size_t Keyring::find(int number) const {
+    const auto found = std::lower_bound(generations_.begin(), generations_.end(), number,
+                                        [](const Generation& g, int n) { return g.number > n; });
+    const bool hit = found != generations_.end() && found->number == number;
+    return hit ? static_cast<std::size_t>(found - generations_.begin()) : generations_.size();
+}
+
+unsigned Keyring::warnings() const {
+    unsigned found = 0;
+    for (const Generation& generation : generations_) {
+        for (const AlgorithmId id : generation.digests) {
+            if (digest_algorithms[id].weak) found |= CAAS_WARN_WEAK_DIGEST;
+        }
+        std::uint8_t differing = 0;
+        for (std::size_t i = 0; i < kSecretBytes; i++) differing |= static_cast<std::uint8_t>(generation.secret.expose()[i] ^ i);
+        if (differing == 0) found |= CAAS_WARN_PUBLISHED_SECRET;
+    }
+    return found;
+}
+
+}  // namespace caas
