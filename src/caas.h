@@ -115,6 +115,7 @@ typedef struct caas_keyring_info
 	int      loaded;       /* 0 or 1; the rest is 0 when not loaded */
 	int      active;       /* number of the active generation */
 	int      count;        /* how many generations there are */
+	int      longest;      /* bytes of the longest digest that the active pool can give */
 	uint32_t fingerprint;  /* of the whole content, never 0; equal content, equal value */
 	unsigned warnings;     /* set of CAAS_WARN_* */
 	int64_t  changed_usec; /* the file's last change, microseconds since 1970 */

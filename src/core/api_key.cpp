@@ -19,7 +19,8 @@ std::string_view trim(std::string_view text) {
 
 bool is_name(std::string_view name) {
     const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.';
     };
     return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), allowed);
 }
@@ -27,7 +28,8 @@ bool is_name(std::string_view name) {
 const char* parse_entry(std::string_view entry, std::uint8_t* digest) {
     const std::size_t colon = entry.rfind(':');
     if (colon != std::string_view::npos) {
-        if (!is_name(entry.substr(0, colon))) return "a name is not 1 to 64 letters, digits, dots, dashes or underscores";
+        if (!is_name(entry.substr(0, colon)))
+            return "a name is not 1 to 64 letters, digits, dots, dashes or underscores";
         entry.remove_prefix(colon + 1);
     }
     const bool valid = entry.size() == std::size_t{2} * CAAS_SHA256_BYTES &&
@@ -47,7 +49,8 @@ Outcome parse_api_key_list(std::string_view text, caas_api_key_list& list) {
         const std::size_t comma = text.find(',');
         more = comma != std::string_view::npos;
         if (parsed.count == CAAS_API_KEYS_MAX) return fail("more than 64 API keys");
-        if (const char* reason = parse_entry(trim(text.substr(0, comma)), parsed.digests[parsed.count])) return fail(reason);
+        if (const char* reason = parse_entry(trim(text.substr(0, comma)), parsed.digests[parsed.count]))
+            return fail(reason);
         parsed.count++;
         if (more) text.remove_prefix(comma + 1);
     }

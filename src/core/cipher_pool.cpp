@@ -24,7 +24,9 @@ constexpr std::array<Cipher, 5> ciphers = {{
 
 const char* name(std::size_t id) { return ciphers[id].name; }
 
-bool provided(std::size_t id) { return EvpCipher(EVP_CIPHER_fetch(nullptr, ciphers[id].openssl_name, nullptr)) != nullptr; }
+bool provided(std::size_t id) {
+    return EvpCipher(EVP_CIPHER_fetch(nullptr, ciphers[id].openssl_name, nullptr)) != nullptr;
+}
 
 }  // namespace
 

@@ -71,8 +71,7 @@ public:
     bool compute(std::span<const std::uint8_t, kMacKeyBytes> key, Bytes salt, Bytes data, std::uint8_t* out) override {
         const bool joined = data.size() <= kJoinBytes;
         ScratchSecret<kMaxBlockBytes + kMaxSaltBytes + kJoinBytes> inner;
-        std::uint8_t* block =
-            inner.reserve(algorithm_.block_bytes + salt.size() + (joined ? data.size() : 0));
+        std::uint8_t* block = inner.reserve(algorithm_.block_bytes + salt.size() + (joined ? data.size() : 0));
         pad_key(key, 0x36, block);
         Writer writer(block + algorithm_.block_bytes);
         writer.add(salt);

@@ -17,12 +17,12 @@ inline constexpr std::size_t kMaxSaltBytes = 64;
 enum class MacKind : std::uint8_t { hmac, blake2, kmac };
 
 struct DigestAlgorithm {
-    const char* name;          // in a keyring
+    const char* name;  // in a keyring
     MacKind kind;
     const char* openssl_name;  // of the hash, or of the MAC for BLAKE2
     std::size_t output_bytes;
-    std::size_t block_bytes;   // of the hash, the rate for KMAC
-    bool weak;                 // loaded with a warning
+    std::size_t block_bytes;  // of the hash, the rate for KMAC
+    bool weak;                // loaded with a warning
 };
 
 inline constexpr std::size_t kDigestAlgorithms = 16;

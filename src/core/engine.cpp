@@ -18,8 +18,8 @@ Result<std::uint32_t> fingerprint(std::string_view text) {
     if (EVP_Digest(text.data(), text.size(), hash, nullptr, EVP_sha256(), nullptr) != 1) {
         return crypto_error("SHA-256 failed");
     }
-    const std::uint32_t value = (std::uint32_t{hash[0]} << 24 | std::uint32_t{hash[1]} << 16 |
-                                 std::uint32_t{hash[2]} << 8 | hash[3]) >> 2;
+    const std::uint32_t value =
+        (std::uint32_t{hash[0]} << 24 | std::uint32_t{hash[1]} << 16 | std::uint32_t{hash[2]} << 8 | hash[3]) >> 2;
     OPENSSL_cleanse(hash, sizeof hash);
     return std::max<std::uint32_t>(value, 1);
 }
@@ -48,7 +48,11 @@ Outcome Engine::load_text(std::string_view text, std::int64_t changed_usec) {
     keyring_.emplace(std::move(parsed.value()));
     digest_kdfs_ = std::move(kdfs);
     info_.loaded = 1;
-    info_.active = keyring_->generations()[keyring_->active_index()].number;
+    const Generation& active = keyring_->generations()[keyring_->active_index()];
+    info_.active = active.number;
+    for (const AlgorithmId id : active.digests) {
+        info_.longest = std::max(info_.longest, static_cast<int>(digest_algorithms[id].output_bytes));
+    }
     info_.count = static_cast<int>(keyring_->generations().size());
     info_.fingerprint = print.value();
     info_.warnings = keyring_->warnings();
@@ -72,7 +76,8 @@ Outcome Engine::check_provided(const Generation& generation) {
     for (const AlgorithmId id : generation.digests) {
         if (macs_.get(id) == nullptr) return missing(digest_pool.name(id));
     }
-    const auto check = [](const PoolKind& kind, const Pool& pool, std::vector<bool>& known) -> std::optional<AlgorithmId> {
+    const auto check = [](const PoolKind& kind, const Pool& pool,
+                          std::vector<bool>& known) -> std::optional<AlgorithmId> {
         known.resize(kind.known);
         for (const AlgorithmId id : pool) {
             if (!known[id]) known[id] = kind.provided(id);
@@ -80,7 +85,8 @@ Outcome Engine::check_provided(const Generation& generation) {
         }
         return std::nullopt;
     };
-    if (const auto id = check(cipher_pool, generation.ciphers, ciphers_provided_)) return missing(cipher_pool.name(*id));
+    if (const auto id = check(cipher_pool, generation.ciphers, ciphers_provided_))
+        return missing(cipher_pool.name(*id));
     if (const auto id = check(password_pool, generation.passwords, passwords_provided_)) {
         return missing(password_pool.name(*id));
     }

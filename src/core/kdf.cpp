@@ -49,8 +49,7 @@ void double_block(std::uint8_t block[kBlock]) {
 
 bool ecb(EVP_CIPHER_CTX* aes, const std::uint8_t* in, std::size_t len, std::uint8_t* out) {
     int written = 0;
-    return EVP_EncryptUpdate(aes, out, &written, in, static_cast<int>(len)) == 1 &&
-           written == static_cast<int>(len);
+    return EVP_EncryptUpdate(aes, out, &written, in, static_cast<int>(len)) == 1 && written == static_cast<int>(len);
 }
 
 }  // namespace

@@ -209,7 +209,8 @@ unsigned Keyring::warnings() const {
             if (digest_algorithms[id].weak) found |= CAAS_WARN_WEAK_DIGEST;
         }
         std::uint8_t differing = 0;
-        for (std::size_t i = 0; i < kSecretBytes; i++) differing |= static_cast<std::uint8_t>(generation.secret.expose()[i] ^ i);
+        for (std::size_t i = 0; i < kSecretBytes; i++)
+            differing |= static_cast<std::uint8_t>(generation.secret.expose()[i] ^ i);
         if (differing == 0) found |= CAAS_WARN_PUBLISHED_SECRET;
     }
     return found;

@@ -14,11 +14,11 @@ namespace caas {
 using AlgorithmId = std::uint8_t;  // an index into the table of its kind
 
 struct PoolKind {
-    std::string_view field;                 // as it begins a field of the keyring: "digests="
-    std::size_t known;                      // ids 0 to known - 1 exist
-    std::size_t defaults;                   // ids 0 to defaults - 1 are the default pool, in this order
-    const char* (*name)(std::size_t id);    // static text
-    bool (*provided)(std::size_t id);       // whether this OpenSSL has it
+    std::string_view field;               // as it begins a field of the keyring: "digests="
+    std::size_t known;                    // ids 0 to known - 1 exist
+    std::size_t defaults;                 // ids 0 to defaults - 1 are the default pool, in this order
+    const char* (*name)(std::size_t id);  // static text
+    bool (*provided)(std::size_t id);     // whether this OpenSSL has it
 };
 
 using Pool = std::vector<AlgorithmId>;

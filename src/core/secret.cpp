@@ -10,9 +10,8 @@ constexpr int kLocked = 1;  // CRYPTO_secure_malloc_init: 0 no arena, 1 locked, 
 
 int arena_state() {
     // Whoever made an arena before us (the program that loads us) is trusted to have locked it.
-    static const int state = CRYPTO_secure_malloc_initialized() != 0
-                                 ? kLocked
-                                 : CRYPTO_secure_malloc_init(kArenaBytes, kSmallestBlock);
+    static const int state =
+        CRYPTO_secure_malloc_initialized() != 0 ? kLocked : CRYPTO_secure_malloc_init(kArenaBytes, kSmallestBlock);
     return state;
 }
 }  // namespace

@@ -1,5 +1,5 @@
-// Memory for secrets: allocated by OPENSSL_secure_malloc (locked and left out of core dumps where the system allows it),
-// cleansed when it goes. A secret is read through expose() only, so that every use can be found by that word.
+// Memory for secrets: allocated by OPENSSL_secure_malloc (locked and left out of core dumps where the system allows
+// it), cleansed when it goes. A secret is read through expose() only, so that every use can be found by that word.
 #pragma once
 #include "core_only.hpp"
 

@@ -9,7 +9,9 @@
 
 namespace caas {
 
-inline Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
+inline Bytes bytes_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 // Valid UTF-8 without U+0000.
 bool is_text(Bytes text);
@@ -17,7 +19,8 @@ bool is_text(Bytes text);
 // out receives 2 * data.size() lower-case digits.
 void hex_encode(Bytes data, char* out);
 
-// Digits of either case; out receives text.size() / 2 bytes. False, with nothing written, when it is not hex or longer than capacity.
+// Digits of either case; out receives text.size() / 2 bytes. False, with nothing written, when it is not hex or longer
+// than capacity.
 bool hex_decode(Bytes text, std::span<std::uint8_t> out);
 
 }  // namespace caas

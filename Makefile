@@ -1,0 +1,62 @@
+# caas: an extension (caas.so), its install script and the program `caas`.
+EXTENSION = caas
+# The one place where the version stands is caas.control.
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.control)
+
+MODULE_big = caas
+CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
+CLI_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/cli/*.cpp)))
+PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
+OBJS = $(CORE_OBJS) $(PG_OBJS)
+DATA = $(sort $(wildcard sql/caas--*--*.sql))
+DATA_built = sql/caas--$(EXTVERSION).sql
+
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+
+# WERROR=1 is what the project's own tests build with; a user's newer compiler may warn of something new.
+WARNINGS = -Wall -Wextra $(if $(WERROR),-Werror)
+PG_CPPFLAGS = -MMD -MP
+PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement -Wno-missing-field-initializers
+PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fPIC -fvisibility=hidden -fvisibility-inlines-hidden
+SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=src/caas.map
+EXTRA_CLEAN = caas build $(CLI_OBJS) $(OBJS:.o=.d) $(CLI_OBJS:.o=.d) $(DATA_built)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+# The bitcode step of PGXS compiles C++ without PG_CXXFLAGS.
+override with_llvm := no
+include $(PGXS)
+
+-include $(OBJS:.o=.d) $(CLI_OBJS:.o=.d)
+
+# The program is for operators and goes where they look for it; a package sets PROGRAM_PREFIX=/usr.
+PROGRAM_PREFIX ?= /usr/local
+
+all: caas
+
+caas.so: src/caas.map
+
+src/core/abi.o: CPPFLAGS += -DCAAS_VERSION='"$(EXTVERSION)"'
+src/core/abi.o: caas.control
+
+$(DATA_built): sql/caas.sql caas.control
+	cp $< $@
+
+caas: $(CLI_OBJS) $(CORE_OBJS)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+
+install: install-program
+install-program: caas
+	$(INSTALL) -d '$(DESTDIR)$(PROGRAM_PREFIX)/bin' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1' \
+		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions'
+	$(INSTALL) -m 755 caas '$(DESTDIR)$(PROGRAM_PREFIX)/bin/caas'
+	$(INSTALL) -m 644 docs/caas.1 '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1/caas.1'
+	$(INSTALL) -m 644 src/cli/completion.bash '$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas'
+
+uninstall: uninstall-program
+uninstall-program:
+	rm -f '$(DESTDIR)$(PROGRAM_PREFIX)/bin/caas' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1/caas.1' \
+		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas'
+
+.PHONY: install-program uninstall-program

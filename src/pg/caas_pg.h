@@ -1,0 +1,96 @@
+/*
+ * caas_pg.h - what the files of src/pg share: the server's door to the core.
+ *
+ * This folder is C and thin: postgres.h and caas.h, no OpenSSL, no C++. The
+ * core never calls back, so ereport() here can not jump over a C++ frame.
+ */
+#ifndef CAAS_PG_H
+#define CAAS_PG_H
+
+#include "postgres.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+#include "utils/uuid.h"
+
+#ifdef CAAS_CORE_TRANSLATION_UNIT
+#error "src/pg must not see a header of the core"
+#endif
+
+#include "../caas.h"
+
+/* ---- guc.c: the settings ---- */
+
+extern char *caas_keyring_file;
+extern char *caas_api_key;         /* the mask, or empty: the key itself is never kept */
+extern char *caas_api_key_digests;
+extern bool  caas_require_api_key;
+extern bool  caas_exempt_workers;
+extern bool  caas_key_in_file; /* a configuration file holds caas.api_key, which is ignored */
+
+extern void caas_define_settings(void);
+
+/* ---- session.c: who may call, and the engine of this backend ---- */
+
+/*
+ * The engine for a call that needs the API key. Raises 28000 when the key is
+ * not accepted, and what caas_keyring_engine raises. The result is good until
+ * the next call into the server that may process a reload: within one SQL
+ * function call, always.
+ */
+extern caas_engine *caas_gated_engine(void);
+
+/* The engine for administrators' functions: the keyring loaded, no API key asked for. */
+extern caas_engine *caas_keyring_engine(void);
+
+/* Loads the keyring when that is due. On failure returns false and fills error, raising nothing. */
+extern bool caas_try_keyring(caas_engine **engine, caas_error *error);
+
+extern bool caas_key_accepted(void); /* whether a call that needs the API key would be let through */
+
+/* For the assign hooks, which run outside a transaction too: no catalog, no error. */
+extern void caas_session_key_changed(const uint8_t *digest); /* NULL: no key */
+extern void caas_session_list_changed(const caas_api_key_list *list);
+extern void caas_session_gate_changed(void);
+extern void caas_session_keyring_changed(void);
+extern void caas_session_init(void);
+
+/* What a leader tells its parallel workers; one integer, since its C variable may be assigned directly. */
+extern int caas_parallel_state;
+
+/* ---- error.c: one table from status to SQLSTATE ---- */
+
+/* Every error of caas hides statement and context in the log: they can hold plaintext. */
+#define caas_hide() (errhidestmt(true), errhidecontext(true))
+
+/* Raises the error that a failed call of the core reported. */
+extern void caas_raise(const caas_error *error) pg_attribute_noreturn();
+
+/* The text of a keyring failure for caas_status; names the path only where that is allowed. */
+extern char *caas_keyring_problem(const caas_error *error, bool with_path);
+
+/* Whether the current user may see paths of the server: superuser or pg_read_all_settings. */
+extern bool caas_may_see_paths(void);
+
+/* ---- fn_digest.c ---- */
+
+/* A value's bytes as the formats want them. */
+typedef struct caas_bytes
+{
+	const char *data;
+	size_t      len;
+	void       *owned; /* to pfree, or NULL */
+} caas_bytes;
+
+/*
+ * The bytes of a text value in UTF-8; raises 22021 when that is not possible.
+ * The bytea twin only detoasts. Release with caas_bytes_release.
+ */
+extern caas_bytes caas_text_bytes(Datum value);
+extern caas_bytes caas_bytea_bytes(Datum value);
+extern void       caas_bytes_release(caas_bytes *bytes);
+
+/* The digest as text (lower-case hex) or bytea, palloc'd; generation 0 is the active one. */
+extern Datum caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation, const caas_bytes *data,
+                               bool as_text);
+
+#endif
