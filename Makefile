@@ -17,7 +17,7 @@ REGRESS_OPTS = --inputdir=test
 # WERROR=1 is what the project's own tests build with; a user's newer compiler may warn of something new.
 WARNINGS = -Wall -Wextra $(if $(WERROR),-Werror)
 PG_CPPFLAGS = -MMD -MP
-PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement -Wno-missing-field-initializers
+PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement -Wno-missing-field-initializers -Wno-unused-parameter
 PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fPIC -fvisibility=hidden -fvisibility-inlines-hidden
 SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=src/caas.map
 EXTRA_CLEAN = caas build $(CLI_OBJS) $(OBJS:.o=.d) $(CLI_OBJS:.o=.d) $(DATA_built)

@@ -21,11 +21,8 @@
 /* ---- guc.c: the settings ---- */
 
 extern char *caas_keyring_file;
-extern char *caas_api_key;         /* the mask, or empty: the key itself is never kept */
-extern char *caas_api_key_digests;
-extern bool  caas_require_api_key;
-extern bool  caas_exempt_workers;
-extern bool  caas_key_in_file; /* a configuration file holds caas.api_key, which is ignored */
+extern bool
+caas_key_in_file(void); /* whether the configuration holds caas.api_key, which is ignored */
 
 extern void caas_define_settings(void);
 
@@ -45,16 +42,20 @@ extern caas_engine *caas_keyring_engine(void);
 /* Loads the keyring when that is due. On failure returns false and fills error, raising nothing. */
 extern bool caas_try_keyring(caas_engine **engine, caas_error *error);
 
-extern bool caas_key_accepted(void); /* whether a call that needs the API key would be let through */
+extern bool
+caas_key_accepted(void); /* whether a call that needs the API key would be let through */
 
-/* For the assign hooks, which run outside a transaction too: no catalog, no error. */
+/* For the assign hooks, which run outside a transaction too, and before the variable changes: no
+ * catalog, no error. */
 extern void caas_session_key_changed(const uint8_t *digest); /* NULL: no key */
 extern void caas_session_list_changed(const caas_api_key_list *list);
-extern void caas_session_gate_changed(void);
+extern void caas_session_require_changed(bool require);
+extern void caas_session_exempt_changed(bool exempt);
 extern void caas_session_keyring_changed(void);
 extern void caas_session_init(void);
 
-/* What a leader tells its parallel workers; one integer, since its C variable may be assigned directly. */
+/* What a leader tells its parallel workers; one integer, since its C variable may be assigned
+ * directly. */
 extern int caas_parallel_state;
 
 /* ---- error.c: one table from status to SQLSTATE ---- */
@@ -77,8 +78,8 @@ extern bool caas_may_see_paths(void);
 typedef struct caas_bytes
 {
 	const char *data;
-	size_t      len;
-	void       *owned; /* to pfree, or NULL */
+	size_t		len;
+	void	   *owned; /* to pfree, or NULL */
 } caas_bytes;
 
 /*
@@ -87,10 +88,10 @@ typedef struct caas_bytes
  */
 extern caas_bytes caas_text_bytes(Datum value);
 extern caas_bytes caas_bytea_bytes(Datum value);
-extern void       caas_bytes_release(caas_bytes *bytes);
+extern void		  caas_bytes_release(caas_bytes *bytes);
 
 /* The digest as text (lower-case hex) or bytea, palloc'd; generation 0 is the active one. */
-extern Datum caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation, const caas_bytes *data,
-                               bool as_text);
+extern Datum caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation,
+							   const caas_bytes *data, bool as_text);
 
 #endif

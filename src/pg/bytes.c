@@ -1,0 +1,94 @@
+/*
+ * bytes.c - an SQL value's bytes, as the formats want them: text in UTF-8.
+ */
+#include "caas_pg.h"
+
+#include "catalog/pg_conversion.h"
+#include "catalog/pg_namespace.h"
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+static void
+refuse_text(void)
+{
+	caas_error error = {.status = CAAS_ERR_TEXT};
+
+	caas_raise(&error);
+}
+
+static bool
+is_ascii(const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)data[i] > 0x7f || data[i] == '\0')
+			return false;
+	return true;
+}
+
+/* The server's own conversion from its encoding, whatever the search_path. */
+static Oid
+conversion_to_utf8(void)
+{
+	static Oid conversion = InvalidOid;
+
+	if (!OidIsValid(conversion))
+		conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, GetDatabaseEncoding(), PG_UTF8);
+	return conversion;
+}
+
+/* Replaces bytes by the same text in UTF-8. The server's own errors would print bytes of it, so
+ * noError. */
+static void
+convert_to_utf8(caas_bytes *bytes)
+{
+	Oid			   conversion = conversion_to_utf8();
+	Size		   room = Min((Size)bytes->len * MAX_CONVERSION_GROWTH + 1, PG_INT32_MAX);
+	unsigned char *converted;
+	int			   consumed;
+
+	if (!OidIsValid(conversion))
+		refuse_text();
+	converted = MemoryContextAllocHuge(CurrentMemoryContext, room);
+	consumed = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), PG_UTF8,
+											 (unsigned char *)unconstify(char *, bytes->data),
+											 (int)bytes->len, converted, (int)room, true);
+	if (consumed != (int)bytes->len)
+		refuse_text();
+	caas_bytes_release(bytes);
+	bytes->data = (char *)converted;
+	bytes->len = strlen((char *)converted);
+	bytes->owned = converted;
+}
+
+caas_bytes
+caas_bytea_bytes(Datum value)
+{
+	struct varlena *flat = PG_DETOAST_DATUM_PACKED(value);
+	caas_bytes		bytes;
+
+	bytes.data = VARDATA_ANY(flat);
+	bytes.len = VARSIZE_ANY_EXHDR(flat);
+	bytes.owned = (Pointer)flat == DatumGetPointer(value) ? NULL : flat;
+	return bytes;
+}
+
+caas_bytes
+caas_text_bytes(Datum value)
+{
+	caas_bytes bytes = caas_bytea_bytes(value);
+	int		   encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !is_ascii(bytes.data, bytes.len))
+		convert_to_utf8(&bytes);
+	if (caas_text_check(bytes.data, bytes.len) != CAAS_OK)
+		refuse_text();
+	return bytes;
+}
+
+void
+caas_bytes_release(caas_bytes *bytes)
+{
+	if (bytes->owned != NULL)
+		pfree(bytes->owned);
+	bytes->owned = NULL;
+}

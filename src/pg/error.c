@@ -1,0 +1,106 @@
+/*
+ * error.c - one table from a status of the core to an SQLSTATE, and the texts.
+ */
+#include "caas_pg.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+typedef struct status_row
+{
+	caas_status status;
+	int			sqlstate;
+	const char *message; /* NULL: the text of a keyring problem */
+	const char *hint;
+} status_row;
+
+static const char keyring_hint[] = "\"caas keyring check\" examines a keyring as the server does.";
+
+static const status_row status_table[] = {
+	{CAAS_ERR_ARGUMENT, ERRCODE_INTERNAL_ERROR, "the core of caas was called wrongly", NULL},
+	{CAAS_ERR_NO_MEMORY, ERRCODE_OUT_OF_MEMORY, "out of memory",
+	 "The core could not allocate memory; the call can be repeated."},
+	{CAAS_ERR_CRYPTO, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "OpenSSL failed",
+	 "caas_status() shows the version of OpenSSL in use."},
+	{CAAS_ERR_INTERNAL, ERRCODE_INTERNAL_ERROR, "unexpected failure in the core of caas", NULL},
+	{CAAS_ERR_NO_KEYRING, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, NULL,
+	 "Make one with \"caas keyring init\" and name it in caas.keyring_file."},
+	{CAAS_ERR_KEYRING_FILE, ERRCODE_CONFIG_FILE_ERROR, NULL, keyring_hint},
+	{CAAS_ERR_KEYRING_PERMISSIONS, ERRCODE_CONFIG_FILE_ERROR, NULL,
+	 "The keyring must belong to the server's user with mode 0600, or to root with 0640."},
+	{CAAS_ERR_KEYRING_SYNTAX, ERRCODE_CONFIG_FILE_ERROR, NULL, keyring_hint},
+	{CAAS_ERR_KEYRING_ALGORITHM, ERRCODE_CONFIG_FILE_ERROR, NULL,
+	 "Load the OpenSSL provider that has it, or name other algorithms in a new generation."},
+	{CAAS_ERR_UNKNOWN_GENERATION, ERRCODE_INVALID_PARAMETER_VALUE,
+	 "the keyring has no such generation", "caas_keyring() lists the generations."},
+	{CAAS_ERR_TEXT, ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+	 "the text is not valid UTF-8, or cannot be converted to it",
+	 "Pass bytes that are not text as bytea."},
+};
+
+bool
+caas_may_see_paths(void)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_SETTINGS);
+}
+
+char *
+caas_keyring_problem(const caas_error *error, bool with_path)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (error->status == CAAS_ERR_NO_KEYRING)
+	{
+		appendStringInfoString(&text, error->reason ? error->reason : "no keyring is configured");
+		return text.data;
+	}
+	if (error->status == CAAS_ERR_NO_MEMORY || error->status == CAAS_ERR_INTERNAL)
+	{
+		appendStringInfoString(
+			&text, "the keyring could not be loaded: out of memory or unexpected failure");
+		return text.data;
+	}
+	appendStringInfoString(&text, "keyring file");
+	if (with_path)
+		appendStringInfo(&text, " \"%s\"", caas_keyring_file);
+	if (error->line > 0)
+		appendStringInfo(&text, ", line %d", error->line);
+	appendStringInfo(&text, ": %s", error->reason ? error->reason : "cannot be used");
+	if (error->subject != NULL)
+		appendStringInfo(&text, " (%s)", error->subject);
+	if (error->os_error != 0)
+		appendStringInfo(&text, ": %s", strerror(error->os_error));
+	return text.data;
+}
+
+/* A keyring problem: the log gets the path, a user only where it may see paths. */
+static void
+raise_keyring_problem(const status_row *row, const caas_error *error)
+{
+	bool  with_path = caas_may_see_paths();
+	char *logged = caas_keyring_problem(error, true);
+
+	ereport(ERROR,
+			(errcode(row->sqlstate), errmsg("%s", caas_keyring_problem(error, with_path)),
+			 with_path ? 0 : errdetail_log("%s", logged), errhint("%s", row->hint), caas_hide()));
+}
+
+void
+caas_raise(const caas_error *error)
+{
+	const status_row *row = &status_table[0];
+
+	for (size_t i = 0; i < lengthof(status_table); i++)
+		if (status_table[i].status == error->status)
+			row = &status_table[i];
+	if (row->message == NULL)
+		raise_keyring_problem(row, error);
+	ereport(ERROR, (errcode(row->sqlstate), errmsg("%s", row->message),
+					error->reason ? errdetail("%s%s%s.", error->reason, error->subject ? ": " : "",
+											  error->subject ? error->subject : "")
+								  : 0,
+					row->hint ? errhint("%s", row->hint) : 0, caas_hide()));
+	pg_unreachable();
+}

@@ -1,0 +1,258 @@
+/*
+ * guc.c - the settings: caas.api_key of the client and the administrator's five.
+ *
+ * Check hooks run in the postmaster and outside transactions too: they return
+ * false with a message of our own, since the server's own message prints the
+ * value. Assign hooks hand the change to session.c.
+ */
+#include "caas_pg.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "tcop/tcopprot.h"
+#include "utils/timestamp.h"
+
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(p) free(p)
+#endif
+
+#ifdef GUC_ALLOW_IN_PARALLEL
+/* A library first loaded by a parallel worker still takes over what the leader's session had set.
+ */
+#define CAAS_FLAGS (GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL)
+#else
+#define CAAS_FLAGS GUC_NOT_IN_SAMPLE
+#endif
+
+static const char key_mask[] = "********";
+
+char *caas_keyring_file = NULL;
+int	  caas_parallel_state = 0;
+
+static char *api_key = NULL; /* the mask, or empty: the key itself is never kept */
+static char *api_key_digests = NULL;
+static bool	 require_api_key = true;
+static bool	 exempt_workers = false;
+
+static bool defining = false;
+/* Reloads are told apart by the time of the one before. */
+static TimestampTz key_in_file_at = DT_NOBEGIN;
+static TimestampTz last_reload_at = DT_NOEND;
+
+bool
+caas_key_in_file(void)
+{
+	return key_in_file_at == last_reload_at;
+}
+
+/* Whether ALTER SYSTEM checks the value now; a reload comes with the same source, but between
+ * statements. */
+static bool
+in_alter_system(GucSource source)
+{
+	return source == PGC_S_FILE && MyBackendType == B_BACKEND && debug_query_string != NULL &&
+		   IsTransactionState() && !defining;
+}
+
+/* Raises when somebody is about to store the key where every role can read it. */
+static void
+refuse_to_store(void)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+		 errmsg("caas.api_key cannot be stored in the server"),
+		 errdetail("Settings of roles, databases, functions and configuration files can be read by "
+				   "others and are in every backup."),
+		 errhint(
+			 "Let the client set caas.api_key in its own session, with SET or in its connection "
+			 "options."),
+		 caas_hide()));
+}
+
+/* What a value stored earlier gets: false, with a message that does not print it. */
+static bool
+ignore_stored(const char *where)
+{
+	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
+	GUC_check_errmsg("caas.api_key is ignored in %s", where);
+	GUC_check_errhint("Remove it there and let the client set it in its own session.");
+	return false;
+}
+
+/* Puts the key's SHA-256 into extra and the mask in the place of the key. */
+static bool
+keep_digest_only(char **newval, void **extra)
+{
+	uint8_t *digest = guc_malloc(LOG, CAAS_SHA256_BYTES);
+	char	*mask = guc_malloc(LOG, sizeof key_mask);
+
+	if (digest == NULL || mask == NULL ||
+		caas_api_key_digest(*newval, strlen(*newval), digest) != CAAS_OK)
+	{
+		guc_free(digest);
+		guc_free(mask);
+		GUC_check_errmsg("caas.api_key cannot be examined");
+		return false;
+	}
+	memcpy(mask, key_mask, sizeof key_mask);
+	caas_cleanse(*newval, strlen(*newval));
+	guc_free(*newval);
+	*newval = mask;
+	*extra = digest;
+	return true;
+}
+
+static bool
+check_api_key(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || **newval == '\0')
+		return true;
+	switch (source)
+	{
+	case PGC_S_TEST:
+		refuse_to_store();
+		break;
+	case PGC_S_ENV_VAR:
+	case PGC_S_FILE:
+	case PGC_S_ARGV:
+		if (in_alter_system(source))
+			refuse_to_store();
+		key_in_file_at = PgReloadTime;
+		return ignore_stored("the server's configuration");
+	case PGC_S_GLOBAL:
+	case PGC_S_DATABASE:
+	case PGC_S_USER:
+	case PGC_S_DATABASE_USER:
+		if (!InitializingParallelWorker)
+			return ignore_stored("ALTER ROLE .. SET or ALTER DATABASE .. SET");
+		caas_cleanse(*newval, strlen(*newval)); /* the leader has warned */
+		return true;
+	default:
+		break;
+	}
+	/* The leader's own mask; whether its key is accepted comes with caas.parallel_state. */
+	if (InitializingParallelWorker && strcmp(*newval, key_mask) == 0)
+		return true;
+	return keep_digest_only(newval, extra);
+}
+
+static void
+assign_api_key(const char *newval, void *extra)
+{
+	caas_session_key_changed(extra);
+}
+
+static bool
+check_api_key_digests(char **newval, void **extra, GucSource source)
+{
+	caas_api_key_list *list = guc_malloc(LOG, sizeof *list);
+	caas_error		   error;
+
+	if (list == NULL)
+		return false;
+	if (caas_api_key_list_parse(*newval ? *newval : "", list, &error) == CAAS_OK)
+	{
+		*extra = list;
+		return true;
+	}
+	guc_free(list);
+	GUC_check_errmsg("caas.api_key_digests is not a list of API key digests");
+	GUC_check_errdetail("Entry %d: %s.", error.line, error.reason ? error.reason : "out of memory");
+	GUC_check_errhint("\"caas api-key new\" prints an entry; entries are separated by commas.");
+	return false;
+}
+
+static void
+assign_api_key_digests(const char *newval, void *extra)
+{
+	caas_session_list_changed(extra);
+}
+
+static bool
+check_keyring_file(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || **newval == '\0' || is_absolute_path(*newval))
+		return true;
+	GUC_check_errmsg("caas.keyring_file must be an absolute path");
+	GUC_check_errhint("A keyring does not belong into the data directory, where every base backup "
+					  "would hold it.");
+	return false;
+}
+
+/* Runs in every backend at each reload, also when the value is the same. */
+static void
+assign_keyring_file(const char *newval, void *extra)
+{
+	last_reload_at = PgReloadTime;
+	caas_session_keyring_changed();
+}
+
+static void
+assign_require_api_key(bool newval, void *extra)
+{
+	caas_session_require_changed(newval);
+}
+
+static void
+assign_exempt_workers(bool newval, void *extra)
+{
+	caas_session_exempt_changed(newval);
+}
+
+/* Nobody sets it: the leader assigns the variable, its worker restores it. */
+static bool
+check_parallel_state(int *newval, void **extra, GucSource source)
+{
+	if (InitializingParallelWorker || *newval == 0)
+		return true;
+	GUC_check_errmsg("caas.parallel_state cannot be set");
+	return false;
+}
+
+static void
+define_gate_settings(void)
+{
+	DefineCustomStringVariable(
+		"caas.api_key", "API key of this session.",
+		"Set by the client. Checked against caas.api_key_digests; never shown.", &api_key, "",
+		PGC_USERSET, CAAS_FLAGS | GUC_DISALLOW_IN_FILE, check_api_key, assign_api_key, NULL);
+	DefineCustomStringVariable(
+		"caas.api_key_digests", "API keys that are accepted.",
+		"A comma list of [name:]sha256, each the SHA-256 of a key in hexadecimal.",
+		&api_key_digests, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, check_api_key_digests,
+		assign_api_key_digests, NULL);
+	DefineCustomBoolVariable("caas.require_api_key", "Whether a session must show an API key.",
+							 "When off, the EXECUTE privilege alone decides.", &require_api_key,
+							 true, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_require_api_key, NULL);
+	DefineCustomBoolVariable(
+		"caas.exempt_workers",
+		"Whether autovacuum and logical replication workers need no API key.",
+		"When on, a role with EXECUTE can read digests from statistics of its own tables "
+		"without a key.",
+		&exempt_workers, false, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_exempt_workers, NULL);
+}
+
+void
+caas_define_settings(void)
+{
+	defining = true;
+	define_gate_settings();
+	DefineCustomStringVariable(
+		"caas.keyring_file", "Path of the keyring.",
+		"Absolute; read again by every session after a reload of the configuration.",
+		&caas_keyring_file, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, check_keyring_file,
+		assign_keyring_file, NULL);
+	DefineCustomIntVariable("caas.parallel_state", "What a session tells its parallel workers.",
+							NULL, &caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
+							CAAS_FLAGS | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
+							check_parallel_state, NULL, NULL);
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved("caas");
+#else
+	EmitWarningsOnPlaceholders("caas");
+#endif
+	defining = false;
+}

@@ -1,0 +1,359 @@
+/*
+ * session.c - who may call, and the engine of this backend.
+ *
+ * The engine is made by the first call, in the process that uses it, and reads
+ * the keyring again after each reload. Everything the row path must know is
+ * one flag, cleared by whatever could change the answer.
+ */
+#include "caas_pg.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "datatype/timestamp.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "postmaster/autovacuum.h"
+#include "replication/logicalworker.h"
+#include "utils/plancache.h"
+#include "utils/timestamp.h"
+
+#if PG_VERSION_NUM >= 170000
+#define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
+#endif
+
+/* A file's change time comes from a coarser clock than the statement's start. */
+#define CLOCK_SLACK_USEC 20000
+
+static struct
+{
+	caas_engine *engine;
+	bool		 ready;		/* gate open and keyring current: nothing to ask */
+	bool		 open;		/* the gate, when it was last asked */
+	bool		 stale;		/* the keyring is to be read again */
+	TimestampTz	 loaded_at; /* PgReloadTime when the keyring was read */
+
+	bool			  require_key;
+	bool			  exempt_workers;
+	bool			  has_key;
+	uint8_t			  key[CAAS_SHA256_BYTES];
+	caas_api_key_list accepted_keys;
+
+	/* A call was evaluated while a plan without bound parameters was made: its result may be in a
+	 * cached plan. */
+	bool folded;
+	int	 unbound_planning;
+} session;
+
+static planner_hook_type next_planner = NULL;
+
+/* ---- what parallel workers are told ---- */
+
+#define STATE_OPEN 1
+#define STATE_FINGERPRINT(state) ((uint32_t)(state) >> 1)
+
+static bool
+in_worker(void)
+{
+	return InitializingParallelWorker || IsParallelWorker();
+}
+
+/*
+ * The variable is assigned directly, as the server does with
+ * transaction_read_only: a SET would be undone by a rollback, and the engine
+ * would not.
+ */
+static void
+tell_workers(void)
+{
+	caas_keyring_info keyring;
+
+	if (in_worker())
+		return;
+	caas_engine_keyring(session.engine, &keyring);
+	if (session.stale)
+		keyring.fingerprint = 0;
+	caas_parallel_state = (int)(keyring.fingerprint << 1) | (session.open ? STATE_OPEN : 0);
+}
+
+/* The server ships a setting to its workers only when its source is another than the default. */
+static void
+ship_state(void)
+{
+	static bool shipped = false;
+	int			state = caas_parallel_state;
+
+	if (shipped || in_worker() || IsInParallelMode())
+		return;
+	SetConfigOption("caas.parallel_state", "0", PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
+	caas_parallel_state = state;
+	shipped = true;
+}
+
+/* ---- the gate ---- */
+
+static bool
+gate_open(void)
+{
+	if (!session.require_key)
+		return true;
+	if (IsAutoVacuumWorkerProcess() || IsLogicalWorker())
+		return session.exempt_workers;
+	if (IsParallelWorker() && (caas_parallel_state & STATE_OPEN) != 0)
+		return true;
+	return session.has_key && caas_api_key_accepted(&session.accepted_keys, session.key);
+}
+
+/* No plan made under the old answer may be executed again. */
+static void
+forget_folded_results(void)
+{
+	if (session.folded)
+	{
+		session.folded = false;
+		ResetPlanCache();
+	}
+}
+
+static void
+gate_changed(void)
+{
+	bool was_open = session.open;
+
+	session.ready = false;
+	session.open = gate_open();
+	tell_workers();
+	if (was_open && !session.open)
+		forget_folded_results();
+}
+
+void
+caas_session_key_changed(const uint8_t *digest)
+{
+	session.has_key = digest != NULL;
+	if (session.has_key)
+		memcpy(session.key, digest, CAAS_SHA256_BYTES);
+	gate_changed();
+}
+
+void
+caas_session_list_changed(const caas_api_key_list *list)
+{
+	session.accepted_keys = *list;
+	gate_changed();
+}
+
+void
+caas_session_require_changed(bool require)
+{
+	session.require_key = require;
+	gate_changed();
+}
+
+void
+caas_session_exempt_changed(bool exempt)
+{
+	session.exempt_workers = exempt;
+	gate_changed();
+}
+
+bool
+caas_key_accepted(void)
+{
+	return gate_open();
+}
+
+static void
+refuse(void)
+{
+	bool worker = IsAutoVacuumWorkerProcess() || IsLogicalWorker();
+
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION), errmsg("no accepted API key"),
+		 worker ? errhint("Autovacuum and logical replication workers have no client that could "
+						  "show a key; "
+						  "caas.exempt_workers = on lets them in.")
+		 : session.accepted_keys.count == 0
+			 ? errhint(
+				   "The server lists no API key in caas.api_key_digests, so everybody is refused.")
+			 : errhint("Set caas.api_key in this session to a key that the server lists in "
+					   "caas.api_key_digests."),
+		 caas_hide()));
+}
+
+/* ---- the keyring ---- */
+
+void
+caas_session_keyring_changed(void)
+{
+	session.ready = false;
+	session.stale = true;
+	tell_workers();
+	forget_folded_results();
+}
+
+static bool
+keyring_is_current(void)
+{
+	caas_keyring_info keyring;
+
+	caas_engine_keyring(session.engine, &keyring);
+	return keyring.loaded && !session.stale && session.loaded_at == PgReloadTime;
+}
+
+/* Leader and workers of one query must use one keyring, also when the file is replaced between
+ * their first calls. */
+static bool
+fits_parallel_query(const caas_keyring_info *keyring)
+{
+	int64_t begin_usec;
+
+	if (!IsInParallelMode())
+		return true;
+	if (IsParallelWorker() && STATE_FINGERPRINT(caas_parallel_state) != 0)
+		return STATE_FINGERPRINT(caas_parallel_state) == keyring->fingerprint;
+	begin_usec = GetCurrentStatementStartTimestamp() +
+				 (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return keyring->changed_usec < begin_usec - CLOCK_SLACK_USEC;
+}
+
+static void
+warn_of_keyring(unsigned warnings)
+{
+	if (in_worker())
+		return;
+	if (warnings & CAAS_WARN_PUBLISHED_SECRET)
+		ereport(WARNING,
+				(errmsg("the keyring holds the secret of the published test vectors"),
+				 errhint("Everybody knows this secret. Make a keyring with \"caas keyring init\"."),
+				 caas_hide()));
+	if (warnings & CAAS_WARN_WEAK_DIGEST)
+		ereport(WARNING,
+				(errmsg("the keyring names a digest algorithm over a broken hash"),
+				 errhint("Rotate to a generation without hmac-md5, hmac-sha1 and hmac-ripemd160."),
+				 caas_hide()));
+}
+
+static caas_status
+read_keyring(caas_error *error)
+{
+	caas_status status;
+
+	if (session.engine == NULL)
+	{
+		status = caas_engine_new(&session.engine, error);
+		if (status != CAAS_OK)
+			return status;
+	}
+	caas_engine_unload(session.engine);
+	if (caas_keyring_file == NULL || *caas_keyring_file == '\0')
+	{
+		memset(error, 0, sizeof *error);
+		error->status = CAAS_ERR_NO_KEYRING;
+		return error->status;
+	}
+	return caas_engine_load(session.engine, caas_keyring_file, error);
+}
+
+bool
+caas_try_keyring(caas_engine **engine, caas_error *error)
+{
+	caas_keyring_info keyring;
+
+	if (!keyring_is_current())
+	{
+		session.ready = false;
+		session.stale = true;
+		if (read_keyring(error) != CAAS_OK)
+			return false;
+		caas_engine_keyring(session.engine, &keyring);
+		if (!fits_parallel_query(&keyring))
+		{
+			caas_engine_unload(session.engine);
+			memset(error, 0, sizeof *error);
+			error->status = CAAS_ERR_NO_KEYRING;
+			error->reason = "the keyring changed while a parallel query was starting";
+			return false;
+		}
+		session.stale = false;
+		session.loaded_at = PgReloadTime;
+		tell_workers();
+		warn_of_keyring(keyring.warnings);
+	}
+	*engine = session.engine;
+	return true;
+}
+
+caas_engine *
+caas_keyring_engine(void)
+{
+	caas_engine *engine = NULL;
+	caas_error	 error;
+
+	if (!caas_try_keyring(&engine, &error))
+		caas_raise(&error);
+	return engine;
+}
+
+static caas_engine *
+enter_slowly(void)
+{
+	caas_engine *engine;
+
+	session.open = gate_open();
+	if (!session.open)
+		refuse();
+	engine = caas_keyring_engine();
+	tell_workers();
+	ship_state();
+	session.ready = true;
+	return engine;
+}
+
+caas_engine *
+caas_gated_engine(void)
+{
+	if (unlikely(session.unbound_planning > 0))
+		session.folded = true;
+	/* PgReloadTime: a reload does not run the assign hooks of what the command line set. */
+	if (likely(session.ready && session.loaded_at == PgReloadTime))
+		return session.engine;
+	return enter_slowly();
+}
+
+/* ---- planning ---- */
+
+/*
+ * A plan made without bound parameters may be cached, with the results of
+ * constant calls in it. One made for given parameters is used once.
+ */
+static PlannedStmt *
+note_planning(Query *parse, const char *query_string, int cursor_options,
+			  ParamListInfo bound_params)
+{
+	int			 outer = session.unbound_planning;
+	PlannedStmt *result;
+
+	ship_state();
+	session.unbound_planning = outer + (bound_params == NULL ? 1 : 0);
+	PG_TRY();
+	{
+		result = next_planner(parse, query_string, cursor_options, bound_params);
+	}
+	PG_FINALLY();
+	{
+		session.unbound_planning = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+void
+caas_session_init(void)
+{
+	next_planner = planner_hook ? planner_hook : standard_planner;
+	planner_hook = note_planning;
+	/* Loaded by a call that is being planned, perhaps: nothing noted that one. */
+	session.folded = !process_shared_preload_libraries_in_progress;
+	session.stale = true;
+}
