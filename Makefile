@@ -12,7 +12,7 @@ DATA = $(sort $(wildcard sql/caas--*--*.sql))
 DATA_built = sql/caas--$(EXTVERSION).sql
 
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test
+REGRESS_OPTS = --inputdir=test --load-extension=caas
 
 # WERROR=1 is what the project's own tests build with; a user's newer compiler may warn of something new.
 WARNINGS = -Wall -Wextra $(if $(WERROR),-Werror)

@@ -218,7 +218,7 @@ define_gate_settings(void)
 	DefineCustomStringVariable(
 		"caas.api_key", "API key of this session.",
 		"Set by the client. Checked against caas.api_key_digests; never shown.", &api_key, "",
-		PGC_USERSET, CAAS_FLAGS | GUC_DISALLOW_IN_FILE, check_api_key, assign_api_key, NULL);
+		PGC_USERSET, CAAS_FLAGS, check_api_key, assign_api_key, NULL);
 	DefineCustomStringVariable(
 		"caas.api_key_digests", "API keys that are accepted.",
 		"A comma list of [name:]sha256, each the SHA-256 of a key in hexadecimal.",

@@ -1,0 +1,103 @@
+# What the TAP tests share: nodes with caas, a keyring and an API key, and connections that show it.
+package CaasTest;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use Digest::SHA qw(sha256_hex);
+use MIME::Base64 qw(encode_base64);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key wait_for_log);
+
+my $key = sha256_hex("$$ " . time . rand);
+
+# The API key that every node of this test accepts.
+sub api_key { return $key; }
+
+# base64 of 32 random bytes, for a keyring.
+sub random_secret
+{
+	open my $random, '<:raw', '/dev/urandom' or die "urandom: $!";
+	read($random, my $bytes, 32) == 32 or die 'urandom is short';
+	return encode_base64($bytes, '');
+}
+
+# One line of a keyring: generation(2, 'active', $secret, 'digests=kmac256').
+sub generation
+{
+	my ($number, $state, $secret, @pools) = @_;
+	return join(' ', $number, $state, '2026-01-01T00:00:00Z', $secret, @pools) . "\n";
+}
+
+# Replaces the node's keyring, as an operator's tool does: temporary file, then rename.
+sub write_keyring
+{
+	my ($node, @generations) = @_;
+	my $file = $node->{caas_keyring};
+	open my $out, '>', "$file.new" or die "$file.new: $!";
+	chmod 0600, "$file.new" or die "chmod: $!";
+	print $out "# caas keyring v1\n", @generations or die "write: $!";
+	close $out or die "close: $!";
+	rename "$file.new", $file or die "rename: $!";
+	return;
+}
+
+# A node that is not started yet. preload: 'session' (default), 'shared' or 'none'; keyring: its generations;
+# extra: options for init().
+sub caas_node
+{
+	my ($name, %option) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(%{ $option{extra} // {} });
+	configure($node, %option);
+	return $node;
+}
+
+# Also for a node that was made from a backup of another.
+sub configure
+{
+	my ($node, %option) = @_;
+	my $preload = $option{preload} // 'session';
+	$node->{caas_keyring} = PostgreSQL::Test::Utils::tempdir_short() . '/keyring';
+	write_keyring($node, @{ $option{keyring} // [ generation(1, 'active', random_secret()) ] });
+	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
+	$node->append_conf('postgresql.conf', "caas.keyring_file = '$node->{caas_keyring}'");
+	$node->append_conf('postgresql.conf', "caas.api_key_digests = 'test:" . sha256_hex($key) . "'");
+	# What the server logs of its own accord is not what the tests look for.
+	$node->append_conf('postgresql.conf', "log_statement = none");
+	stage($node);
+	return;
+}
+
+# The tests run against a staged installation (make install DESTDIR=..) where the server can be told so.
+sub stage
+{
+	my ($node) = @_;
+	my $stage = $ENV{CAAS_STAGE} // return;
+	my $libraries = `pg_config --pkglibdir`;
+	chomp $libraries;
+	$node->append_conf('postgresql.conf', "extension_destdir = '$stage'");
+	$node->append_conf('postgresql.conf', "dynamic_library_path = '$stage$libraries:\$libdir'");
+	return;
+}
+
+# Connection options that show the key: $node->safe_psql('postgres', $sql, extra_params => with_key()) cannot carry
+# them, an environment can: local $ENV{PGOPTIONS} = with_key();
+sub with_key { return "-c caas.api_key=$key"; }
+
+# Waits until the node's log, from this offset on, matches; returns the new end of the log.
+sub wait_for_log
+{
+	my ($node, $pattern, $offset) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $offset // 0);
+		return -s $node->logfile if $log =~ $pattern;
+		select undef, undef, undef, 0.1;
+	}
+	die "the log does not show $pattern";
+}
+
+1;
