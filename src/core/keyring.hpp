@@ -7,6 +7,8 @@
 #include "secret.hpp"
 #include "status.hpp"
 
+#include <unistd.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +71,8 @@ struct KeyringFile {
     std::int64_t changed_usec;  // st_ctim, microseconds since 1970
 };
 
+// The file must belong to user or to root: a server names its own user, an administrator may look after another's file.
 // Errors: CAAS_ERR_KEYRING_FILE, CAAS_ERR_KEYRING_PERMISSIONS.
-Result<KeyringFile> read_keyring_file(const char* path);
+Result<KeyringFile> read_keyring_file(const char* path, uid_t user = geteuid());
 
 }  // namespace caas

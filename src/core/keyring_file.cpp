@@ -32,26 +32,26 @@ Error file_error(const char* reason, int os_error = 0) {
 }
 
 // The rule of ssl_key_file: 0600 for the user's own file, 0640 where root owns it.
-const char* permission_problem(const struct stat& status) {
+const char* permission_problem(const struct stat& status, uid_t user) {
     if (status.st_uid == 0) {
         const bool open_to_others = (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0;
         return open_to_others ? "the file is owned by root and its mode is wider than 0640" : nullptr;
     }
-    if (status.st_uid != geteuid()) return "the file belongs neither to root nor to the user of this process";
+    if (status.st_uid != user) return "the file belongs neither to root nor to the user of this process";
     const bool open_to_others = (status.st_mode & (S_IRWXG | S_IRWXO)) != 0;
     return open_to_others ? "the mode of the file is wider than 0600" : nullptr;
 }
 
 }  // namespace
 
-Result<KeyringFile> read_keyring_file(const char* path) {
+Result<KeyringFile> read_keyring_file(const char* path, uid_t user) {
     // O_NONBLOCK: a FIFO of that name must not hang the process.
     const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) return file_error("the file cannot be opened", errno);
     struct stat status = {};
     if (fstat(file.get(), &status) != 0) return file_error("the file cannot be examined", errno);
     if (!S_ISREG(status.st_mode)) return file_error("it is not a regular file");
-    if (const char* problem = permission_problem(status)) {
+    if (const char* problem = permission_problem(status, user)) {
         return Error{.status = CAAS_ERR_KEYRING_PERMISSIONS, .reason = problem};
     }
     if (status.st_size > kMaxFileBytes) return file_error("the file is over 8 MiB");
