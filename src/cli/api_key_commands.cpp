@@ -1,0 +1,124 @@
+// `caas api-key`: keys for clients, and the digests by which a server knows them.
+#include "../core/keyring.hpp"
+#include "../core/text.hpp"
+#include "command.hpp"
+#include "input.hpp"
+
+#include <openssl/rand.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <iostream>
+
+namespace caas::cli {
+
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::string_view kPrefix = "caas_";  // so that a leaked key is recognised for what it is
+constexpr std::size_t kShortKey = 32;          // characters
+
+struct ApiKeyOptions {
+    std::optional<std::string> name;
+    bool quiet = false;
+    bool json = false;
+};
+
+// "[name:]sha256", an entry of the server's setting.
+std::string entry_of(std::string_view key, const std::optional<std::string>& name) {
+    std::array<std::uint8_t, CAAS_SHA256_BYTES> digest{};
+    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) throw failure("SHA-256 failed");
+    std::string hex(2 * digest.size(), '0');
+    hex_encode(digest, hex.data());
+    return (name ? *name + ":" : "") + hex;
+}
+
+// Asks the reader of the server's setting, so that a name it would refuse is refused here.
+void check_name(const std::optional<std::string>& name) {
+    caas_api_key_list list{};
+    caas_error error{};
+    if (caas_api_key_list_parse(entry_of("", name).c_str(), &list, &error) != CAAS_OK || list.count != 1) {
+        throw usage_failure("--name: " + std::string(error.reason != nullptr ? error.reason : "not one name"));
+    }
+}
+
+std::string setting_of(const std::string& entry) { return "caas.api_key_digests = '" + entry + "'"; }
+
+SecretText make_key() {
+    prepare_secure_memory();
+    SecretKey<kKeyBytes> bytes;
+    if (RAND_priv_bytes(bytes.expose_mutable().data(), kKeyBytes) != 1) {
+        throw failure("the random number generator failed");
+    }
+    SecretText key(kPrefix.size() + 2 * kKeyBytes);
+    key.expose_mutable().append(kPrefix).resize(kPrefix.size() + 2 * kKeyBytes);
+    hex_encode(bytes.expose(), key.expose_mutable().data() + kPrefix.size());
+    return key;
+}
+
+// The name keeps to letters, digits, dots, dashes and underscores: nothing needs escaping.
+void print_json(std::string_view key, const ApiKeyOptions& options, const std::string& entry) {
+    std::cout << "{";
+    if (!key.empty()) std::cout << "\"key\": \"" << key << "\", ";
+    std::cout << "\"name\": " << (options.name ? "\"" + *options.name + "\"" : "null") << ", \"digest\": \"" << entry
+              << "\", \"setting\": \"" << setting_of(entry) << "\"}\n";
+}
+
+int api_key_new(const ApiKeyOptions& options) {
+    check_name(options.name);
+    const SecretText key = make_key();
+    const std::string entry = entry_of(key.expose(), options.name);
+    if (options.json) {
+        print_json(key.expose(), options, entry);
+        return kExitOk;
+    }
+    std::cout << key.expose() << std::endl;  // before the explanation, also where both go to a terminal
+    if (!options.quiet) {
+        std::cerr << "\nThis is the only time the key is shown; the server keeps its digest alone.\n"
+                     "In postgresql.conf (further digests are joined by commas), then reload:\n\n    "
+                  << setting_of(entry) << "\n\nA client: set caas.api_key to the key.\n";
+    }
+    return kExitOk;
+}
+
+int api_key_digest(const ApiKeyOptions& options) {
+    check_name(options.name);
+    const SecretText key = isatty(STDIN_FILENO) != 0 ? ask_secret("API key: ") : read_line_input();
+    if (key.expose().empty()) throw usage_failure("standard input holds no key");
+    if (key.expose().size() < kShortKey) {
+        warn("the key is shorter than 32 characters; a key that can be guessed is found from its digest");
+    }
+    const std::string entry = entry_of(key.expose(), options.name);
+    if (options.json) {
+        print_json("", options, entry);
+    } else {
+        std::cout << entry << '\n';
+    }
+    return kExitOk;
+}
+
+std::pair<CLI::App*, std::shared_ptr<ApiKeyOptions>> add(CLI::App& group, Action& chosen, const char* name,
+                                                         const char* description, int (*run)(const ApiKeyOptions&)) {
+    CLI::App* command = group.add_subcommand(name, description);
+    auto options = std::make_shared<ApiKeyOptions>();
+    command->add_option("--name", options->name, "Whose key it is: stands before the digest in the server's setting")
+        ->type_name("NAME");
+    command->add_flag("--json", options->json, "Print JSON");
+    command->callback([&chosen, options, run] { chosen = bind_action(options, run); });
+    return {command, options};
+}
+
+}  // namespace
+
+void add_api_key_commands(CLI::App& app, Action& chosen) {
+    CLI::App* group = app.add_subcommand("api-key", "Make API keys and their digests");
+    group->require_subcommand(1);
+    const auto [make, options] =
+        add(*group, chosen, "new", "Print a new random key, once, and the server's setting for it", api_key_new);
+    make->add_flag("--quiet", options->quiet, "Print the key alone, without the explanation on standard error");
+    add(*group, chosen, "digest", "Read a key from standard input and print its entry for caas.api_key_digests",
+        api_key_digest);
+}
+
+}  // namespace caas::cli

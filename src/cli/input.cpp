@@ -1,0 +1,83 @@
+#include "input.hpp"
+
+#include "../core/text.hpp"
+#include "command.hpp"
+
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+namespace caas::cli {
+
+namespace {
+
+constexpr std::size_t kFirstCapacity = std::size_t{64} * 1024;
+
+// Reads at most room bytes onto the end of text; 0 at the end of input.
+std::size_t read_some(std::string& text, std::size_t room) {
+    const std::size_t size = text.size();
+    text.resize(size + room);
+    ssize_t got = 0;
+    do {
+        got = read(STDIN_FILENO, text.data() + size, room);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) throw os_failure("standard input", "it cannot be read");
+    text.resize(size + static_cast<std::size_t>(got));
+    return static_cast<std::size_t>(got);
+}
+
+}  // namespace
+
+SecretText read_input() {
+    if (isatty(STDIN_FILENO) != 0) note("reading standard input from the terminal; Ctrl-D on an empty line ends it");
+    std::size_t capacity = kFirstCapacity;
+    std::optional<SecretText> text(std::in_place, capacity);
+    while (read_some(text->expose_mutable(), capacity - text->expose().size()) > 0) {
+        if (text->expose().size() < capacity) continue;
+        capacity *= 2;  // copied by hand, so that the smaller buffer is cleansed
+        SecretText larger(capacity);
+        larger.expose_mutable().append(text->expose());
+        text.emplace(std::move(larger));
+    }
+    return std::move(*text);
+}
+
+SecretText read_line_input() {
+    SecretText input = read_input();
+    std::string& text = input.expose_mutable();
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    if (!text.empty() && text.back() == '\r') text.pop_back();
+    if (text.find('\n') != std::string::npos) throw usage_failure("standard input holds more than one line");
+    return input;
+}
+
+SecretText ask_secret(const char* prompt) {
+    constexpr int kMaxChars = 1023;
+    SecretText answer(kMaxChars + 1);
+    std::string& text = answer.expose_mutable();
+    text.resize(kMaxChars + 1);
+    if (EVP_read_pw_string_min(text.data(), 0, kMaxChars, prompt, 0) != 0) throw failure("the terminal cannot be read");
+    OPENSSL_cleanse(text.data() + text.find('\0'), text.size() - text.find('\0'));
+    text.resize(text.find('\0'));
+    return answer;
+}
+
+std::array<std::uint8_t, kUuidBytes> parse_uuid(const std::string& text) {
+    constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    std::array<std::uint8_t, kUuidBytes> uuid{};
+    std::string digits;
+    bool shaped = text.size() == kShape.size();
+    for (std::size_t i = 0; shaped && i < text.size(); i++) {
+        shaped = (kShape[i] == '-') == (text[i] == '-');
+        if (text[i] != '-') digits += text[i];
+    }
+    if (!shaped || !hex_decode(bytes_of(digits), uuid)) {
+        throw usage_failure("--uuid: it is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    }
+    return uuid;
+}
+
+}  // namespace caas::cli

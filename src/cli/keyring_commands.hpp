@@ -1,0 +1,28 @@
+// What the keyring commands do, without the parsing of their command lines.
+#pragma once
+#include <optional>
+#include <string>
+
+namespace caas::cli {
+
+struct KeyringOptions {
+    std::string file;
+    // Names joined by commas; empty where the option was not given.
+    std::optional<std::string> digests, ciphers, passwords;
+    int number = 0;
+    std::optional<int> activate;
+    std::optional<std::string> user;
+    bool stage = false;
+    bool yes = false;
+    bool json = false;
+};
+
+int keyring_init(const KeyringOptions& options);
+int keyring_rotate(const KeyringOptions& options);
+int keyring_activate(const KeyringOptions& options);
+int keyring_retire(const KeyringOptions& options);
+int keyring_remove(const KeyringOptions& options);
+int keyring_list(const KeyringOptions& options);
+int keyring_check(const KeyringOptions& options);
+
+}  // namespace caas::cli

@@ -1,0 +1,103 @@
+// The program `caas`: a register of commands. What they do is in the other files of this folder.
+#include "command.hpp"
+
+#include "../caas.h"
+
+#include <CLI/CLI.hpp>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace {
+
+using namespace caas::cli;
+
+constexpr const char* kFooter =
+    "Exit status: 0 done, 1 no match or keyring not usable, 2 wrong usage, 3 failed.\n"
+    "The manual is caas(1).";
+
+// The process will hold secrets: no core file, and no debugger of the same user.
+void forbid_core_dumps() {
+    const rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        throw failure("core dumps cannot be turned off");
+    }
+}
+
+// The innermost command that the line named.
+const CLI::App& named_command(const CLI::App& app) {
+    const CLI::App* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    return *at;
+}
+
+// "caas keyring rotate"
+std::string full_name(const CLI::App& command) {
+    const CLI::App* parent = command.get_parent();
+    return (parent == nullptr ? "" : full_name(*parent) + " ") + command.get_name();
+}
+
+// A word that does not belong here may be data or a key that should have come by standard input: it is not repeated.
+std::string unexpected_words(const CLI::App& app, const CLI::App& command) {
+    for (const std::string& word : app.remaining(true)) {
+        if (word.size() > 1 && word[0] == '-') return "unknown option " + word.substr(0, word.find('='));
+    }
+    if (command.get_require_subcommand_min() > 0) return "there is no such command";
+    return "there is a word too many; data and keys are read from standard input";
+}
+
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App& command = named_command(app);
+    std::string message = error.what();
+    if (app.remaining_size(true) > 0) {
+        message = unexpected_words(app, command);
+    } else if (command.get_require_subcommand_min() > 0) {
+        message = "a command is missing";
+    }
+    std::cerr << "caas: " << message << "\nTry '" << full_name(command) << " --help'.\n";
+    return kExitUsage;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("Keyrings, API keys and digests of the PostgreSQL extension caas.", "caas");
+    Action chosen;
+    app.set_version_flag("--version",
+                         std::string("caas ") + caas_library_version() + " (" + caas_openssl_version() + ")",
+                         "Print the version and exit");
+    app.require_subcommand(1);
+    app.footer(kFooter);
+    add_keyring_commands(app, chosen);
+    add_api_key_commands(app, chosen);
+    add_digest_commands(app, chosen);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() != 0) return wrong_usage(app, error);
+        app.exit(error);  // prints the help or the version
+        return kExitOk;
+    }
+    return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        forbid_core_dumps();
+        const int exit_code = run(argc, argv);
+        // A key that never reached its reader is lost, so a full disk or a closed pipe must be heard of.
+        if (!std::cout.flush()) throw failure("standard output cannot be written");
+        return exit_code;
+    } catch (const Failure& failed) {
+        std::cerr << "caas: " << failed.what() << '\n';
+        return failed.exit_code();
+    } catch (const std::bad_alloc&) {
+        std::cerr << "caas: out of memory\n";
+    } catch (const std::exception&) {  // its text could hold anything
+        std::cerr << "caas: unexpected failure\n";
+    }
+    return kExitFailed;
+}
