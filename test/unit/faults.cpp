@@ -1,0 +1,71 @@
+#include "faults.hpp"
+
+#include <openssl/crypto.h>
+
+#include <cstdlib>
+#include <new>
+
+namespace caas::test {
+
+namespace {
+
+struct Plan {
+    bool armed = false;
+    bool lasting = false;
+    std::size_t allowed = 0;
+    std::size_t failed = 0;
+};
+
+thread_local Plan plans[2];
+
+Plan& plan_of(Allocator which) { return plans[which == Allocator::cpp ? 0 : 1]; }
+
+bool must_fail(Allocator which) {
+    Plan& plan = plan_of(which);
+    if (!plan.armed) return false;
+    if (plan.allowed > 0) {
+        plan.allowed--;
+        return false;
+    }
+    if (plan.failed > 0 && !plan.lasting) return false;
+    plan.failed++;
+    return true;
+}
+
+void* openssl_malloc(std::size_t size, const char* /*file*/, int /*line*/) {
+    return must_fail(Allocator::openssl) ? nullptr : std::malloc(size);
+}
+
+void* openssl_realloc(void* old, std::size_t size, const char* /*file*/, int /*line*/) {
+    return must_fail(Allocator::openssl) ? nullptr : std::realloc(old, size);
+}
+
+void openssl_free(void* memory, const char* /*file*/, int /*line*/) { std::free(memory); }
+
+}  // namespace
+
+bool install_openssl_faults() { return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1; }
+
+FailingAllocations::FailingAllocations(Allocator which, std::size_t allowed, bool lasting) : which_(which) {
+    plan_of(which) = {.armed = true, .lasting = lasting, .allowed = allowed};
+}
+
+FailingAllocations::~FailingAllocations() { plan_of(which_).armed = false; }
+
+bool FailingAllocations::hit() const { return plan_of(which_).failed > 0; }
+
+void* cpp_allocate(std::size_t size) {
+    if (must_fail(Allocator::cpp)) throw std::bad_alloc();
+    void* memory = std::malloc(size == 0 ? 1 : size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+}  // namespace caas::test
+
+void* operator new(std::size_t size) { return caas::test::cpp_allocate(size); }
+void* operator new[](std::size_t size) { return caas::test::cpp_allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { std::free(memory); }

@@ -1,0 +1,43 @@
+#include "published.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace caas::test {
+
+namespace {
+
+std::string existing(const char* variable, const char* standard, const std::string& name) {
+    const char* set = std::getenv(variable);
+    const std::string path = std::string(set != nullptr ? set : standard) + "/" + name;
+    return std::filesystem::exists(path) ? path : "";
+}
+
+}  // namespace
+
+std::string published_path(const std::string& name) {
+    return existing("CAAS_CRYPTOGRAPHY_VECTORS", "/usr/lib/python3/dist-packages/cryptography_vectors", name);
+}
+
+std::string wycheproof_path(const std::string& name) {
+    return existing("CAAS_WYCHEPROOF_DIR", "../shared/vectors/wycheproof", name);
+}
+
+void for_each_line(const std::string& path, const std::function<void(const std::string&)>& body) {
+    std::ifstream in(path);
+    std::string line;
+    while (std::getline(in, line)) {
+        if (line.ends_with('\r')) line.pop_back();
+        body(line);
+    }
+}
+
+bool read_field(const std::string& line, Record& record) {
+    const std::size_t at = line.find(" = ");
+    if (line.starts_with('#') || at == std::string::npos) return false;
+    record[line.substr(0, at)] = line.substr(at + 3);
+    return true;
+}
+
+}  // namespace caas::test

@@ -1,0 +1,26 @@
+// Public test vectors that stand outside the repository, and the line format they come in.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace caas::test {
+
+// A file of Debian's python3-cryptography-vectors (or below CAAS_CRYPTOGRAPHY_VECTORS); empty when it is not there.
+std::string published_path(const std::string& name);
+inline constexpr const char* kNoPublishedVectors =
+    "python3-cryptography-vectors is not installed (CAAS_CRYPTOGRAPHY_VECTORS names another folder)";
+
+// A file of Wycheproof below CAAS_WYCHEPROOF_DIR, by default ../shared/vectors/wycheproof; empty when it is not there.
+std::string wycheproof_path(const std::string& name);
+inline constexpr const char* kNoWycheproof =
+    "no Wycheproof vectors in CAAS_WYCHEPROOF_DIR or ../shared/vectors/wycheproof";
+
+void for_each_line(const std::string& path, const std::function<void(const std::string&)>& body);
+
+using Record = std::map<std::string, std::string>;
+// Reads "Name = value" into the record; false when the line is something else.
+bool read_field(const std::string& line, Record& record);
+
+}  // namespace caas::test
