@@ -52,6 +52,7 @@ extern void caas_session_list_changed(const caas_api_key_list *list);
 extern void caas_session_require_changed(bool require);
 extern void caas_session_exempt_changed(bool exempt);
 extern void caas_session_keyring_changed(void);
+extern void caas_session_tell_workers(void); /* sets caas_parallel_state to what holds now */
 extern void caas_session_init(void);
 
 /* What a leader tells its parallel workers; one integer, since its C variable may be assigned

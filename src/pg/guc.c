@@ -212,6 +212,20 @@ check_parallel_state(int *newval, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * The server ships a setting to its workers only when its source is another
+ * than the default. Done at once: the plan that needs it may have been made
+ * before the library was loaded, and some parallel commands plan nothing. Not
+ * an ordinary SET, which a leader in parallel mode is refused.
+ */
+static void
+ship_parallel_state(void)
+{
+	(void)set_config_option("caas.parallel_state", "0", PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT,
+							GUC_ACTION_SAVE, true, ERROR, false);
+	caas_session_tell_workers();
+}
+
 static void
 define_gate_settings(void)
 {
@@ -249,6 +263,7 @@ caas_define_settings(void)
 							NULL, &caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
 							CAAS_FLAGS | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
 							check_parallel_state, NULL, NULL);
+	ship_parallel_state();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("caas");
 #else

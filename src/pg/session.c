@@ -62,8 +62,8 @@ in_worker(void)
  * transaction_read_only: a SET would be undone by a rollback, and the engine
  * would not.
  */
-static void
-tell_workers(void)
+void
+caas_session_tell_workers(void)
 {
 	caas_keyring_info keyring;
 
@@ -73,20 +73,6 @@ tell_workers(void)
 	if (session.stale)
 		keyring.fingerprint = 0;
 	caas_parallel_state = (int)(keyring.fingerprint << 1) | (session.open ? STATE_OPEN : 0);
-}
-
-/* The server ships a setting to its workers only when its source is another than the default. */
-static void
-ship_state(void)
-{
-	static bool shipped = false;
-	int			state = caas_parallel_state;
-
-	if (shipped || in_worker() || IsInParallelMode())
-		return;
-	SetConfigOption("caas.parallel_state", "0", PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
-	caas_parallel_state = state;
-	shipped = true;
 }
 
 /* ---- the gate ---- */
@@ -121,7 +107,7 @@ gate_changed(void)
 
 	session.ready = false;
 	session.open = gate_open();
-	tell_workers();
+	caas_session_tell_workers();
 	if (was_open && !session.open)
 		forget_folded_results();
 }
@@ -188,7 +174,7 @@ caas_session_keyring_changed(void)
 {
 	session.ready = false;
 	session.stale = true;
-	tell_workers();
+	caas_session_tell_workers();
 	forget_folded_results();
 }
 
@@ -277,7 +263,7 @@ caas_try_keyring(caas_engine **engine, caas_error *error)
 		}
 		session.stale = false;
 		session.loaded_at = PgReloadTime;
-		tell_workers();
+		caas_session_tell_workers();
 		warn_of_keyring(keyring.warnings);
 	}
 	*engine = session.engine;
@@ -304,8 +290,7 @@ enter_slowly(void)
 	if (!session.open)
 		refuse();
 	engine = caas_keyring_engine();
-	tell_workers();
-	ship_state();
+	caas_session_tell_workers();
 	session.ready = true;
 	return engine;
 }
@@ -334,7 +319,6 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	int			 outer = session.unbound_planning;
 	PlannedStmt *result;
 
-	ship_state();
 	session.unbound_planning = outer + (bound_params == NULL ? 1 : 0);
 	PG_TRY();
 	{
