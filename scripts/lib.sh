@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# What the scripts share: words on the terminal, packages, a folder for everything temporary, and the end of it all.
+# A script sources this file, then calls begin.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+WORK=''        # everything temporary; readable by the server's user
+JOB=''         # process group of the running job, when there is one
+APT_DROP_INS=() # files that exist only while packages are being installed
+
+if [ -t 1 ]; then
+    BOLD=$'\e[1m' DIM=$'\e[2m' RED=$'\e[31m' GREEN=$'\e[32m' CYAN=$'\e[36m' PLAIN=$'\e[0m'
+else
+    BOLD='' DIM='' RED='' GREEN='' CYAN='' PLAIN=''
+fi
+
+say() { printf '%s==>%s %s%s%s\n' "$CYAN" "$PLAIN" "$BOLD" "$*" "$PLAIN"; }
+
+die() {
+    printf '%serror:%s %s\n' "$RED" "$PLAIN" "$*" >&2
+    exit 1
+}
+
+begin() {
+    trap clean_up EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/caas.XXXXXX") || die 'no folder for temporary files'
+    chmod 755 "$WORK"
+    export LC_ALL=C.UTF-8 PGTZ=UTC
+    unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE MAKEFLAGS MAKELEVEL
+}
+
+# Runs a command in a process group of its own and waits, so that a signal to the script is acted upon at once.
+run_job() {
+    set -m
+    "$@" </dev/null &
+    JOB=$!
+    set +m
+    wait "$JOB"
+    local status=$?
+    JOB=''
+    return "$status"
+}
+
+# Processes whose command line names our temporary folder: nobody else's can, its name is random.
+own_processes() {
+    local entry
+    for entry in /proc/[0-9]*; do
+        [ "${entry#/proc/}" != "$$" ] && grep -qsF "$WORK" "$entry/cmdline" && echo "${entry#/proc/}"
+    done
+}
+
+# Stops what is left by process id; SIGQUIT is PostgreSQL's immediate shutdown.
+stop_own_processes() {
+    local signal pids
+    for signal in INT QUIT KILL; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            pids=$(own_processes)
+            [ -z "$pids" ] && return
+            # shellcheck disable=SC2086 # a list
+            [ "$_" = 1 ] && kill -s "$signal" $pids 2>/dev/null
+            sleep 0.2
+        done
+    done
+}
+
+clean_up() {
+    local status=$?
+    trap '' HUP INT TERM
+    trap - EXIT
+    if [ -n "$JOB" ]; then
+        kill -TERM -- "-$JOB" 2>/dev/null
+        wait "$JOB" 2>/dev/null
+    fi
+    [ "${#APT_DROP_INS[@]}" -gt 0 ] && $SUDO rm -f "${APT_DROP_INS[@]}"
+    if [ -n "$WORK" ]; then
+        stop_own_processes
+        rm -rf "$WORK"
+    fi
+    exit "$status"
+}
+
+# ---- packages ----
+
+SUDO=''
+DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
+TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
+    clang libclang-rt-dev clang-format clang-tidy shellcheck)
+
+missing_packages() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    done
+}
+
+# The newest PostgreSQL whose server is installed here, else nothing.
+installed_server() {
+    local binary
+    for binary in /usr/lib/postgresql/*/bin/postgres; do
+        [ -x "$binary" ] && basename "${binary%/bin/postgres}"
+    done | sort -n | tail -n 1
+}
+
+postgresql_packages() {
+    [ -n "${PG_CONFIG:-}" ] && return
+    local version
+    version=$(installed_server)
+    # Without one: the version that this Debian's metapackage stands for.
+    [ -n "$version" ] || version=$(apt-cache depends postgresql 2>/dev/null | grep -om1 'postgresql-[0-9]*$' | tr -dc 0-9)
+    echo "postgresql-${version:-15} postgresql-server-dev-${version:-15}"
+}
+
+become_root() {
+    [ "$(id -u)" -eq 0 ] && return
+    SUDO='sudo env'
+    command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; } && return
+    die "these packages are missing, and installing them needs root or sudo: $*"
+}
+
+# A file that keeps an installation from starting services or making a cluster; removed right after it.
+drop_in() {
+    local file=$1 mode=$2 content=$3
+    [ -e "$file" ] && return
+    $SUDO mkdir -p "$(dirname "$file")"
+    printf '%s\n' "$content" >"$WORK/drop_in"
+    $SUDO install -m "$mode" "$WORK/drop_in" "$file"
+    APT_DROP_INS+=("$file")
+}
+
+apt() {
+    run_job $SUDO env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" \
+        >"$WORK/apt.log" 2>&1 || { cat "$WORK/apt.log"; die "apt-get $1 failed"; }
+}
+
+# Installs what is missing of the named packages and of PostgreSQL with its headers.
+install_packages() {
+    command -v apt-get >/dev/null || die 'this script installs what it needs with apt-get (Debian 12 or newer), which is not here'
+    local missing
+    # shellcheck disable=SC2046 # lists
+    missing=$(missing_packages "$@" $(postgresql_packages))
+    if [ -n "$missing" ]; then
+        become_root $missing
+        say "Updating the list of Debian's packages"
+        apt update
+        # shellcheck disable=SC2046
+        missing=$(missing_packages "$@" $(postgresql_packages))
+        say "Installing $(echo $missing)"
+        drop_in /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101'
+        drop_in /etc/postgresql-common/createcluster.d/caas-build.conf 644 'create_main_cluster = false'
+        # shellcheck disable=SC2086
+        apt install --no-install-recommends $missing
+        # Its package enables a service that nobody here asked for.
+        [[ " $(echo $missing) " == *' pgbouncer '* ]] && $SUDO update-rc.d pgbouncer disable >/dev/null 2>&1
+        $SUDO rm -f "${APT_DROP_INS[@]}"
+        APT_DROP_INS=()
+    fi
+    find_postgresql
+}
+
+find_postgresql() {
+    : "${PG_CONFIG:=/usr/lib/postgresql/$(installed_server)/bin/pg_config}"
+    [ -x "$PG_CONFIG" ] || die "$PG_CONFIG is not there; PG_CONFIG can name another"
+    PGXS=$("$PG_CONFIG" --pgxs)
+    [ -e "$PGXS" ] || die "$PGXS is not there: the server's headers are missing"
+    PG_BIN=$("$PG_CONFIG" --bindir)
+    PG_MAJOR=$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+    export PG_CONFIG PG_BIN PG_MAJOR PGXS
+}

@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# The parts of scripts/test.sh: part_X runs (arguments: single tests), count_X reads its output and prints "passed failed".
+
+declare -A ABOUT=(
+    [lint]='symbols, zones, format, static analysis, scripts, versions'
+    [unit]='the core without PostgreSQL, against published vectors and OpenSSL itself'
+    [sanitize]='the same under AddressSanitizer and UBSan'
+    [fuzz]='libFuzzer on the parsers, 30 s'
+    [program]='the program caas'
+    [regress]='SQL by topic, with pg_regress, in a throwaway server'
+    [tap]='servers at work: reloads, parallel query, replication, pools, crashes'
+    [docs]='the SQL of README.md and docs'
+)
+
+part_lint() { "$ROOT/scripts/lint.sh" "$@"; }
+
+part_unit() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check ${1:+"ARGS=--gtest_filter=$1"}; }
+
+part_sanitize() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check SANITIZE=1 ${1:+"ARGS=--gtest_filter=$1"}; }
+
+part_fuzz() { make -C "$ROOT/test/fuzz" -s check "FUZZ_SECONDS=${FUZZ_SECONDS:-30}"; }
+
+# The files of folder $1 with ending $2, or those whose names begin with one of the further arguments.
+test_files() {
+    local folder=$1 ending=$2 name
+    shift 2
+    [ $# -gt 0 ] || set -- ''
+    for name in "$@"; do
+        find "$folder" -maxdepth 1 -name "$name*$ending" | sort
+    done
+}
+
+part_program() {
+    cd "$ROOT" || return
+    local files
+    mapfile -t files < <(test_files test/cli .t "$@")
+    [ "${#files[@]}" -gt 0 ] && prove "${files[@]}"
+}
+
+part_regress() {
+    local names settings=("caas.keyring_file = '$WORK/regress/keyring'"
+        "caas.api_key_digests = 'regress:$(api_key_digest 'regress key, no secret')'")
+    mapfile -t names < <(cd "$TREE/test/sql" && test_files . .sql "$@" | sed 's,^\./,,; s,\.sql$,,')
+    [ "${#names[@]}" -gt 0 ] || return
+    server_folder "$WORK/regress"
+    write_keyring "$WORK/regress/keyring" "1 retired 2026-01-01T00:00:00Z $(random_secret)" \
+        "2 active 2026-07-01T00:00:00Z $(random_secret)"
+    start_server regress "${settings[@]}" || return
+    in_tree "$(dirname "$PGXS")/../test/regress/pg_regress" --inputdir=test --load-extension=caas --bindir="$PG_BIN" \
+        --host="$WORK/regress" --user=postgres --dbname=caas_regress "${names[@]}"
+    local status=$?
+    [ "$status" -eq 0 ] || cat "$TREE/regression.diffs"
+    stop_server regress
+    return "$status"
+}
+
+part_tap() {
+    local files status logs=$WORK/tap/log/regress_log_
+    server_folder "$WORK/tap"
+    mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
+    [ "${#files[@]}" -gt 0 ] || return
+    in_tree env CAAS_STAGE="$STAGE" TESTDIR="$WORK/tap" TESTLOGDIR="$WORK/tap/log" TMPDIR="$WORK/tap" \
+        PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
+        prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
+    status=$?
+    if [ "$status" -ne 0 ]; then
+        grep -lE '^\[?.*(not ok|died|death by)' "$logs"* | xargs -r tail -n 40
+    fi
+    return "$status"
+}
+
+# The secret is the one of docs/spec.md, so that what the documents show is what comes out.
+part_docs() {
+    local files=("$@") status
+    cd "$ROOT" || return
+    [ $# -gt 0 ] || mapfile -t files < <(ls README.md docs/*.md)
+    server_folder "$WORK/docs"
+    write_keyring "$WORK/docs/keyring" '1 active 2026-01-01T00:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+    start_server docs "caas.keyring_file = '$WORK/docs/keyring'" \
+        "caas.api_key_digests = 'docs:$(api_key_digest 'the key of this client')'" || return
+    PATH=$PG_BIN:$PATH PGHOST=$WORK/docs PGUSER=postgres CAAS_DOCS_TMP=$WORK scripts/docs_sql.pl "${files[@]}"
+    status=$?
+    stop_server docs
+    return "$status"
+}
+
+# ---- counting ----
+
+# GoogleTest's closing lines.
+count_unit() {
+    awk '/^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
+         /^\[  FAILED  \] [0-9]+ test.*listed below/ { failed += $4 }
+         END { print passed + 0, failed + 0 }'
+}
+count_sanitize() { count_unit; }
+
+# prove's: assertions run, less those that failed; a file that died without a failed assertion counts as one.
+count_program() {
+    awk '/^Files=[0-9]+, Tests=[0-9]+/ { sub("Tests=", "", $2); tests = $2 + 0 }
+         /^ *Failed [0-9]+\/[0-9]+ subtests/ { split($2, of, "/"); failed += of[1] }
+         /^Result: FAIL/ { bad = 1 }
+         END { if (bad && !failed) failed = 1; print (tests > failed ? tests - failed : 0), failed + 0 }'
+}
+count_tap() { count_program; }
+
+# pg_regress's lines, up to 15 and from 16 on.
+count_regress() {
+    awk '/^test .*\.\.\. ok / || /^ok [0-9]+ / { passed++ }
+         /^test .*\.\.\. FAILED/ || /^not ok [0-9]+ / { failed++ }
+         END { print passed + 0, failed + 0 }'
+}
+
+# Our own scripts end with the line that this one ends with.
+count_lint() {
+    awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }'
+}
+count_docs() { count_lint; }
+count_fuzz() { count_lint; }

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Building, staging (never an installation into the system) and throwaway servers. Sourced after lib.sh.
+
+build() {
+    case "$ROOT" in
+    *[[:space:]]*) die "the folder's path has a blank in it, which make cannot cope with: $ROOT" ;;
+    esac
+    run_job make -C "$ROOT" -s -j"$(nproc)" "PG_CONFIG=$PG_CONFIG" "$@"
+}
+
+# An installation in the temporary folder, which servers of ours are pointed at.
+stage() {
+    STAGE=$WORK/stage
+    export STAGE
+    run_job make -C "$ROOT" -s install "PG_CONFIG=$PG_CONFIG" "DESTDIR=$STAGE" >"$WORK/stage.log" 2>&1 ||
+        { cat "$WORK/stage.log"; return 1; }
+    chmod -R a+rX "$STAGE"
+}
+
+# PostgreSQL refuses root: then its packaged user runs it.
+as_server() {
+    if [ "$(id -u)" -eq 0 ]; then
+        (cd "$WORK" && exec runuser -u postgres -- "$@")
+    else
+        (cd "$WORK" && exec "$@")
+    fi
+}
+
+# A folder that belongs to the server's user.
+server_folder() {
+    mkdir -p "$1"
+    [ "$(id -u)" -ne 0 ] || chown postgres "$1"
+}
+
+random_secret() { head -c 32 /dev/urandom | base64 -w 0; }
+
+api_key_digest() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
+
+# A keyring of these lines, which the server's user may read and nobody else.
+write_keyring() {
+    local file=$1
+    shift
+    # shellcheck disable=SC2016 # for the inner shell
+    printf '%s\n' '# caas keyring v1' "$@" | as_server sh -c 'umask 077; cat >"$1"' sh "$file"
+}
+
+# Where the server finds the staged extension: a patch of Debian's until 17, a setting of everybody's from 18 on.
+stage_settings() {
+    if [ "$PG_MAJOR" -ge 18 ]; then
+        echo "extension_control_path = '$STAGE$("$PG_CONFIG" --sharedir):\$system'"
+    else
+        echo "extension_destdir = '$STAGE'"
+    fi
+    echo "dynamic_library_path = '$STAGE$("$PG_CONFIG" --pkglibdir):\$libdir'"
+}
+
+# Starts a server named $1 on a Unix socket alone; the further arguments are lines of its postgresql.conf.
+start_server() {
+    local home=$WORK/$1
+    shift
+    server_folder "$home"
+    as_server "$PG_BIN/initdb" -D "$home/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+        >"$WORK/initdb.log" 2>&1 || { cat "$WORK/initdb.log"; return 1; }
+    {
+        printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$home'" 'fsync = off' 'shared_buffers = 64MB' \
+            "session_preload_libraries = 'caas'" "timezone = 'UTC'"
+        stage_settings
+        printf '%s\n' "$@"
+    } | as_server tee -a "$home/data/postgresql.conf" >"$WORK/settings.log"
+    as_server "$PG_BIN/pg_ctl" -D "$home/data" -l "$home/log" -w -s start >/dev/null || { as_server tail -n 20 "$home/log"; return 1; }
+}
+
+stop_server() { as_server "$PG_BIN/pg_ctl" -D "$WORK/$1/data" -m fast -w -s stop; }
+
+# What the server's user runs of the tree lies where that user can read it: a clone may be below /root.
+copy_tree() {
+    TREE=$WORK/tree
+    export TREE
+    server_folder "$TREE"
+    (cd "$ROOT" && tar -cf - --exclude='*.o' --exclude='*.d' --exclude=build README.md docs test expected scripts 2>/dev/null) |
+        tar -xf - -C "$TREE"
+    chmod -R a+rX "$TREE"
+}
+
+in_tree() { as_server env -C "$TREE" "$@"; }

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Installs what the tests need, builds, and runs every test: scripts/test.sh
+# One part:        scripts/test.sh regress
+# One test of it:  scripts/test.sh regress digest | tap 001 | unit 'Keyring*' | program 01 | docs README.md | lint symbols
+# Nothing is installed but Debian packages; servers, data and the staged installation live in a temporary folder.
+set -uo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/server.sh
+. "$ROOT/scripts/server.sh"
+# shellcheck source=scripts/parts.sh
+. "$ROOT/scripts/parts.sh"
+
+PARTS=(lint unit sanitize fuzz program regress tap docs)
+TOTAL_PASSED=0
+TOTAL_FAILED=0
+
+usage() {
+    sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
+    echo "parts: ${PARTS[*]}"
+}
+
+# A part's output goes to the terminal and to the file that is counted.
+show() {
+    "part_$1" "${@:2}" 2>&1 | tee "$WORK/$1.log"
+    return "${PIPESTATUS[0]}"
+}
+
+# Runs one part, shows its output, and adds up what it counted. A part that counted nothing has failed.
+run_part() {
+    local part=$1 started=$SECONDS passed failed
+    shift
+    say "$part: ${ABOUT[$part]}"
+    run_job show "$part" "$@"
+    local status=$?
+    read -r passed failed < <("count_$part" <"$WORK/$part.log")
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+    if [ "$((passed + failed))" -eq 0 ]; then
+        echo "$part ran no test"
+        failed=1
+    fi
+    printf '%s: %d passed, %d failed (%d s)\n' "$part" "$passed" "$failed" "$((SECONDS - started))"
+    TOTAL_PASSED=$((TOTAL_PASSED + passed))
+    TOTAL_FAILED=$((TOTAL_FAILED + failed))
+}
+
+main() {
+    case "${1:-}" in -h | --help) usage; return 0 ;; esac
+    local parts=("${PARTS[@]}")
+    if [ $# -gt 0 ]; then
+        [ -n "${ABOUT[$1]:-}" ] || { usage >&2; return 2; }
+        parts=("$1")
+        shift
+    fi
+    begin
+    install_packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    say 'Building, warnings being errors'
+    build WERROR=1 || die 'the build failed'
+    stage || die 'staging the installation failed'
+    copy_tree
+    local part
+    for part in "${parts[@]}"; do run_part "$part" "$@"; done
+    echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed"
+    [ "$TOTAL_FAILED" -eq 0 ]
+}
+
+main "$@"
