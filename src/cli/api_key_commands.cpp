@@ -37,9 +37,9 @@ std::string entry_of(std::string_view key, const std::optional<std::string>& nam
 // Asks the reader of the server's setting, so that a name it would refuse is refused here.
 void check_name(const std::optional<std::string>& name) {
     caas_api_key_list list{};
-    caas_error error{};
-    if (caas_api_key_list_parse(entry_of("", name).c_str(), &list, &error) != CAAS_OK || list.count != 1) {
-        throw usage_failure("--name: " + std::string(error.reason != nullptr ? error.reason : "not one name"));
+    const bool parsed = caas_api_key_list_parse(entry_of("", name).c_str(), &list, nullptr) == CAAS_OK;
+    if (!parsed || list.count != 1 || (name && name->find_first_of(" \t\r\n") != std::string::npos)) {
+        throw usage_failure("--name: it is not 1 to 64 letters, digits, dots, dashes or underscores");
     }
 }
 
@@ -61,7 +61,7 @@ SecretText make_key() {
 void print_json(std::string_view key, const ApiKeyOptions& options, const std::string& entry) {
     std::cout << "{";
     if (!key.empty()) std::cout << "\"key\": \"" << key << "\", ";
-    std::cout << "\"name\": " << (options.name ? "\"" + *options.name + "\"" : "null") << ", \"digest\": \"" << entry
+    std::cout << "\"name\": " << (options.name ? "\"" + *options.name + "\"" : "null") << ", \"entry\": \"" << entry
               << "\", \"setting\": \"" << setting_of(entry) << "\"}\n";
 }
 

@@ -16,7 +16,7 @@ namespace caas::cli {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitNo = 1;      // verify: no match; check: the keyring is not usable
 inline constexpr int kExitUsage = 2;   // the command line or the data is not as described
-inline constexpr int kExitFailed = 3;  // everything else: nothing was changed
+inline constexpr int kExitFailed = 3;  // everything else
 
 // Failure ends the program; main prints what() after "caas: ". It never holds a secret or data.
 class Failure : public std::runtime_error {

@@ -14,7 +14,7 @@ namespace caas::cli {
 
 namespace {
 
-constexpr std::size_t kFirstCapacity = std::size_t{64} * 1024;
+constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 
 // Reads at most room bytes onto the end of text; 0 at the end of input.
 std::size_t read_some(std::string& text, std::size_t room) {
@@ -33,9 +33,9 @@ std::size_t read_some(std::string& text, std::size_t room) {
 
 SecretText read_input() {
     if (isatty(STDIN_FILENO) != 0) note("reading standard input from the terminal; Ctrl-D on an empty line ends it");
-    std::size_t capacity = kFirstCapacity;
+    std::size_t capacity = kReadBytes;
     std::optional<SecretText> text(std::in_place, capacity);
-    while (read_some(text->expose_mutable(), capacity - text->expose().size()) > 0) {
+    while (read_some(text->expose_mutable(), std::min(kReadBytes, capacity - text->expose().size())) > 0) {
         if (text->expose().size() < capacity) continue;
         capacity *= 2;  // copied by hand, so that the smaller buffer is cleansed
         SecretText larger(capacity);

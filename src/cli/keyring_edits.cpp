@@ -48,6 +48,10 @@ Pools chosen_pools(const KeyringOptions& options, const Pool& digests, const Poo
             chosen_pool(password_pool, options.passwords, passwords)};
 }
 
+std::string name_of(const KeyringOptions& options, int number) {
+    return options.file + ": generation " + std::to_string(number);
+}
+
 const Generation& existing(const Keyring& keyring, const KeyringOptions& options, int number) {
     const std::size_t index = keyring.find(number);
     if (index == keyring.generations().size()) {
@@ -59,20 +63,16 @@ const Generation& existing(const Keyring& keyring, const KeyringOptions& options
 const Generation& active_of(const Keyring& keyring) { return keyring.generations()[keyring.active_index()]; }
 
 void report_generation(const KeyringOptions& options, const Generation& generation) {
-    std::cout << options.file << ": generation " << generation.number << " is "
-              << (generation.active ? "active" : "retired") << ", check value " << check_value_of(generation) << '\n';
+    std::cout << name_of(options, generation.number) << " is " << (generation.active ? "active" : "retired")
+              << ", check value " << check_value_of(generation) << '\n';
 }
 
-// Makes the generation active and the active one retired.
-void activate(const KeyringOptions& options, int number) {
-    const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
-        const Generation& chosen = existing(current, options, number);
-        if (chosen.active)
-            throw failure(options.file + ": generation " + std::to_string(number) + " is active already");
-        const SecretText none_active = with_state(text, active_of(current), false);
-        return with_state(none_active.expose(), chosen, true);
-    });
-    report_generation(options, active_of(keyring));
+// The text with the generation made active and the active one retired.
+SecretText with_active(const KeyringOptions& options, const Keyring& current, std::string_view text, int number) {
+    const Generation& chosen = existing(current, options, number);
+    if (chosen.active) throw failure(name_of(options, number) + " is active already");
+    const SecretText none_active = with_state(text, active_of(current), false);
+    return with_state(none_active.expose(), chosen, true);
 }
 
 }  // namespace
@@ -108,23 +108,28 @@ int keyring_rotate(const KeyringOptions& options) {
 }
 
 int keyring_activate(const KeyringOptions& options) {
-    activate(options, options.number);
+    const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
+        return with_active(options, current, text, options.number);
+    });
+    report_generation(options, active_of(keyring));
     return kExitOk;
 }
 
 int keyring_retire(const KeyringOptions& options) {
-    const std::string name = options.file + ": generation " + std::to_string(options.number);
-    const Keyring keyring = load_keyring(options.file);
-    if (!existing(keyring, options, options.number).active) throw failure(name + " is retired already");
-    if (!options.activate) {
-        throw failure(name + " is active and one has to be: name its successor by --activate, or use 'keyring rotate'");
-    }
-    activate(options, *options.activate);
+    const std::string name = name_of(options, options.number);
+    const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
+        if (!existing(current, options, options.number).active) throw failure(name + " is retired already");
+        if (!options.activate) {
+            throw failure(name + " is active and one has to be: name another by --activate, or use 'keyring rotate'");
+        }
+        return with_active(options, current, text, *options.activate);
+    });
+    report_generation(options, active_of(keyring));
     return kExitOk;
 }
 
 int keyring_remove(const KeyringOptions& options) {
-    const std::string name = options.file + ": generation " + std::to_string(options.number);
+    const std::string name = name_of(options, options.number);
     (void)edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& removed = existing(current, options, options.number);
         if (removed.active) throw failure(name + " is active: make another active first, then remove it");

@@ -40,36 +40,30 @@ Keyring written_keyring(const NewFile& file, const std::string& shown) {
     return parse(read_file(file.path(), shown).text, shown);
 }
 
-// The lock is the keyring file itself: no lock file stays, and who cannot read the keyring cannot block an edit. Each
-// edit puts a new file in its place, so a waiter has to look again.
-class Lock {
-public:
-    explicit Lock(const std::string& path) {
-        while (!try_lock(path)) (void)close(fd_);
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-    ~Lock() {
-        if (fd_ >= 0) (void)close(fd_);
-    }
-    Ownership ownership() const { return {status_.st_uid, status_.st_gid, status_.st_mode & mode_t{07777}}; }
-
-private:
-    bool try_lock(const std::string& path) {
-        fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd_ < 0) throw os_failure(path, "the file cannot be opened");
-        int locked = -1;
-        do {
-            locked = flock(fd_, LOCK_EX);
-        } while (locked != 0 && errno == EINTR);
-        if (locked != 0 || fstat(fd_, &status_) != 0) throw os_failure(path, "the file cannot be locked");
-        struct stat now = {};
-        return stat(path.c_str(), &now) == 0 && now.st_dev == status_.st_dev && now.st_ino == status_.st_ino;
-    }
-
-    int fd_ = -1;
-    struct stat status_ = {};
+struct Lock {
+    Descriptor file;  // the lock goes with it
+    Ownership ownership;
 };
+
+// The lock is the keyring file itself: no lock file stays, and who cannot read the keyring cannot block an edit. Each
+// edit puts a new file in its place, so whoever waited for the old one has to look again.
+Lock lock_keyring(const std::string& path) {
+    for (;;) {
+        Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+        if (file.get() < 0) throw os_failure(path, "the file cannot be opened");
+        while (flock(file.get(), LOCK_EX) != 0) {
+            if (errno != EINTR) throw os_failure(path, "the file cannot be locked");
+        }
+        struct stat locked = {};
+        struct stat now = {};
+        if (fstat(file.get(), &locked) != 0 || stat(path.c_str(), &now) != 0) {
+            throw os_failure(path, "the file cannot be examined");
+        }
+        if (now.st_dev == locked.st_dev && now.st_ino == locked.st_ino) {
+            return {std::move(file), {locked.st_uid, locked.st_gid, locked.st_mode & mode_t{07777}}};
+        }
+    }
+}
 
 std::string resolved(const std::string& path) {
     const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
@@ -98,11 +92,11 @@ Keyring create_keyring(const std::string& path, const SecretText& text) {
 
 Keyring edit_keyring(const std::string& path, const Edit& edit) {
     const std::string target = resolved(path);
-    const Lock lock(target);
+    const Lock lock = lock_keyring(target);
     const KeyringFile current = read_file(target, path);
     const SecretText text = edit(parse(current.text, path), current.text.expose());
     NewFile file = NewFile::for_edit_of(target);
-    file.set_ownership(lock.ownership());
+    file.set_ownership(lock.ownership);
     file.write(text.expose());
     Keyring keyring = written_keyring(file, path);
     file.replace(target);

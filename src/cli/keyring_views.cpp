@@ -112,7 +112,11 @@ int keyring_list(const KeyringOptions& options) {
 }
 
 int keyring_check(const KeyringOptions& options) {
-    if (options.user) become(*options.user);
+    if (options.user) {
+        become(*options.user);
+    } else if (geteuid() == 0) {
+        note("checked as root; --user NAME checks as the server's user");
+    }
     Engine engine;
     const Outcome loaded = engine.load(options.file.c_str());
     if (!loaded.ok()) throw keyring_failure(kExitNo, options.file, loaded.error());
@@ -121,7 +125,6 @@ int keyring_check(const KeyringOptions& options) {
     print_warnings(options.file, keyring.warnings());
     std::cout << options.file << ": OK, generations: " << keyring.generations().size() << ", active: " << active.number
               << ", check value: " << check_value_of(active) << '\n';
-    if (geteuid() == 0) note("checked as root; '--user NAME' checks as the server's user");
     return kExitOk;
 }
 

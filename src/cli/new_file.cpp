@@ -21,14 +21,18 @@ std::string sibling(const std::string& path, const std::string& ending) {
     return path.substr(0, name) + "." + path.substr(name) + ending;
 }
 
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 void sync_folder(const std::string& of) {
     const std::string folder = folder_of(of);
-    const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = fd >= 0 && fsync(fd) == 0;
-    const int problem = errno;
-    if (fd >= 0) (void)close(fd);
-    errno = problem;
-    if (!synced) throw os_failure(of, "the file is in place, but its folder cannot be synced to disk");
+    const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() < 0 || fsync(fd.get()) != 0) {
+        throw os_failure(of, "the file is in place, but its folder cannot be synced to disk");
+    }
 }
 
 // Not every file system has renameat2; link() refuses to replace as well, but leaves two names for a moment.
@@ -40,53 +44,43 @@ bool move_without_replacing(const char* from, const char* to) {
 
 }  // namespace
 
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 NewFile NewFile::beside(const std::string& path) {
     std::string name = sibling(path, ".caas-XXXXXX");
-    const int fd = mkostemp(name.data(), O_CLOEXEC);
-    if (fd < 0) throw os_failure(folder_of(path), "no file can be made in this folder");
-    return NewFile(std::move(name), fd);
+    Descriptor file(mkostemp(name.data(), O_CLOEXEC));
+    if (file.get() < 0) throw os_failure(folder_of(path), "no file can be made in this folder");
+    return {std::move(name), std::move(file)};
 }
 
 NewFile NewFile::for_edit_of(const std::string& path) {
     std::string name = sibling(path, ".caas-new");
     if (unlink(name.c_str()) != 0 && errno != ENOENT) throw os_failure(name, "a leftover cannot be removed");
-    const int fd = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) throw os_failure(folder_of(path), "no file can be made in this folder");
-    return NewFile(std::move(name), fd);
+    Descriptor file(open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (file.get() < 0) throw os_failure(folder_of(path), "no file can be made in this folder");
+    return {std::move(name), std::move(file)};
 }
 
-NewFile::NewFile(NewFile&& other) noexcept
-    : path_(std::exchange(other.path_, std::string())), fd_(std::exchange(other.fd_, -1)) {}
-
 NewFile::~NewFile() {
-    if (fd_ >= 0) (void)close(fd_);
     if (!path_.empty()) (void)unlink(path_.c_str());
 }
 
 void NewFile::set_ownership(const Ownership& ownership) {
     struct stat status = {};
-    if (fstat(fd_, &status) != 0) throw os_failure(path_, "the file cannot be examined");
+    if (fstat(file_.get(), &status) != 0) throw os_failure(path_, "the file cannot be examined");
     const bool same = status.st_uid == ownership.user && status.st_gid == ownership.group;
-    if (!same && fchown(fd_, ownership.user, ownership.group) != 0) {
+    if (!same && fchown(file_.get(), ownership.user, ownership.group) != 0) {
         throw os_failure(path_, "the owner of the keyring cannot be kept (root can)");
     }
-    if (fchmod(fd_, ownership.mode) != 0) throw os_failure(path_, "the mode of the file cannot be set");
+    if (fchmod(file_.get(), ownership.mode) != 0) throw os_failure(path_, "the mode of the file cannot be set");
 }
 
 void NewFile::write(std::string_view content) {
     while (!content.empty()) {
-        const ssize_t written = ::write(fd_, content.data(), content.size());
+        const ssize_t written = ::write(file_.get(), content.data(), content.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) throw os_failure(path_, "the file cannot be written");
         content.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (fsync(fd_) != 0) throw os_failure(path_, "the file cannot be synced to disk");
+    if (fsync(file_.get()) != 0) throw os_failure(path_, "the file cannot be synced to disk");
 }
 
 void NewFile::publish(const std::string& to) {

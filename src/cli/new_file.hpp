@@ -1,20 +1,35 @@
 // A file that appears whole or not at all: written under another name in the same folder, synced, then moved.
 #pragma once
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace caas::cli {
+
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) (void)close(fd_);  // what was written has been synced
+    }
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
 
 struct Ownership {
     uid_t user;
     gid_t group;
     mode_t mode;  // the permission bits
 };
-
-// The folder of a path, "." when it names none.
-std::string folder_of(const std::string& path);
 
 class NewFile {
 public:
@@ -23,10 +38,8 @@ public:
     // Of a fixed name, so that what an edit that was killed left behind goes away with the next one. The caller holds
     // the lock of path.
     static NewFile for_edit_of(const std::string& path);
-    NewFile(NewFile&& other) noexcept;
     NewFile(const NewFile&) = delete;
     NewFile& operator=(const NewFile&) = delete;
-    NewFile& operator=(NewFile&&) = delete;
     ~NewFile();  // removes the file unless it was moved to its place
 
     const std::string& path() const { return path_; }
@@ -37,11 +50,11 @@ public:
     void replace(const std::string& to);
 
 private:
-    NewFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    NewFile(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
     void moved(const std::string& to);
 
     std::string path_;  // empty once moved
-    int fd_;
+    Descriptor file_;
 };
 
 }  // namespace caas::cli
