@@ -1,2 +1,64 @@
-# bash completion of caas
-complete -W 'keyring api-key encrypt verify --help --version' -o default caas
+# bash completion of caas(1)
+
+# The names that may follow in a comma list: _caas_names LIST NAME...
+_caas_names() {
+    local head='' list=$1 name
+    shift
+    [[ $list == *,* ]] && head=${list%,*},
+    for name; do
+        [[ ",$head" == *",$name,"* ]] || COMPREPLY+=($(compgen -W "$head$name" -- "$list"))
+    done
+    compopt -o nospace 2>/dev/null # a comma may follow
+}
+
+# What may follow an option that takes a value; fails for other words: _caas_value OPTION CUR
+_caas_value() {
+    case $1 in
+        --digests)
+            _caas_names "$2" blake2b-512 blake2s-256 hmac-sha256 hmac-sha384 hmac-sha512 hmac-sha512-256 kmac128 kmac256 \
+                hmac-md5 hmac-sha1 hmac-ripemd160 hmac-sha224 hmac-sm3 hmac-sha3-256 hmac-sha3-384 hmac-sha3-512
+            ;;
+        --ciphers) _caas_names "$2" aes-256-gcm chacha20-poly1305 aes-256-ocb aria-256-gcm aes-256-gcm-siv ;;
+        --passwords) _caas_names "$2" scrypt argon2id pbkdf2-sha512 ;;
+        --user) COMPREPLY=($(compgen -u -- "$2")) ;;
+        --keyring) ;; # file names are the default
+        --uuid | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
+        *) return 1 ;;
+    esac
+}
+
+# The words that may follow a command.
+_caas_words() {
+    case $1 in
+        '') echo keyring api-key encrypt verify --help --version ;;
+        keyring) echo init rotate activate retire remove list check --help ;;
+        'keyring init') echo --digests --ciphers --passwords --help ;;
+        'keyring rotate') echo --digests --ciphers --passwords --stage --help ;;
+        'keyring activate') echo --help ;;
+        'keyring retire') echo --activate --help ;;
+        'keyring remove') echo --yes --help ;;
+        'keyring list') echo --json --help ;;
+        'keyring check') echo --user --help ;;
+        api-key) echo new digest --help ;;
+        'api-key new') echo --name --quiet --json --help ;;
+        'api-key digest') echo --name --json --help ;;
+        encrypt) echo --keyring --uuid --generation --line --raw --help ;;
+        verify) echo --keyring --uuid --digest --line --raw --help ;;
+    esac
+}
+
+_caas() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=''
+    # readline takes "--option=value" apart at the equals sign
+    [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+    [[ $cur == = ]] && cur=''
+    COMPREPLY=()
+    _caas_value "$prev" "$cur" && return
+    ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
+    [[ $command == keyring || $command == api-key ]] && ((COMP_CWORD > 2)) && command+=" ${COMP_WORDS[2]}"
+    # After the name of a keyring command comes a file: options only when one has begun.
+    [[ $command == 'keyring '* && $cur != -* ]] && return
+    COMPREPLY=($(compgen -W "$(_caas_words "$command")" -- "$cur"))
+}
+
+complete -o default -F _caas caas

@@ -41,7 +41,7 @@ void add_number(CLI::App& command, int& number) {
 
 std::string known_algorithms(const PoolKind& kind) {
     std::string known;
-    for (std::size_t id = 0; id < kind.known; id++) known += std::string(id == 0 ? "" : ",") + kind.name(id);
+    for (std::size_t id = 0; id < kind.known; id++) known += std::string(id == 0 ? "" : ", ") + kind.name(id);
     return "  " + std::string(kind.field.substr(0, kind.field.size() - 1)) + ": " + known + "\n";
 }
 
