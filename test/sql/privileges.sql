@@ -1,0 +1,68 @@
+-- Who may do what: nothing but caas_version and caas_status is for everyone, and settings of the server stay there.
+CREATE ROLE caas_regress_nobody;
+CREATE ROLE caas_regress_app;
+CREATE ROLE caas_regress_auditor;
+SELECT objid::regprocedure AS function, has_function_privilege('caas_regress_nobody', objid, 'EXECUTE') AS everybody_may
+FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_proc'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas')
+ORDER BY objid::regprocedure::text COLLATE "C";
+GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_verify(uuid, text, text) TO caas_regress_app;
+GRANT EXECUTE ON FUNCTION caas_profile(uuid), caas_keyring() TO caas_regress_auditor;
+
+-- EXECUTE and the key are both needed
+\set VERBOSITY sqlstate
+SET caas.api_key = 'regress key, no secret';
+SET ROLE caas_regress_nobody;
+SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+SELECT caas_verified_by('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 'y');
+SELECT * FROM caas_keyring();
+SELECT * FROM caas_profile('4dbcbcfe-4800-40a8-badf-c26b73af230c');
+SELECT caas_version() IS NOT NULL AS version, keyring_loaded, api_key_accepted FROM caas_status();
+SET ROLE caas_regress_app;
+SELECT caas_verify('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x'));
+SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x'::bytea);
+SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 1);
+SET caas.api_key = '';
+SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+-- an auditor needs no key
+SET ROLE caas_regress_auditor;
+SELECT count(*) FROM caas_keyring();
+SELECT generation FROM caas_profile('4dbcbcfe-4800-40a8-badf-c26b73af230c');
+
+-- settings of the server: not shown, and not changed by a session, a role or its superuser
+SHOW caas.keyring_file;
+SHOW caas.api_key_digests;
+SELECT count(*) FROM pg_settings WHERE name IN ('caas.keyring_file', 'caas.api_key_digests');
+SHOW caas.require_api_key;
+SHOW caas.exempt_workers;
+SET caas.require_api_key = off;
+RESET ROLE;
+SET caas.keyring_file = '/elsewhere';
+SET caas.api_key_digests = '';
+SET caas.require_api_key = off;
+SET caas.exempt_workers = on;
+ALTER DATABASE :"DBNAME" SET caas.require_api_key = off;
+ALTER ROLE caas_regress_app SET caas.exempt_workers = on;
+GRANT pg_read_all_settings TO caas_regress_auditor;
+SET ROLE caas_regress_auditor;
+SELECT count(*) FROM pg_settings WHERE name IN ('caas.keyring_file', 'caas.api_key_digests');
+RESET ROLE;
+
+-- with a generated column every writer needs EXECUTE; a view's functions are checked against who reads it
+SET caas.api_key = 'regress key, no secret';
+CREATE TABLE owned (id uuid, value text, digest text GENERATED ALWAYS AS (caas_encrypt(id, value)) STORED);
+CREATE VIEW digests AS SELECT caas_encrypt(id, value) AS digest FROM owned;
+GRANT SELECT, INSERT ON owned, digests TO caas_regress_nobody, caas_regress_app;
+SET ROLE caas_regress_nobody;
+INSERT INTO owned VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+SET ROLE caas_regress_app;
+INSERT INTO owned VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+SELECT caas_verify(id, value, digest) FROM owned;
+SELECT count(digest) FROM digests;
+SET ROLE caas_regress_nobody;
+SELECT count(digest) FROM digests;
+RESET ROLE;
+DROP VIEW digests;
+DROP TABLE owned;
+DROP OWNED BY caas_regress_app, caas_regress_auditor;
+DROP ROLE caas_regress_nobody, caas_regress_app, caas_regress_auditor;
