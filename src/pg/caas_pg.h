@@ -61,11 +61,17 @@ extern int caas_parallel_state;
 
 /* ---- error.c: one table from status to SQLSTATE ---- */
 
-/* Every error of caas hides statement and context in the log: they can hold plaintext. */
+/*
+ * Every error of caas hides statement and context in the log: they can hold
+ * plaintext. A function that raises one is named caas_..: see error.c.
+ */
 #define caas_hide() (errhidestmt(true), errhidecontext(true))
 
 /* Raises the error that a failed call of the core reported. */
 extern void caas_raise(const caas_error *error) pg_attribute_noreturn();
+
+/* Hides also what comes to the log by way of parallel workers. */
+extern void caas_error_init(void);
 
 /* The text of a keyring failure for caas_status; names the path only where that is allowed. */
 extern char *caas_keyring_problem(const caas_error *error, bool with_path);

@@ -3,6 +3,7 @@
  */
 #include "caas_pg.h"
 
+#include "access/parallel.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -15,6 +16,11 @@ typedef struct status_row
 	const char *hint;
 } status_row;
 
+static emit_log_hook_type next_log_hook = NULL;
+
+static const char changed_hint[] =
+	"Repeat the query. If the keyring was replaced, let every session "
+	"read it with pg_reload_conf().";
 static const char keyring_hint[] = "\"caas keyring check\" examines a keyring as the server does.";
 
 static const status_row status_table[] = {
@@ -77,14 +83,15 @@ caas_keyring_problem(const caas_error *error, bool with_path)
 
 /* A keyring problem: the log gets the path, a user only where it may see paths. */
 static void
-raise_keyring_problem(const status_row *row, const caas_error *error)
+caas_raise_keyring_problem(const status_row *row, const caas_error *error)
 {
 	bool  with_path = caas_may_see_paths();
 	char *logged = caas_keyring_problem(error, true);
+	bool  changed = error->status == CAAS_ERR_NO_KEYRING && error->reason != NULL;
 
-	ereport(ERROR,
-			(errcode(row->sqlstate), errmsg("%s", caas_keyring_problem(error, with_path)),
-			 with_path ? 0 : errdetail_log("%s", logged), errhint("%s", row->hint), caas_hide()));
+	ereport(ERROR, (errcode(row->sqlstate), errmsg("%s", caas_keyring_problem(error, with_path)),
+					with_path ? 0 : errdetail_log("%s", logged),
+					errhint("%s", changed ? changed_hint : row->hint), caas_hide()));
 }
 
 void
@@ -96,11 +103,38 @@ caas_raise(const caas_error *error)
 		if (status_table[i].status == error->status)
 			row = &status_table[i];
 	if (row->message == NULL)
-		raise_keyring_problem(row, error);
+		caas_raise_keyring_problem(row, error);
 	ereport(ERROR, (errcode(row->sqlstate), errmsg("%s", row->message),
 					error->reason ? errdetail("%s%s%s.", error->reason, error->subject ? ": " : "",
 											  error->subject ? error->subject : "")
 								  : 0,
 					row->hint ? errhint("%s", row->hint) : 0, caas_hide()));
 	pg_unreachable();
+}
+
+/*
+ * A leader raises its worker's error again, without what the worker asked to
+ * hide. The name of the raising function is all that tells ours: those of
+ * caas begin with caas_. It then ends its other workers, and each would
+ * print the statement: workers leave that to the leader.
+ */
+static void
+hide_worker_errors(ErrorData *edata)
+{
+	bool ours = edata->funcname != NULL && strncmp(edata->funcname, "caas_", 5) == 0;
+
+	if (ours || (IsParallelWorker() && edata->elevel >= ERROR))
+	{
+		edata->hide_stmt = true;
+		edata->hide_ctx = true;
+	}
+	if (next_log_hook)
+		next_log_hook(edata);
+}
+
+void
+caas_error_init(void)
+{
+	next_log_hook = emit_log_hook;
+	emit_log_hook = hide_worker_errors;
 }

@@ -18,6 +18,7 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
+	caas_error_init();
 	caas_session_init();
 	caas_define_settings();
 }

@@ -149,7 +149,7 @@ caas_key_accepted(void)
 }
 
 static void
-refuse(void)
+caas_refuse(void)
 {
 	bool worker = IsAutoVacuumWorkerProcess() || IsLogicalWorker();
 
@@ -288,7 +288,7 @@ enter_slowly(void)
 
 	session.open = gate_open();
 	if (!session.open)
-		refuse();
+		caas_refuse();
 	engine = caas_keyring_engine();
 	caas_session_tell_workers();
 	session.ready = true;
