@@ -9,7 +9,8 @@ use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key wait_for_log);
+our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key keyed_session answer
+	wait_for_log);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -86,6 +87,25 @@ sub stage
 # Connection options that show the key: $node->safe_psql('postgres', $sql, extra_params => with_key()) cannot carry
 # them, an environment can: local $ENV{PGOPTIONS} = with_key();
 sub with_key { return "-c caas.api_key=$key"; }
+
+# An open session that has shown the key and prints SQLSTATEs.
+sub keyed_session
+{
+	my ($node, %option) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0, %option);
+	$session->query_safe("\\set VERBOSITY verbose\nSET caas.api_key = '$key'");
+	return $session;
+}
+
+# What an open session answers: output and errors.
+sub answer
+{
+	my ($session, $sql) = @_;
+	my $out = $session->query($sql);
+	my $error = $session->{stderr};
+	$session->{stderr} = '';
+	return ($out, $error);
+}
 
 # Waits until the node's log, from this offset on, matches; returns the new end of the log.
 sub wait_for_log
