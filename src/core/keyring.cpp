@@ -72,17 +72,19 @@ Reason parse_time(std::string_view field, std::string& created) {
     return kFine;
 }
 
+// What EVP_DecodeBlock lets through differs between versions of OpenSSL: encoding again settles what is canonical.
 Reason parse_secret(std::string_view field, SecretKey<kSecretBytes>& secret) {
-    if (field.size() != kSecretBase64Chars) return "the secret is not the base64 of 32 bytes";
+    constexpr Reason kReason = "the secret is not the canonical base64 of 32 bytes";
+    if (field.size() != kSecretBase64Chars) return kReason;
     ScratchSecret<kSecretBase64Chars + 1> scratch;  // EVP_DecodeBlock counts the padding as a byte
     std::uint8_t* decoded = scratch.reserve(kSecretBase64Chars + 1);
     const auto* text = reinterpret_cast<const std::uint8_t*>(field.data());
-    if (EVP_DecodeBlock(decoded, text, kSecretBase64Chars) != kSecretBytes + 1) return "the secret is not base64";
+    if (EVP_DecodeBlock(decoded, text, kSecretBase64Chars) != kSecretBytes + 1) return kReason;
     ScratchSecret<kSecretBase64Chars + 1> again;
     std::uint8_t* encoded = again.reserve(kSecretBase64Chars + 1);
     if (EVP_EncodeBlock(encoded, decoded, kSecretBytes) != kSecretBase64Chars ||
         CRYPTO_memcmp(encoded, text, kSecretBase64Chars) != 0) {
-        return "the secret is not the canonical base64 of 32 bytes";
+        return kReason;
     }
     std::uint8_t differing = 0;
     for (std::size_t i = 1; i < kSecretBytes; i++) differing |= static_cast<std::uint8_t>(decoded[i] ^ decoded[0]);
