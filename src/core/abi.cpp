@@ -25,7 +25,17 @@ namespace {
 
 using namespace caas;
 
-caas_status report(const Error& failure, caas_error* error) {
+// Where OpenSSL failed, only its queue of errors tells whether memory had run out; before 3.2 not always.
+bool openssl_lacked_memory() {
+    for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
+        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return true;
+    }
+    return false;
+}
+
+caas_status report(Error failure, caas_error* error) {
+    const bool from_openssl = failure.status == CAAS_ERR_CRYPTO || failure.status == CAAS_ERR_KEYRING_ALGORITHM;
+    if (from_openssl && openssl_lacked_memory()) failure = Error{.status = CAAS_ERR_NO_MEMORY};
     ERR_clear_error();  // the queue is shared with whatever else uses OpenSSL in this process
     if (error != nullptr) *error = {failure.status, failure.line, failure.os_error, failure.reason, failure.subject};
     return failure.status;
@@ -43,6 +53,9 @@ caas_status guarded(caas_error* error, Body body) noexcept {
         return report(Error{.status = CAAS_ERR_INTERNAL}, error);
     }
 }
+
+// A pointer may be missing only where its length is 0.
+bool readable(const void* data, std::size_t len) { return data != nullptr || len == 0; }
 
 Error bad_argument(const char* reason) { return Error{.status = CAAS_ERR_ARGUMENT, .reason = reason}; }
 
@@ -75,8 +88,11 @@ caas_status caas_engine_new(caas_engine** out, caas_error* error) {
 void caas_engine_free(caas_engine* engine) { delete engine; }
 
 caas_status caas_engine_load(caas_engine* engine, const char* path, caas_error* error) {
-    if (engine == nullptr || path == nullptr) return report(bad_argument("no engine or path"), error);
-    const caas_status status = guarded(error, [&] { return engine->core.load(path); });
+    if (engine == nullptr) return report(bad_argument("no engine"), error);
+    const caas_status status = guarded(error, [&]() -> Outcome {
+        if (path == nullptr) return bad_argument("no path");
+        return engine->core.load(path);
+    });
     if (status != CAAS_OK) engine->core.unload();
     return status;
 }
@@ -90,8 +106,8 @@ void caas_engine_keyring(const caas_engine* engine, caas_keyring_info* out) {
 }
 
 caas_status caas_engine_generation(caas_engine* engine, int index, caas_generation_info* out, caas_error* error) {
+    if (out != nullptr) *out = {};
     if (engine == nullptr || out == nullptr) return report(bad_argument("no engine or output"), error);
-    *out = {};
     return guarded(error, [&]() -> Outcome {
         const Keyring* keyring = engine->core.keyring();
         if (keyring == nullptr) return Error{.status = CAAS_ERR_NO_KEYRING};
@@ -117,11 +133,11 @@ caas_status caas_engine_generation(caas_engine* engine, int index, caas_generati
 
 caas_status caas_digest(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void* data,
                         size_t data_len, uint8_t out[CAAS_DIGEST_MAX_BYTES], size_t* out_len, caas_error* error) {
-    if (engine == nullptr || uuid == nullptr || out == nullptr || out_len == nullptr) {
-        return report(bad_argument("an argument is missing"), error);
-    }
-    *out_len = 0;
+    if (out_len != nullptr) *out_len = 0;
     const caas_status status = guarded(error, [&]() -> Outcome {
+        if (engine == nullptr || uuid == nullptr || out == nullptr || out_len == nullptr || !readable(data, data_len)) {
+            return bad_argument("an argument is missing");
+        }
         const auto length =
             engine->core.digest(Uuid(uuid, CAAS_UUID_BYTES), generation, view(data, data_len),
                                 std::span<std::uint8_t, CAAS_DIGEST_MAX_BYTES>(out, CAAS_DIGEST_MAX_BYTES));
@@ -129,16 +145,17 @@ caas_status caas_digest(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES]
         *out_len = length.value();
         return Done{};
     });
-    if (status != CAAS_OK) std::memset(out, 0, CAAS_DIGEST_MAX_BYTES);
+    if (status != CAAS_OK && out != nullptr) std::memset(out, 0, CAAS_DIGEST_MAX_BYTES);
     return status;
 }
 
 caas_status caas_verify(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], const void* data, size_t data_len,
                         const void* stored, size_t stored_len, caas_form form, int* generation, caas_error* error) {
-    if (engine == nullptr || uuid == nullptr || generation == nullptr) {
+    if (generation != nullptr) *generation = 0;
+    if (engine == nullptr || uuid == nullptr || generation == nullptr || !readable(data, data_len) ||
+        !readable(stored, stored_len)) {
         return report(bad_argument("an argument is missing"), error);
     }
-    *generation = 0;
     return guarded(error, [&]() -> Outcome {
         std::uint8_t decoded[CAAS_DIGEST_MAX_BYTES];
         Bytes digest = view(stored, stored_len);
@@ -154,10 +171,10 @@ caas_status caas_verify(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES]
 
 caas_status caas_profile(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
                          caas_profile_info* out, caas_error* error) {
+    if (out != nullptr) *out = {};
     if (engine == nullptr || uuid == nullptr || out == nullptr) {
         return report(bad_argument("an argument is missing"), error);
     }
-    *out = {};
     return guarded(error, [&]() -> Outcome {
         const auto profile = engine->core.profile(Uuid(uuid, CAAS_UUID_BYTES), generation);
         if (!profile.ok()) return profile.error();
@@ -177,8 +194,8 @@ caas_status caas_api_key_digest(const void* key, size_t key_len, uint8_t out[CAA
 }
 
 caas_status caas_api_key_list_parse(const char* text, caas_api_key_list* out, caas_error* error) {
+    if (out != nullptr) *out = {};
     if (text == nullptr || out == nullptr) return report(bad_argument("an argument is missing"), error);
-    *out = {};
     return guarded(error, [&] { return parse_api_key_list(text, *out); });
 }
 

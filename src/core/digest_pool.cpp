@@ -57,9 +57,10 @@ EvpMdCtx new_context() {
     return ctx;
 }
 
+// The algorithm is there, so nothing but memory can be missing: "not provided" would mislead.
 EvpMdCtx started_context(const EvpMd& md) {
     EvpMdCtx ctx = new_context();
-    if (EVP_DigestInit_ex2(ctx.get(), md.get(), nullptr) != 1) return nullptr;
+    if (EVP_DigestInit_ex2(ctx.get(), md.get(), nullptr) != 1) throw std::bad_alloc();
     return ctx;
 }
 
@@ -142,7 +143,7 @@ public:
         std::uint8_t block[kMaxBlockBytes] = {1, 0, 1, 32, 'K', 'M', 'A', 'C', 1, 0};
         block[1] = static_cast<std::uint8_t>(algorithm.block_bytes);
         EvpMdCtx prefix = started_context(md);
-        if (!prefix || EVP_DigestUpdate(prefix.get(), block, algorithm.block_bytes) != 1) return nullptr;
+        if (EVP_DigestUpdate(prefix.get(), block, algorithm.block_bytes) != 1) return nullptr;
         return std::make_unique<KmacMac>(std::move(prefix), new_context(), algorithm);
     }
 
@@ -196,9 +197,7 @@ std::unique_ptr<Mac> make_mac(const DigestAlgorithm& algorithm) {
     EvpMd md(EVP_MD_fetch(nullptr, algorithm.openssl_name, nullptr));
     if (!md) return nullptr;
     if (algorithm.kind == MacKind::kmac) return KmacMac::create(md, algorithm);
-    EvpMdCtx ctx = started_context(md);
-    if (!ctx) return nullptr;
-    return std::make_unique<HmacMac>(std::move(ctx), algorithm);
+    return std::make_unique<HmacMac>(started_context(md), algorithm);
 }
 
 const PoolKind digest_pool = {"digests=", kDigestAlgorithms, kDefaults, name, provided};

@@ -1,6 +1,6 @@
 #include "kdf.hpp"
 
-#include "../caas.h"
+#include "text.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/hmac.h>
@@ -84,15 +84,16 @@ Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, int numbe
         return crypto_error("HMAC of the check value failed");
     }
     std::string hex(2 * kCheckBytes, '0');
-    caas_hex_encode(mac, kCheckBytes, hex.data());
+    hex_encode(Bytes(mac, kCheckBytes), hex.data());
     OPENSSL_cleanse(mac, sizeof mac);
     return hex;
 }
 
 Result<SubjectKdf> SubjectKdf::create(const SecretKey<kSecretBytes>& key) {
     EvpCipher cipher(EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr));
+    if (!cipher) return crypto_error("AES-256 is not available");
     EvpCipherCtx aes(EVP_CIPHER_CTX_new());
-    if (!cipher || !aes) return crypto_error("AES-256 is not available");
+    if (!aes) throw std::bad_alloc();
     if (EVP_EncryptInit_ex2(aes.get(), cipher.get(), key.expose().data(), nullptr, nullptr) != 1 ||
         EVP_CIPHER_CTX_set_padding(aes.get(), 0) != 1) {
         return crypto_error("AES-256 could not be keyed");

@@ -1,8 +1,10 @@
 #include "faults.hpp"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace caas::test {
@@ -32,6 +34,23 @@ bool must_fail(Allocator which) {
     return true;
 }
 
+// Plain storage: this code runs inside the allocators.
+struct Watch {
+    std::uint8_t pattern[64] = {};
+    std::size_t length = 0;
+    int found = 0;
+};
+
+thread_local Watch watch;
+
+void release(void* memory) {
+    if (memory != nullptr && watch.length > 0 &&
+        memmem(memory, malloc_usable_size(memory), watch.pattern, watch.length) != nullptr) {
+        watch.found++;
+    }
+    std::free(memory);
+}
+
 void* openssl_malloc(std::size_t size, const char* /*file*/, int /*line*/) {
     return must_fail(Allocator::openssl) ? nullptr : std::malloc(size);
 }
@@ -40,7 +59,7 @@ void* openssl_realloc(void* old, std::size_t size, const char* /*file*/, int /*l
     return must_fail(Allocator::openssl) ? nullptr : std::realloc(old, size);
 }
 
-void openssl_free(void* memory, const char* /*file*/, int /*line*/) { std::free(memory); }
+void openssl_free(void* memory, const char* /*file*/, int /*line*/) { release(memory); }
 
 }  // namespace
 
@@ -54,6 +73,19 @@ FailingAllocations::~FailingAllocations() { plan_of(which_).armed = false; }
 
 bool FailingAllocations::hit() const { return plan_of(which_).failed > 0; }
 
+FreedMemoryWatch::FreedMemoryWatch(std::span<const std::uint8_t> pattern) {
+    if (pattern.size() > sizeof watch.pattern) throw std::bad_alloc();
+    watch = {};
+    std::memcpy(watch.pattern, pattern.data(), pattern.size());
+    watch.length = pattern.size();
+}
+
+FreedMemoryWatch::~FreedMemoryWatch() { watch.length = 0; }
+
+int FreedMemoryWatch::found() const { return watch.found; }
+
+void free_cpp(void* memory) { release(memory); }
+
 void* cpp_allocate(std::size_t size) {
     if (must_fail(Allocator::cpp)) throw std::bad_alloc();
     void* memory = std::malloc(size == 0 ? 1 : size);
@@ -65,7 +97,7 @@ void* cpp_allocate(std::size_t size) {
 
 void* operator new(std::size_t size) { return caas::test::cpp_allocate(size); }
 void* operator new[](std::size_t size) { return caas::test::cpp_allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { caas::test::free_cpp(memory); }
+void operator delete[](void* memory) noexcept { caas::test::free_cpp(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { caas::test::free_cpp(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { caas::test::free_cpp(memory); }

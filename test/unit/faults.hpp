@@ -1,7 +1,9 @@
-// Allocations that fail on demand: those of C++ and those of OpenSSL.
+// The allocators of C++ and of OpenSSL, made to fail on demand and to tell what freed memory still holds.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace caas::test {
 
@@ -21,6 +23,16 @@ public:
 
 private:
     Allocator which_;
+};
+
+// While it lives, counts the blocks that are freed while they hold the pattern.
+class FreedMemoryWatch {
+public:
+    explicit FreedMemoryWatch(std::span<const std::uint8_t> pattern);
+    FreedMemoryWatch(const FreedMemoryWatch&) = delete;
+    FreedMemoryWatch& operator=(const FreedMemoryWatch&) = delete;
+    ~FreedMemoryWatch();
+    int found() const;
 };
 
 }  // namespace caas::test

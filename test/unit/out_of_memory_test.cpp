@@ -1,0 +1,236 @@
+// What happens when memory runs out: an error, nothing half done, and an engine that works again afterwards.
+#include "faults.hpp"
+#include "support.hpp"
+
+#include <openssl/crypto.h>
+
+#include <cstring>
+#include <functional>
+
+namespace caas::test {
+namespace {
+
+const Blob kUuid = parse_uuid("00000000-0000-0000-0000-000000000000");
+const std::string kText = std::string(kVersionLine) + generation_line(2, "active", secret_of(2), " digests=kmac256") +
+                          generation_line(1, "retired", secret_of(1), " digests=blake2b-512,hmac-sha256,hmac-sm3");
+
+struct Failing {
+    Allocator which;
+    bool lasting;  // every later allocation fails too
+};
+
+class OutOfMemory : public testing::TestWithParam<Failing> {
+protected:
+    OutOfMemory() : path_(folder_.write("keyring", kText)) {
+        const EnginePtr engine = loaded();
+        active_ = digest_of(engine.get(), kUuid, "x").hex;
+        retired_ = digest_of(engine.get(), kUuid, "x", 1).hex;
+    }
+
+    EnginePtr loaded() const {
+        EnginePtr engine = new_engine();
+        if (caas_engine_load(engine.get(), path_.c_str(), nullptr) != CAAS_OK) throw std::runtime_error("not loaded");
+        return engine;
+    }
+
+    void expect_usable(caas_engine* engine) const {
+        EXPECT_EQ(digest_of(engine, kUuid, "x").hex, active_);
+        EXPECT_EQ(digest_of(engine, kUuid, "x", 1).hex, retired_);
+    }
+
+    // Runs attempt on a new engine with the first allocation failing, then with the second, and so on until none fails.
+    // Then check looks on. Where one failed the status is CAAS_ERR_NO_MEMORY; if it was one of OpenSSL's also CAAS_OK,
+    // since it can do without some, or CAAS_ERR_CRYPTO, since it does not always tell. Returns how often it was
+    // CAAS_ERR_NO_MEMORY.
+    int fail_each(const std::function<EnginePtr()>& make, const std::function<caas_status(caas_engine*)>& attempt,
+                  const std::function<void(caas_engine*, caas_status)>& check) const {
+        constexpr std::size_t kEnough = 5000;
+        int failures = 0;
+        for (std::size_t allowed = 0; allowed < kEnough && !HasFailure(); allowed++) {
+            const EnginePtr engine = make();
+            caas_status status = CAAS_OK;
+            bool hit = false;
+            {
+                const FailingAllocations failing(GetParam().which, allowed, GetParam().lasting);
+                status = attempt(engine.get());
+                hit = failing.hit();
+            }
+            check(engine.get(), status);
+            if (!hit) {
+                EXPECT_EQ(status, CAAS_OK);
+                return failures;
+            }
+            if (status == CAAS_ERR_NO_MEMORY) {
+                failures++;
+            } else {
+                EXPECT_FALSE(fails_cpp()) << "allocation " << allowed;
+                EXPECT_TRUE(status == CAAS_OK || status == CAAS_ERR_CRYPTO) << status << " allocation " << allowed;
+            }
+        }
+        ADD_FAILURE() << "no end";
+        return failures;
+    }
+
+    bool fails_cpp() const { return GetParam().which == Allocator::cpp; }
+
+    TempFolder folder_;
+    std::string path_;
+    std::string active_;
+    std::string retired_;
+};
+
+TEST_P(OutOfMemory, New) {
+    caas_engine* made = nullptr;
+    const int failures =
+        fail_each([] { return EnginePtr(); }, [&](caas_engine*) { return caas_engine_new(&made, nullptr); },
+                  [&](caas_engine*, caas_status status) {
+                      EXPECT_EQ(made == nullptr, status != CAAS_OK);
+                      caas_engine_free(made);
+                      made = nullptr;
+                  });
+    if (fails_cpp()) {
+        EXPECT_GT(failures, 0);
+    }
+}
+
+TEST_P(OutOfMemory, Load) {
+    const int failures = fail_each(
+        new_engine, [&](caas_engine* engine) { return caas_engine_load(engine, path_.c_str(), nullptr); },
+        [&](caas_engine* engine, caas_status status) {
+            if (status != CAAS_OK) {
+                EXPECT_EQ(digest_of(engine, kUuid, "x").status, CAAS_ERR_NO_KEYRING);
+                ASSERT_EQ(caas_engine_load(engine, path_.c_str(), nullptr), CAAS_OK);
+            }
+            expect_usable(engine);
+        });
+    EXPECT_GT(failures, 5);
+}
+
+TEST_P(OutOfMemory, Reload) {
+    const int failures = fail_each(
+        [&] { return loaded(); }, [&](caas_engine* engine) { return caas_engine_load(engine, path_.c_str(), nullptr); },
+        [&](caas_engine* engine, caas_status status) {
+            if (status == CAAS_OK) return expect_usable(engine);
+            EXPECT_EQ(digest_of(engine, kUuid, "x").status, CAAS_ERR_NO_KEYRING);
+        });
+    if (fails_cpp()) {
+        EXPECT_GT(failures, 5);
+    }
+}
+
+// The first digest makes the keyed derivation, a later one allocates in OpenSSL alone, if at all.
+TEST_P(OutOfMemory, Digest) {
+    for (const bool first : {true, false}) {
+        std::uint8_t out[CAAS_DIGEST_MAX_BYTES];
+        std::size_t length = 0;
+        const auto make = [&] {
+            EnginePtr engine = loaded();
+            if (!first) expect_usable(engine.get());
+            std::memset(out, 0x5A, sizeof out);
+            return engine;
+        };
+        const auto attempt = [&](caas_engine* engine) {
+            return caas_digest(engine, kUuid.data(), 0, "x", 1, out, &length, nullptr);
+        };
+        const int failures = fail_each(make, attempt, [&](caas_engine* engine, caas_status status) {
+            EXPECT_EQ(hex(Bytes(out, length)), status == CAAS_OK ? active_ : "");
+            if (status != CAAS_OK) {
+                EXPECT_EQ(hex(out), std::string(2 * sizeof out, '0'));
+            }
+            expect_usable(engine);
+        });
+        if (first && !fails_cpp()) {
+            EXPECT_GT(failures, 0);
+        }
+    }
+}
+
+TEST_P(OutOfMemory, VerifyAndProfile) {
+    const Blob stored = unhex(retired_);
+    int generation = 0;
+    const int failures = fail_each([&] { return loaded(); },
+                                   [&](caas_engine* engine) {
+                                       return caas_verify(engine, kUuid.data(), "x", 1, stored.data(), stored.size(),
+                                                          CAAS_FORM_RAW, &generation, nullptr);
+                                   },
+                                   [&](caas_engine* engine, caas_status status) {
+                                       EXPECT_EQ(generation, status == CAAS_OK ? 1 : 0);
+                                       expect_usable(engine);
+                                   });
+    if (!fails_cpp()) {
+        EXPECT_GT(failures, 0);
+    }
+    caas_profile_info profile = {};
+    (void)fail_each([&] { return loaded(); },
+                    [&](caas_engine* engine) { return caas_profile(engine, kUuid.data(), 0, &profile, nullptr); },
+                    [&](caas_engine* engine, caas_status status) {
+                        EXPECT_EQ(profile.generation, status == CAAS_OK ? 2 : 0);
+                        expect_usable(engine);
+                    });
+}
+
+TEST_P(OutOfMemory, Generation) {
+    caas_generation_info info = {};
+    const int failures =
+        fail_each([&] { return loaded(); },
+                  [&](caas_engine* engine) { return caas_engine_generation(engine, 1, &info, nullptr); },
+                  [&](caas_engine* engine, caas_status status) {
+                      EXPECT_EQ(info.number, status == CAAS_OK ? 1 : 0);
+                      expect_usable(engine);
+                  });
+    EXPECT_GT(failures, 0);
+}
+
+TEST_P(OutOfMemory, ApiKeys) {
+    const std::string text = "one:" + std::string(64, 'a') + ",two:" + std::string(64, 'b');
+    caas_api_key_list list = {};
+    (void)fail_each([] { return EnginePtr(); },
+                    [&](caas_engine*) { return caas_api_key_list_parse(text.c_str(), &list, nullptr); },
+                    [&](caas_engine*, caas_status status) { EXPECT_EQ(list.count, status == CAAS_OK ? 2 : 0); });
+    std::uint8_t digest[CAAS_SHA256_BYTES];
+    (void)fail_each(
+        [] { return EnginePtr(); }, [&](caas_engine*) { return caas_api_key_digest("abc", 3, digest); },
+        [&](caas_engine*, caas_status status) { EXPECT_EQ(hex(digest) == std::string(64, '0'), status != CAAS_OK); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpp, OutOfMemory,
+                         testing::Values(Failing{Allocator::cpp, false}, Failing{Allocator::cpp, true}));
+INSTANTIATE_TEST_SUITE_P(OpenSsl, OutOfMemory,
+                         testing::Values(Failing{Allocator::openssl, false}, Failing{Allocator::openssl, true}));
+
+TEST(SecureHeap, ExhaustedMeansNoMemory) {
+    const EnginePtr engine = engine_with(kText);
+    const std::string expected = digest_of(engine.get(), kUuid, "x").hex;
+    std::vector<void*> taken;
+    for (void* block = OPENSSL_secure_malloc(32); block != nullptr; block = OPENSSL_secure_malloc(32)) {
+        taken.push_back(block);
+    }
+    EXPECT_GT(taken.size(), 1000U);
+    // The other generation's key has no room; the one that is there works on.
+    EXPECT_EQ(digest_of(engine.get(), kUuid, "x", 1).status, CAAS_ERR_NO_MEMORY);
+    EXPECT_EQ(digest_of(engine.get(), kUuid, "x").hex, expected);
+    const EnginePtr other = new_engine();
+    EXPECT_EQ(load(other.get(), kText), CAAS_ERR_NO_MEMORY);
+    EXPECT_EQ(digest_of(other.get(), kUuid, "x").status, CAAS_ERR_NO_KEYRING);
+    for (void* block : taken) OPENSSL_secure_free(block);
+    EXPECT_EQ(load(other.get(), kText), CAAS_OK);
+    EXPECT_EQ(digest_of(other.get(), kUuid, "x").hex, expected);
+}
+
+TEST(SecureHeap, LargestKeyringFits) {
+    std::string text(kVersionLine);
+    for (int number = 1; number <= 1024; number++) {
+        text += generation_line(number, number == 1 ? "active" : "retired", secret_of(static_cast<unsigned>(number)));
+    }
+    const EnginePtr engine = engine_with(text);
+    const std::uint8_t nothing[64] = {};
+    int generation = 1;
+    // Derives the key of every generation.
+    ASSERT_EQ(caas_verify(engine.get(), kUuid.data(), "x", 1, nothing, 64, CAAS_FORM_RAW, &generation, nullptr),
+              CAAS_OK);
+    EXPECT_EQ(generation, 0);
+    EXPECT_EQ(load(engine.get(), text), CAAS_OK);
+}
+
+}  // namespace
+}  // namespace caas::test
