@@ -1,0 +1,71 @@
+/*
+ * A library to preload: CAAS_FAULT="CALL HOW" makes the first CALL (write, fsync, rename, renameat2) that concerns a
+ * keyring fail with HOW (an errno), or end the process before it when HOW is "kill". A write that fails has written
+ * half, as on a full disk.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int
+fault(const char *call)
+{
+	const char *wanted = getenv("CAAS_FAULT");
+	size_t      len = strlen(call);
+
+	if (wanted == NULL || strncmp(wanted, call, len) != 0 || wanted[len] != ' ')
+		return 0;
+	if (strcmp(wanted + len + 1, "kill") == 0)
+		raise(SIGKILL);
+	errno = atoi(wanted + len + 1);
+	return 1;
+}
+
+ssize_t
+write(int fd, const void *data, size_t len)
+{
+	static ssize_t (*real)(int, const void *, size_t);
+	static int halved;
+
+	if (real == NULL)
+		real = (ssize_t(*)(int, const void *, size_t)) dlsym(RTLD_NEXT, "write");
+	if (fd <= STDERR_FILENO)
+		return real(fd, data, len);
+	if (getenv("CAAS_FAULT") != NULL && strncmp(getenv("CAAS_FAULT"), "write ", 6) == 0 && !halved)
+	{
+		halved = 1;
+		return real(fd, data, len / 2);
+	}
+	return fault("write") ? -1 : real(fd, data, len);
+}
+
+int
+fsync(int fd)
+{
+	int (*real)(int) = (int (*)(int)) dlsym(RTLD_NEXT, "fsync");
+
+	return fault("fsync") ? -1 : real(fd);
+}
+
+int
+rename(const char *from, const char *to)
+{
+	int (*real)(const char *, const char *) =
+		(int (*)(const char *, const char *)) dlsym(RTLD_NEXT, "rename");
+
+	return fault("rename") ? -1 : real(from, to);
+}
+
+int
+renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
+{
+	int (*real)(int, const char *, int, const char *, unsigned int) =
+		(int (*)(int, const char *, int, const char *, unsigned int)) dlsym(RTLD_NEXT, "renameat2");
+
+	return fault("renameat2") ? -1 : real(from_dir, from, to_dir, to, flags);
+}
