@@ -9,6 +9,8 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "postmaster/autovacuum.h"
 #include "utils/guc.h"
 #include "utils/uuid.h"
 
@@ -17,6 +19,10 @@
 #endif
 
 #include "../caas.h"
+
+#if PG_VERSION_NUM >= 170000
+#define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
+#endif
 
 /* ---- guc.c: the settings ---- */
 

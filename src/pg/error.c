@@ -112,11 +112,24 @@ caas_raise(const caas_error *error)
 	pg_unreachable();
 }
 
+/* Cuts a context to its last line; false when there is none. */
+static bool
+keep_last_line(char *context)
+{
+	char *newline = context ? strrchr(context, '\n') : NULL;
+
+	if (newline != NULL)
+		memmove(context, newline + 1, strlen(newline + 1) + 1);
+	return context != NULL;
+}
+
 /*
  * A leader raises its worker's error again, without what the worker asked to
  * hide. The name of the raising function is all that tells ours: those of
  * caas begin with caas_. It then ends its other workers, and each would
  * print the statement: workers leave that to the leader.
+ * What autovacuum adds to the context last is the name of the table, which
+ * the operator must know; further in, a function may have put values.
  */
 static void
 hide_worker_errors(ErrorData *edata)
@@ -126,7 +139,7 @@ hide_worker_errors(ErrorData *edata)
 	if (ours || (IsParallelWorker() && edata->elevel >= ERROR))
 	{
 		edata->hide_stmt = true;
-		edata->hide_ctx = true;
+		edata->hide_ctx = !(ours && IsAutoVacuumWorkerProcess() && keep_last_line(edata->context));
 	}
 	if (next_log_hook)
 		next_log_hook(edata);

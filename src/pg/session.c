@@ -12,14 +12,9 @@
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
-#include "postmaster/autovacuum.h"
 #include "replication/logicalworker.h"
 #include "utils/plancache.h"
 #include "utils/timestamp.h"
-
-#if PG_VERSION_NUM >= 170000
-#define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
-#endif
 
 /* A file's change time comes from a coarser clock than the statement's start. */
 #define CLOCK_SLACK_USEC 20000
