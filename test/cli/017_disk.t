@@ -24,6 +24,10 @@ for my $call (sort keys %reason)
 fails(3, qr/cannot be replaced: Input/, { env => preload($tools, 'rename ' . EIO) }, 'keyring', 'rotate', $file);
 is(read_file($file), $before, 'rename: the keyring is as it was');
 
+my $folder = { env => preload($tools, 'fsyncdir ' . EIO) };
+fails(3, qr/the file is in place, but its folder cannot be synced to disk: Input/, $folder, 'keyring', 'rotate', $file);
+is_deeply(numbers($file), [ '1 retired', '2 active' ], 'as it says');
+
 my $old_system = { env => preload($tools, 'renameat2 ' . EINVAL) };
 ok_caas($old_system, 'keyring', 'init', "$dir/new");
 fails(3, qr/exists/, $old_system, 'keyring', 'init', "$dir/new");

@@ -1,7 +1,7 @@
 /*
- * A library to preload: CAAS_FAULT="CALL HOW" makes the first CALL (write, fsync, rename, renameat2) that concerns a
- * keyring fail with HOW (an errno), or end the process before it when HOW is "kill". A write that fails has written
- * half, as on a full disk.
+ * A library to preload: CAAS_FAULT="CALL HOW" makes every CALL fail with HOW (an errno), or end the process before it
+ * when HOW is "kill". CALL is rename, renameat2, fsync (of a file), fsyncdir (of a folder) or write (of a file that the
+ * program opened: half is written, as on a disk that gets full).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int
@@ -48,8 +49,10 @@ int
 fsync(int fd)
 {
 	int (*real)(int) = (int (*)(int)) dlsym(RTLD_NEXT, "fsync");
+	struct stat status;
+	const char *call = fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) ? "fsyncdir" : "fsync";
 
-	return fault("fsync") ? -1 : real(fd);
+	return fault(call) ? -1 : real(fd);
 }
 
 int
