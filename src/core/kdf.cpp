@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 #include <openssl/params.h>
 
+#include <array>
 #include <cstring>
 
 namespace caas {
@@ -45,6 +46,14 @@ void double_block(std::uint8_t block[kBlock]) {
         block[i] = static_cast<std::uint8_t>((block[i] << 1) | (block[i + 1] >> 7));
     }
     block[kBlock - 1] = static_cast<std::uint8_t>((block[kBlock - 1] << 1) ^ (carry & 0x87));
+}
+
+// A block as two words, in the byte order of memory: good for xor alone.
+using Words = std::array<std::uint64_t, 2>;
+Words load(const std::uint8_t* block) {
+    Words words;
+    std::memcpy(words.data(), block, kBlock);
+    return words;
 }
 
 bool ecb(EVP_CIPHER_CTX* aes, const std::uint8_t* in, std::size_t len, std::uint8_t* out) {
@@ -104,25 +113,30 @@ Result<SubjectKdf> SubjectKdf::create(const SecretKey<kSecretBytes>& key) {
     if (!ecb(aes.get(), zero, kBlock, bytes)) return crypto_error("AES-256 failed");
     double_block(bytes);
     double_block(bytes);
+    bytes[4] ^= 0x80;  // the padding behind the 4 bytes of a message's last block
     return SubjectKdf(std::move(aes), std::move(subkey));
 }
 
 bool SubjectKdf::derive(Uuid uuid, std::uint8_t* out, std::size_t out_len) {
     if (out_len == 0 || out_len > kMaxBytes || out_len % kBlock != 0) return false;
     // The message of block i is counter i in 4 bytes, then the uuid. First AES block: the counter and 12 bytes of it.
+    std::uint8_t first[kBlock] = {};
+    std::memcpy(first + 4, uuid.data(), kBlock - 4);
     for (std::size_t at = 0; at < out_len; at += kBlock) {
-        const std::uint8_t counter[4] = {0, 0, 0, static_cast<std::uint8_t>(at / kBlock + 1)};
-        std::memcpy(out + at, counter, sizeof counter);
-        std::memcpy(out + at + sizeof counter, uuid.data(), kBlock - sizeof counter);
+        std::memcpy(out + at, first, kBlock);
+        out[at + 3] = static_cast<std::uint8_t>(at / kBlock + 1);
     }
     if (!ecb(aes_.get(), out, out_len, out)) return false;
-    // Last AES block: the other 4 bytes and the padding 80 00.., masked with K2, onto the chain.
-    ScratchSecret<kBlock> mask;
-    std::uint8_t* last = mask.reserve(kBlock);
-    std::memcpy(last, subkey2_.expose().data(), kBlock);
-    for (std::size_t i = 0; i < 4; i++) last[i] ^= uuid[12 + i];
-    last[4] ^= 0x80;
-    for (std::size_t at = 0; at < out_len; at++) out[at] ^= last[at % kBlock];
+    // Last AES block: the other 4 bytes of it and the padding, masked with K2, onto the chain.
+    std::uint64_t tail = 0;
+    std::memcpy(&tail, uuid.data() + kBlock - 4, 4);
+    Words last = load(padded_subkey2_.expose().data());
+    last[0] ^= tail;
+    for (std::size_t at = 0; at < out_len; at += kBlock) {
+        const Words chain = load(out + at);
+        const Words sum = {chain[0] ^ last[0], chain[1] ^ last[1]};
+        std::memcpy(out + at, sum.data(), kBlock);
+    }
     return ecb(aes_.get(), out, out_len, out);
 }
 

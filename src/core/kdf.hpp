@@ -34,10 +34,11 @@ public:
     bool derive(Uuid uuid, std::uint8_t* out, std::size_t out_len);
 
 private:
-    SubjectKdf(EvpCipherCtx aes, SecretKey<16> subkey) : aes_(std::move(aes)), subkey2_(std::move(subkey)) {}
+    SubjectKdf(EvpCipherCtx aes, SecretKey<16> subkey) : aes_(std::move(aes)), padded_subkey2_(std::move(subkey)) {}
 
     EvpCipherCtx aes_;
-    SecretKey<16> subkey2_;  // K2 of SP 800-38B: our message of 20 bytes never fills its last block
+    // K2 of SP 800-38B, since our message of 20 bytes never fills its last block, xored with that block's padding.
+    SecretKey<16> padded_subkey2_;
 };
 
 // pick of section 4: floor(s * n / 2^64), s being 8 big-endian bytes.
