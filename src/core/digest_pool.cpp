@@ -64,6 +64,8 @@ EvpMdCtx started_context(const EvpMd& md) {
     return ctx;
 }
 
+static_assert(CAAS_DIGEST_MAX_BYTES <= kMaxSaltBytes);  // HmacMac keeps the inner digest where the salt was
+
 // HMAC of RFC 2104 with one hash context, used for the inner and then for the outer hash.
 class HmacMac final : public Mac {
 public:
@@ -71,28 +73,27 @@ public:
 
     bool compute(std::span<const std::uint8_t, kMacKeyBytes> key, Bytes salt, Bytes data, std::uint8_t* out) override {
         const bool joined = data.size() <= kJoinBytes;
-        ScratchSecret<kMaxBlockBytes + kMaxSaltBytes + kJoinBytes> inner;
-        std::uint8_t* block = inner.reserve(algorithm_.block_bytes + salt.size() + (joined ? data.size() : 0));
+        const std::size_t block_bytes = algorithm_.block_bytes;
+        // One buffer serves both hashes: the padded key, then the salt and the data, or the inner digest.
+        ScratchSecret<kMaxBlockBytes + kMaxSaltBytes + kJoinBytes> scratch;
+        std::uint8_t* block = scratch.reserve(block_bytes + kMaxSaltBytes + (joined ? data.size() : 0));
         pad_key(key, 0x36, block);
-        Writer writer(block + algorithm_.block_bytes);
+        Writer writer(block + block_bytes);
         writer.add(salt);
         if (joined) writer.add(data);
-        // The inner digest passes through out, which the outer one then overwrites.
         if (EVP_DigestInit_ex2(ctx_.get(), nullptr, nullptr) != 1 ||
-            EVP_DigestUpdate(ctx_.get(), block, algorithm_.block_bytes + writer.size()) != 1 ||
+            EVP_DigestUpdate(ctx_.get(), block, block_bytes + writer.size()) != 1 ||
             (!joined && EVP_DigestUpdate(ctx_.get(), data.data(), data.size()) != 1)) {
             return false;
         }
         unsigned digest_len = 0;
-        if (EVP_DigestFinal_ex(ctx_.get(), out, &digest_len) != 1 || digest_len != algorithm_.output_bytes) {
+        if (EVP_DigestFinal_ex(ctx_.get(), block + block_bytes, &digest_len) != 1 ||
+            digest_len != algorithm_.output_bytes) {
             return false;
         }
-        ScratchSecret<kMaxBlockBytes + CAAS_DIGEST_MAX_BYTES> outer;
-        block = outer.reserve(algorithm_.block_bytes + digest_len);
         pad_key(key, 0x5c, block);
-        std::memcpy(block + algorithm_.block_bytes, out, digest_len);
         return EVP_DigestInit_ex2(ctx_.get(), nullptr, nullptr) == 1 &&
-               EVP_DigestUpdate(ctx_.get(), block, algorithm_.block_bytes + digest_len) == 1 &&
+               EVP_DigestUpdate(ctx_.get(), block, block_bytes + digest_len) == 1 &&
                EVP_DigestFinal_ex(ctx_.get(), out, &digest_len) == 1;
     }
 
