@@ -1,12 +1,11 @@
 // `caas api-key`: keys for clients, and the digests by which a server knows them.
 #include "../core/keyring.hpp"
 #include "../core/text.hpp"
-#include "command.hpp"
 #include "input.hpp"
+#include "register.hpp"
 
 #include <openssl/rand.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
 #include <array>
 #include <iostream>
@@ -98,15 +97,15 @@ int api_key_digest(const ApiKeyOptions& options) {
     return kExitOk;
 }
 
-std::pair<CLI::App*, std::shared_ptr<ApiKeyOptions>> add(CLI::App& group, Action& chosen, const char* name,
-                                                         const char* description, int (*run)(const ApiKeyOptions&)) {
-    CLI::App* command = group.add_subcommand(name, description);
-    auto options = std::make_shared<ApiKeyOptions>();
-    command->add_option("--name", options->name, "Whose key it is: stands before the digest in the server's setting")
+Command<ApiKeyOptions> add(CLI::App& group, Action& chosen, const char* name, const char* description,
+                           int (*run)(const ApiKeyOptions&)) {
+    auto command = add_command(group, chosen, name, description, run);
+    command.line
+        ->add_option("--name", command.options->name,
+                     "Whose key it is: stands before the digest in the server's setting")
         ->type_name("NAME");
-    command->add_flag("--json", options->json, "Print JSON");
-    command->callback([&chosen, options, run] { chosen = bind_action(options, run); });
-    return {command, options};
+    command.line->add_flag("--json", command.options->json, "Print JSON");
+    return command;
 }
 
 }  // namespace
@@ -114,9 +113,10 @@ std::pair<CLI::App*, std::shared_ptr<ApiKeyOptions>> add(CLI::App& group, Action
 void add_api_key_commands(CLI::App& app, Action& chosen) {
     CLI::App* group = app.add_subcommand("api-key", "Make API keys and their digests");
     group->require_subcommand(1);
-    const auto [make, options] =
+    const auto make =
         add(*group, chosen, "new", "Print a new random key, once, and the server's setting for it", api_key_new);
-    make->add_flag("--quiet", options->quiet, "Print the key alone, without the explanation on standard error");
+    make.line->add_flag("--quiet", make.options->quiet,
+                        "Print the key alone, without the explanation on standard error");
     add(*group, chosen, "digest", "Read a key from standard input and print its entry for caas.api_key_digests",
         api_key_digest);
 }

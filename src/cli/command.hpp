@@ -3,7 +3,6 @@
 #include "../core/status.hpp"
 
 #include <functional>
-#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -41,12 +40,6 @@ void note(const std::string& message);
 
 // What the command line asks for; run when the whole of it has been understood. The value is the exit code.
 using Action = std::function<int()>;
-
-// Makes run the action of a command, with the options that its registration filled.
-template <typename Options>
-Action bind_action(std::shared_ptr<Options> options, int (*run)(const Options&)) {
-    return [options, run] { return run(*options); };
-}
 
 // Every group of commands registers itself by one of these; main calls them all.
 void add_keyring_commands(CLI::App& app, Action& chosen);

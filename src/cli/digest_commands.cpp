@@ -1,12 +1,11 @@
 // `caas encrypt` and `caas verify`: what the functions of the server compute, without a server.
 #include "../core/engine.hpp"
 #include "../core/text.hpp"
-#include "command.hpp"
 #include "input.hpp"
 #include "keyring_store.hpp"
+#include "register.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include <array>
 #include <iostream>
 
 namespace caas::cli {
@@ -31,32 +30,36 @@ SecretText read_data(const DigestOptions& options) {
     return data;
 }
 
-int encrypt(const DigestOptions& options) {
-    const auto uuid = parse_uuid(options.uuid);
+// What both commands work on, read in this order: no data is asked for before the keyring is known to be good.
+struct Request {
+    explicit Request(const DigestOptions& options)
+        : uuid(parse_uuid(options.uuid)), engine(load_engine(options.keyring)), data(read_data(options)) {}
+
+    std::array<std::uint8_t, kUuidBytes> uuid;
     Engine engine;
-    load_engine(engine, options.keyring);
-    const SecretText data = read_data(options);
+    SecretText data;
     std::array<std::uint8_t, CAAS_DIGEST_MAX_BYTES> digest{};
-    const auto length = engine.digest(uuid, options.generation, bytes_of(data.expose()), digest);
+};
+
+int encrypt(const DigestOptions& options) {
+    Request request(options);
+    const auto length =
+        request.engine.digest(request.uuid, options.generation, bytes_of(request.data.expose()), request.digest);
     if (!length.ok() && length.error().status == CAAS_ERR_UNKNOWN_GENERATION) {
         throw failure(options.keyring + ": there is no generation " + std::to_string(options.generation));
     }
     if (!length.ok()) throw keyring_failure(kExitFailed, options.keyring, length.error());
     std::string hex(2 * length.value(), '0');
-    hex_encode(Bytes(digest.data(), length.value()), hex.data());
+    hex_encode(Bytes(request.digest).first(length.value()), hex.data());
     std::cout << hex << '\n';
     return kExitOk;
 }
 
 int verify(const DigestOptions& options) {
-    const auto uuid = parse_uuid(options.uuid);
-    Engine engine;
-    load_engine(engine, options.keyring);
-    const SecretText data = read_data(options);
-    std::array<std::uint8_t, CAAS_DIGEST_MAX_BYTES> digest{};
-    const bool is_hex = hex_decode(bytes_of(options.digest), digest);
-    const Bytes stored = is_hex ? Bytes(digest.data(), options.digest.size() / 2) : Bytes();
-    const auto generation = engine.verify(uuid, bytes_of(data.expose()), stored);
+    Request request(options);
+    const bool is_hex = hex_decode(bytes_of(options.digest), request.digest);
+    const Bytes stored = is_hex ? Bytes(request.digest).first(options.digest.size() / 2) : Bytes();
+    const auto generation = request.engine.verify(request.uuid, bytes_of(request.data.expose()), stored);
     if (!generation.ok()) throw keyring_failure(kExitFailed, options.keyring, generation.error());
     if (generation.value() == 0) {
         std::cout << "no match\n";
@@ -66,29 +69,28 @@ int verify(const DigestOptions& options) {
     return kExitOk;
 }
 
-std::pair<CLI::App*, std::shared_ptr<DigestOptions>> add(CLI::App& app, Action& chosen, const char* name,
-                                                         const char* description, int (*run)(const DigestOptions&)) {
-    CLI::App* command = app.add_subcommand(name, description);
-    auto options = std::make_shared<DigestOptions>();
-    command->add_option("--keyring", options->keyring, "The keyring")->required()->type_name("FILE");
-    command->add_option("--uuid", options->uuid, "The user's UUID")->required()->type_name("UUID");
-    command->add_flag("--line", options->line, "Leave one newline at the end of the data out");
-    command->add_flag("--raw", options->raw, "Take any bytes, as the functions for bytea do");
-    command->callback([&chosen, options, run] { chosen = bind_action(options, run); });
-    return {command, options};
+Command<DigestOptions> add(CLI::App& app, Action& chosen, const char* name, const char* description,
+                           int (*run)(const DigestOptions&)) {
+    auto command = add_command(app, chosen, name, description, run);
+    DigestOptions& options = *command.options;
+    command.line->add_option("--keyring", options.keyring, "The keyring")->required()->type_name("FILE");
+    command.line->add_option("--uuid", options.uuid, "The user's UUID")->required()->type_name("UUID");
+    command.line->add_flag("--line", options.line, "Leave one newline at the end of the data out");
+    command.line->add_flag("--raw", options.raw, "Take any bytes, as the functions for bytea do");
+    return command;
 }
 
 }  // namespace
 
 void add_digest_commands(CLI::App& app, Action& chosen) {
-    const auto [encrypting, encrypt_options] =
+    const auto encrypting =
         add(app, chosen, "encrypt", "Print the digest of the data on standard input, as caas_encrypt does", encrypt);
-    encrypting->add_option("--generation", encrypt_options->generation, "Default: the active one")
+    encrypting.line->add_option("--generation", encrypting.options->generation, "Default: the active one")
         ->check(CLI::Range(1, kMaxGenerationNumber))
         ->type_name("N");
-    const auto [verifying, verify_options] =
+    const auto verifying =
         add(app, chosen, "verify", "Compare the data on standard input with a digest, as caas_verify does", verify);
-    verifying->add_option("--digest", verify_options->digest, "The stored digest, hexadecimal")
+    verifying.line->add_option("--digest", verifying.options->digest, "The stored digest, hexadecimal")
         ->required()
         ->type_name("HEX");
 }

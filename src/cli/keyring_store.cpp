@@ -75,10 +75,12 @@ std::string resolved(const std::string& path) {
 
 Keyring load_keyring(const std::string& path) { return parse(read_file(path, path).text, path); }
 
-void load_engine(Engine& engine, const std::string& path) {
+Engine load_engine(const std::string& path) {
+    Engine engine;
     const KeyringFile file = read_file(path, path);
     const Outcome loaded = engine.load_text(file.text.expose(), file.changed_usec);
     if (!loaded.ok()) throw keyring_failure(kExitFailed, path, loaded.error());
+    return engine;
 }
 
 Keyring create_keyring(const std::string& path, const SecretText& text) {
