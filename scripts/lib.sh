@@ -1,4 +1,5 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
+# (what is set here is used by the scripts that source it)
 # What the scripts share: words on the terminal, packages, a folder for everything temporary, and the end of it all.
 # A script sources this file, then calls begin.
 
@@ -51,15 +52,14 @@ own_processes() {
     done
 }
 
-# Stops what is left by process id; SIGQUIT is PostgreSQL's immediate shutdown.
+# Stops what is left of them by process id, harder every two seconds; SIGQUIT is PostgreSQL's immediate shutdown.
 stop_own_processes() {
-    local signal pids
+    local signal tries pids
     for signal in INT QUIT KILL; do
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
-            pids=$(own_processes)
-            [ -z "$pids" ] && return
-            # shellcheck disable=SC2086 # a list
-            [ "$_" = 1 ] && kill -s "$signal" $pids 2>/dev/null
+        for ((tries = 0; tries < 10; tries++)); do
+            mapfile -t pids < <(own_processes)
+            [ "${#pids[@]}" -gt 0 ] || return
+            [ "$tries" -gt 0 ] || kill -s "$signal" "${pids[@]}" 2>/dev/null
             sleep 0.2
         done
     done
@@ -73,7 +73,7 @@ clean_up() {
         kill -TERM -- "-$JOB" 2>/dev/null
         wait "$JOB" 2>/dev/null
     fi
-    [ "${#APT_DROP_INS[@]}" -gt 0 ] && $SUDO rm -f "${APT_DROP_INS[@]}"
+    remove_drop_ins
     if [ -n "$WORK" ]; then
         stop_own_processes
         rm -rf "$WORK"
@@ -83,11 +83,13 @@ clean_up() {
 
 # ---- packages ----
 
-SUDO=''
+SUDO=()
+MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
 TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck)
 
+# Prints those of the named packages that are not installed, one a line.
 missing_packages() {
     local package
     for package in "$@"; do
@@ -103,58 +105,64 @@ installed_server() {
     done | sort -n | tail -n 1
 }
 
+# The server and its headers, one package a line; none when PG_CONFIG names a PostgreSQL of the caller's.
 postgresql_packages() {
-    [ -n "${PG_CONFIG:-}" ] && return
+    [ -z "${PG_CONFIG:-}" ] || return
     local version
     version=$(installed_server)
     # Without one: the version that this Debian's metapackage stands for.
     [ -n "$version" ] || version=$(apt-cache depends postgresql 2>/dev/null | grep -om1 'postgresql-[0-9]*$' | tr -dc 0-9)
-    echo "postgresql-${version:-15} postgresql-server-dev-${version:-15}"
+    printf '%s\n' "postgresql-${version:-15}" "postgresql-server-dev-${version:-15}"
 }
 
 become_root() {
     [ "$(id -u)" -eq 0 ] && return
-    SUDO='sudo env'
+    SUDO=(sudo)
     command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; } && return
-    die "these packages are missing, and installing them needs root or sudo: $*"
+    die "installing packages needs root or sudo; missing are: $*"
 }
 
 # A file that keeps an installation from starting services or making a cluster; removed right after it.
 drop_in() {
     local file=$1 mode=$2 content=$3
     [ -e "$file" ] && return
-    $SUDO mkdir -p "$(dirname "$file")"
     printf '%s\n' "$content" >"$WORK/drop_in"
-    $SUDO install -m "$mode" "$WORK/drop_in" "$file"
     APT_DROP_INS+=("$file")
+    "${SUDO[@]}" install -D -m "$mode" "$WORK/drop_in" "$file"
+}
+
+remove_drop_ins() {
+    [ "${#APT_DROP_INS[@]}" -eq 0 ] || "${SUDO[@]}" rm -f "${APT_DROP_INS[@]}"
+    APT_DROP_INS=()
 }
 
 apt() {
-    run_job $SUDO env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" \
+    run_job "${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" \
         >"$WORK/apt.log" 2>&1 || { cat "$WORK/apt.log"; die "apt-get $1 failed"; }
 }
 
-# Installs what is missing of the named packages and of PostgreSQL with its headers.
+# Fills MISSING with those of the named packages, of the server and of its headers that are not installed.
+find_missing() {
+    local server
+    mapfile -t server < <(postgresql_packages)
+    mapfile -t MISSING < <(missing_packages "$@" "${server[@]}")
+}
+
 install_packages() {
     command -v apt-get >/dev/null || die 'this script installs what it needs with apt-get (Debian 12 or newer), which is not here'
-    local missing
-    # shellcheck disable=SC2046 # lists
-    missing=$(missing_packages "$@" $(postgresql_packages))
-    if [ -n "$missing" ]; then
-        become_root $missing
+    find_missing "$@"
+    if [ "${#MISSING[@]}" -gt 0 ]; then
+        become_root "${MISSING[@]}"
         say "Updating the list of Debian's packages"
         apt update
-        # shellcheck disable=SC2046
-        missing=$(missing_packages "$@" $(postgresql_packages))
-        say "Installing $(echo $missing)"
+        find_missing "$@"
+        say "Installing ${MISSING[*]}"
         drop_in /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101'
         drop_in /etc/postgresql-common/createcluster.d/caas-build.conf 644 'create_main_cluster = false'
-        # shellcheck disable=SC2086
-        apt install --no-install-recommends $missing
+        apt install --no-install-recommends "${MISSING[@]}"
+        remove_drop_ins
         # Its package enables a service that nobody here asked for.
-        [[ " $(echo $missing) " == *' pgbouncer '* ]] && $SUDO update-rc.d pgbouncer disable >/dev/null 2>&1
-        $SUDO rm -f "${APT_DROP_INS[@]}"
-        APT_DROP_INS=()
+        [[ " ${MISSING[*]} " != *' pgbouncer '* ]] || "${SUDO[@]}" update-rc.d pgbouncer disable >/dev/null 2>&1
     fi
     find_postgresql
 }

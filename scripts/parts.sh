@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The parts of scripts/test.sh: part_X runs (arguments: single tests), count_X reads its output and prints "passed failed".
 
 declare -A ABOUT=(

@@ -33,43 +33,39 @@ extern "C" {
 #define CAAS_POOL_TEXT_BYTES 256
 #define CAAS_API_KEYS_MAX 64
 
-typedef enum caas_status
-{
-	CAAS_OK = 0,
-	CAAS_ERR_ARGUMENT,            /* a caller broke the contract of this file */
-	CAAS_ERR_NO_MEMORY,
-	CAAS_ERR_CRYPTO,              /* OpenSSL reported a failure */
-	CAAS_ERR_INTERNAL,
-	CAAS_ERR_NO_KEYRING,          /* no keyring has been loaded */
-	CAAS_ERR_KEYRING_FILE,        /* cannot be opened or read: os_error */
-	CAAS_ERR_KEYRING_PERMISSIONS, /* wrong owner, or open to others */
-	CAAS_ERR_KEYRING_SYNTAX,      /* line and reason say where and why */
-	CAAS_ERR_KEYRING_ALGORITHM,   /* known, but not provided by this OpenSSL */
-	CAAS_ERR_UNKNOWN_GENERATION,
-	CAAS_ERR_TEXT,                /* not valid UTF-8, or holds U+0000 */
-	CAAS_ERR_API_KEY_LIST         /* reason says why */
+typedef enum caas_status {
+    CAAS_OK = 0,
+    CAAS_ERR_ARGUMENT, /* a caller broke the contract of this file */
+    CAAS_ERR_NO_MEMORY,
+    CAAS_ERR_CRYPTO, /* OpenSSL reported a failure */
+    CAAS_ERR_INTERNAL,
+    CAAS_ERR_NO_KEYRING,          /* no keyring has been loaded */
+    CAAS_ERR_KEYRING_FILE,        /* cannot be opened or read: os_error */
+    CAAS_ERR_KEYRING_PERMISSIONS, /* wrong owner, or open to others */
+    CAAS_ERR_KEYRING_SYNTAX,      /* line and reason say where and why */
+    CAAS_ERR_KEYRING_ALGORITHM,   /* known, but not provided by this OpenSSL */
+    CAAS_ERR_UNKNOWN_GENERATION,
+    CAAS_ERR_TEXT,        /* not valid UTF-8, or holds U+0000 */
+    CAAS_ERR_API_KEY_LIST /* reason says why */
 } caas_status;
 
-typedef struct caas_error
-{
-	caas_status status;
-	int         line;     /* of the keyring file, 0 where it has no meaning */
-	int         os_error; /* errno, 0 where it has no meaning */
-	const char *reason;   /* static English text, or NULL */
-	const char *subject;  /* static name of an algorithm, or NULL */
+typedef struct caas_error {
+    caas_status status;
+    int line;            /* of the keyring file, 0 where it has no meaning */
+    int os_error;        /* errno, 0 where it has no meaning */
+    const char *reason;  /* static English text, or NULL */
+    const char *subject; /* static name of an algorithm, or NULL */
 } caas_error;
 
 /* What a loaded keyring should be warned about: a set of bits. */
-enum
-{
-	CAAS_WARN_WEAK_DIGEST = 1,     /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
-	CAAS_WARN_PUBLISHED_SECRET = 2 /* holds the secret of the published vectors */
+enum {
+    CAAS_WARN_WEAK_DIGEST = 1,     /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
+    CAAS_WARN_PUBLISHED_SECRET = 2 /* holds the secret of the published vectors */
 };
 
-typedef enum caas_form
-{
-	CAAS_FORM_RAW, /* the digest's bytes */
-	CAAS_FORM_HEX  /* hexadecimal text of either case */
+typedef enum caas_form {
+    CAAS_FORM_RAW, /* the digest's bytes */
+    CAAS_FORM_HEX  /* hexadecimal text of either case */
 } caas_form;
 
 typedef struct caas_engine caas_engine;
@@ -110,29 +106,27 @@ caas_status caas_engine_load(caas_engine *engine, const char *path, caas_error *
 /* caas_engine_unload forgets and cleanses the keyring. */
 void caas_engine_unload(caas_engine *engine);
 
-typedef struct caas_keyring_info
-{
-	int      loaded;       /* 0 or 1; the rest is 0 when not loaded */
-	int      active;       /* number of the active generation */
-	int      count;        /* how many generations there are */
-	int      longest;      /* bytes of the longest digest that the active pool can give */
-	uint32_t fingerprint;  /* of the whole content, never 0; equal content, equal value */
-	unsigned warnings;     /* set of CAAS_WARN_* */
-	int64_t  changed_usec; /* the file's last change, microseconds since 1970 */
+typedef struct caas_keyring_info {
+    int loaded;           /* 0 or 1; the rest is 0 when not loaded */
+    int active;           /* number of the active generation */
+    int count;            /* how many generations there are */
+    int longest;          /* bytes of the longest digest that the active pool can give */
+    uint32_t fingerprint; /* of the whole content, never 0; equal content, equal value */
+    unsigned warnings;    /* set of CAAS_WARN_* */
+    int64_t changed_usec; /* the file's last change, microseconds since 1970 */
 } caas_keyring_info;
 
 /* caas_engine_keyring describes the loaded keyring. It cannot fail. */
 void caas_engine_keyring(const caas_engine *engine, caas_keyring_info *out);
 
-typedef struct caas_generation_info
-{
-	int  number;
-	int  active;          /* 1 active, 0 retired */
-	char created[21];     /* RFC 3339, UTC */
-	char check_value[17]; /* section 4 */
-	char digests[CAAS_POOL_TEXT_BYTES]; /* names joined by commas, defaults written out */
-	char ciphers[CAAS_POOL_TEXT_BYTES];
-	char passwords[CAAS_POOL_TEXT_BYTES];
+typedef struct caas_generation_info {
+    int number;
+    int active;                         /* 1 active, 0 retired */
+    char created[21];                   /* RFC 3339, UTC */
+    char check_value[17];               /* section 4 */
+    char digests[CAAS_POOL_TEXT_BYTES]; /* names joined by commas, defaults written out */
+    char ciphers[CAAS_POOL_TEXT_BYTES];
+    char passwords[CAAS_POOL_TEXT_BYTES];
 } caas_generation_info;
 
 /*
@@ -140,8 +134,7 @@ typedef struct caas_generation_info
  * number first. Holds no secret.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_ARGUMENT, CAAS_ERR_CRYPTO.
  */
-caas_status caas_engine_generation(caas_engine *engine, int index, caas_generation_info *out,
-                                   caas_error *error);
+caas_status caas_engine_generation(caas_engine *engine, int index, caas_generation_info *out, caas_error *error);
 
 /* --- digest (section 5) ------------------------------------------------ */
 
@@ -150,9 +143,8 @@ caas_status caas_engine_generation(caas_engine *engine, int index, caas_generati
  * active one. out receives *out_len bytes, at most CAAS_DIGEST_MAX_BYTES.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CRYPTO.
  */
-caas_status caas_digest(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
-                        const void *data, size_t data_len, uint8_t out[CAAS_DIGEST_MAX_BYTES],
-                        size_t *out_len, caas_error *error);
+caas_status caas_digest(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void *data,
+                        size_t data_len, uint8_t out[CAAS_DIGEST_MAX_BYTES], size_t *out_len, caas_error *error);
 
 /*
  * caas_verify compares a stored digest with that of data, in constant time,
@@ -161,16 +153,14 @@ caas_status caas_digest(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES]
  * length or shape is not equal, which is no error.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CRYPTO.
  */
-caas_status caas_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *data,
-                        size_t data_len, const void *stored, size_t stored_len, caas_form form,
-                        int *generation, caas_error *error);
+caas_status caas_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *data, size_t data_len,
+                        const void *stored, size_t stored_len, caas_form form, int *generation, caas_error *error);
 
-typedef struct caas_profile_info
-{
-	int         generation;
-	const char *algorithm;   /* static name, section 3 */
-	int         salt_length; /* bytes */
-	int         digest_length;
+typedef struct caas_profile_info {
+    int generation;
+    const char *algorithm; /* static name, section 3 */
+    int salt_length;       /* bytes */
+    int digest_length;
 } caas_profile_info;
 
 /*
@@ -193,10 +183,9 @@ caas_status caas_text_check(const void *text, size_t len);
 /* caas_api_key_digest is SHA-256 of the key's bytes. Errors: CAAS_ERR_CRYPTO. */
 caas_status caas_api_key_digest(const void *key, size_t key_len, uint8_t out[CAAS_SHA256_BYTES]);
 
-typedef struct caas_api_key_list
-{
-	int     count;
-	uint8_t digests[CAAS_API_KEYS_MAX][CAAS_SHA256_BYTES];
+typedef struct caas_api_key_list {
+    int count;
+    uint8_t digests[CAAS_API_KEYS_MAX][CAAS_SHA256_BYTES];
 } caas_api_key_list;
 
 /*

@@ -1,4 +1,5 @@
 # bash completion of caas(1)
+# shellcheck disable=SC2207 # splitting words is what COMPREPLY=($(compgen ..)) is for
 
 # The names that may follow in a comma list: _caas_names LIST NAME...
 _caas_names() {
