@@ -74,7 +74,7 @@ extern int caas_parallel_state;
 #define caas_hide() (errhidestmt(true), errhidecontext(true))
 
 /* Raises the error that a failed call of the core reported. */
-extern void caas_raise(const caas_error *error) pg_attribute_noreturn();
+extern __attribute__((noreturn)) void caas_raise(const caas_error *error);
 
 /* Hides also what comes to the log by way of parallel workers. */
 extern void caas_error_init(void);
