@@ -32,6 +32,11 @@ extern "C" {
 #define CAAS_SHA256_BYTES 32
 #define CAAS_POOL_TEXT_BYTES 256
 #define CAAS_API_KEYS_MAX 64
+#define CAAS_CONTEXT_MAX_BYTES 1024
+#define CAAS_SEALED_OVERHEAD 51
+#define CAAS_BLIND_INDEX_MIN_BYTES 4
+#define CAAS_BLIND_INDEX_MAX_BYTES 32
+#define CAAS_PASSWORD_TEXT_BYTES 192
 
 typedef enum caas_status {
     CAAS_OK = 0,
@@ -45,8 +50,12 @@ typedef enum caas_status {
     CAAS_ERR_KEYRING_SYNTAX,      /* line and reason say where and why */
     CAAS_ERR_KEYRING_ALGORITHM,   /* known, but not provided by this OpenSSL */
     CAAS_ERR_UNKNOWN_GENERATION,
-    CAAS_ERR_TEXT,        /* not valid UTF-8, or holds U+0000 */
-    CAAS_ERR_API_KEY_LIST /* reason says why */
+    CAAS_ERR_TEXT,         /* not valid UTF-8, or holds U+0000 */
+    CAAS_ERR_API_KEY_LIST, /* reason says why */
+    CAAS_ERR_CONTEXT,      /* a context of over 1024 bytes */
+    CAAS_ERR_MALFORMED,    /* not a sealed value */
+    CAAS_ERR_CANNOT_OPEN,  /* wrong user, context, commitment or tag: never told which */
+    CAAS_ERR_PASSWORD_COST /* outside the caps of section 8: subject names the algorithm */
 } caas_status;
 
 typedef struct caas_error {
@@ -136,6 +145,9 @@ typedef struct caas_generation_info {
  */
 caas_status caas_engine_generation(caas_engine *engine, int index, caas_generation_info *out, caas_error *error);
 
+/* caas_engine_generation_number is the number alone, or 0 when there is no such index. */
+int caas_engine_generation_number(const caas_engine *engine, int index);
+
 /* --- digest (section 5) ------------------------------------------------ */
 
 /*
@@ -169,6 +181,92 @@ typedef struct caas_profile_info {
  */
 caas_status caas_profile(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
                          caas_profile_info *out, caas_error *error);
+
+/* --- sealed values (section 6) ------------------------------------------ */
+
+/*
+ * caas_seal seals data for a user and a context under the active generation.
+ * out receives data_len + CAAS_SEALED_OVERHEAD bytes and may not overlap data.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_seal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context, size_t context_len,
+                      const void *data, size_t data_len, uint8_t *out, caas_error *error);
+
+/*
+ * caas_open opens what caas_seal made for the same user and context. out has
+ * room for sealed_len bytes and receives *out_len, CAAS_SEALED_OVERHEAD fewer;
+ * nothing is left in it unless the value is authentic.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_MALFORMED,
+ * CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CANNOT_OPEN, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_open(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context, size_t context_len,
+                      const void *sealed, size_t sealed_len, uint8_t *out, size_t *out_len, caas_error *error);
+
+/*
+ * caas_reseal gives the same bytes when the value is of the active generation,
+ * else opens it and seals it again under that. out receives sealed_len bytes.
+ * Errors: those of caas_open.
+ */
+caas_status caas_reseal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context,
+                        size_t context_len, const void *sealed, size_t sealed_len, uint8_t *out, caas_error *error);
+
+typedef struct caas_sealed_info {
+    int format;
+    int generation;
+    size_t data_len; /* bytes of the plaintext */
+} caas_sealed_info;
+
+/* caas_sealed_describe reads the head of a sealed value; it needs no key. Errors: CAAS_ERR_MALFORMED. */
+caas_status caas_sealed_describe(const void *sealed, size_t sealed_len, caas_sealed_info *out);
+
+/* --- blind index (section 7) --------------------------------------------- */
+
+/*
+ * caas_blind_index computes out_len bytes, CAAS_BLIND_INDEX_MIN_BYTES to
+ * CAAS_BLIND_INDEX_MAX_BYTES, under a generation (0: the active one).
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CONTEXT,
+ * CAAS_ERR_ARGUMENT, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_blind_index(caas_engine *engine, int generation, const void *context, size_t context_len,
+                             const void *data, size_t data_len, uint8_t *out, size_t out_len, caas_error *error);
+
+/* --- passwords (section 8) ------------------------------------------------ */
+
+typedef struct caas_password_costs {
+    uint32_t scrypt_ln, scrypt_p;          /* 10 to 18, 1 to 16, p * 2^ln at most 2^19; r is 8 */
+    uint32_t argon2_m, argon2_t, argon2_p; /* m in KiB: 8p to 262144, 1 to 16, 1 to 16, m * t at most 2^20 */
+    uint32_t pbkdf2_i;                     /* 10,000 to 10,000,000 */
+} caas_password_costs;
+
+/* caas_password_costs_default fills in the costs of new hashes of this version. */
+void caas_password_costs_default(caas_password_costs *out);
+
+/*
+ * caas_password_hash writes the text to store and a terminator, at most
+ * CAAS_PASSWORD_TEXT_BYTES. Slow and memory-hard by design.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_PASSWORD_COST, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_password_hash(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *password,
+                               size_t password_len, const caas_password_costs *costs,
+                               char out[CAAS_PASSWORD_TEXT_BYTES], caas_error *error);
+
+/*
+ * caas_password_verify sets *match to 1 when the password is the stored one,
+ * else to 0, also for a text of another shape or cost: that does no slow work.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_password_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *password,
+                                 size_t password_len, const char *stored, size_t stored_len, int *match,
+                                 caas_error *error);
+
+/*
+ * caas_password_outdated sets *outdated to 1 when a new hash would be of another
+ * generation, of an algorithm that the active pool has and the stored one is not
+ * of, or of a higher cost; also for a text of another shape. Errors:
+ * CAAS_ERR_NO_KEYRING.
+ */
+caas_status caas_password_outdated(caas_engine *engine, const char *stored, size_t stored_len,
+                                   const caas_password_costs *costs, int *outdated, caas_error *error);
 
 /* --- text --------------------------------------------------------------- */
 

@@ -1,9 +1,8 @@
-// The C ABI of caas.h: the only place where exceptions end.
-#include "../caas.h"
+// The C ABI of caas.h: the library, the engine and digests.
+#include "abi.hpp"
 
 #include "api_key.hpp"
 #include "cipher_pool.hpp"
-#include "engine.hpp"
 #include "password_pool.hpp"
 #include "text.hpp"
 
@@ -11,15 +10,10 @@
 
 #include <cstdio>
 #include <cstring>
-#include <new>
 
 #ifndef CAAS_VERSION
 #error "CAAS_VERSION comes from caas.control through the Makefile"
 #endif
-
-struct caas_engine {
-    caas::Engine core;
-};
 
 namespace {
 
@@ -33,40 +27,20 @@ bool openssl_lacked_memory() {
     return false;
 }
 
-caas_status report(Error failure, caas_error* error) {
-    const bool from_openssl = failure.status == CAAS_ERR_CRYPTO || failure.status == CAAS_ERR_KEYRING_ALGORITHM;
-    if (from_openssl && openssl_lacked_memory()) failure = Error{.status = CAAS_ERR_NO_MEMORY};
-    ERR_clear_error();  // the queue is shared with whatever else uses OpenSSL in this process
-    if (error != nullptr) *error = {failure.status, failure.line, failure.os_error, failure.reason, failure.subject};
-    return failure.status;
-}
-
-// Runs body, which returns an Outcome, and turns whatever it throws into a status.
-template <typename Body>
-caas_status guarded(caas_error* error, Body body) noexcept {
-    try {
-        const Outcome outcome = body();
-        return outcome.ok() ? CAAS_OK : report(outcome.error(), error);
-    } catch (const std::bad_alloc&) {
-        return report(Error{.status = CAAS_ERR_NO_MEMORY}, error);
-    } catch (...) {
-        return report(Error{.status = CAAS_ERR_INTERNAL}, error);
-    }
-}
-
-// A pointer may be missing only where its length is 0.
-bool readable(const void* data, std::size_t len) { return data != nullptr || len == 0; }
-
-Error bad_argument(const char* reason) { return Error{.status = CAAS_ERR_ARGUMENT, .reason = reason}; }
-
-Bytes view(const void* data, std::size_t len) { return {static_cast<const std::uint8_t*>(data), len}; }
-
 template <std::size_t N>
 void copy_text(const std::string& from, char (&to)[N]) {
     (void)std::snprintf(to, N, "%s", from.c_str());
 }
 
 }  // namespace
+
+caas_status caas::report(Error failure, caas_error* error) {
+    const bool from_openssl = failure.status == CAAS_ERR_CRYPTO || failure.status == CAAS_ERR_KEYRING_ALGORITHM;
+    if (from_openssl && openssl_lacked_memory()) failure = Error{.status = CAAS_ERR_NO_MEMORY};
+    ERR_clear_error();  // the queue is shared with whatever else uses OpenSSL in this process
+    if (error != nullptr) *error = {failure.status, failure.line, failure.os_error, failure.reason, failure.subject};
+    return failure.status;
+}
 
 const char* caas_library_version(void) { return CAAS_VERSION; }
 
@@ -129,6 +103,12 @@ caas_status caas_engine_generation(caas_engine* engine, int index, caas_generati
         copy_text(passwords, out->passwords);
         return Done{};
     });
+}
+
+int caas_engine_generation_number(const caas_engine* engine, int index) {
+    const Keyring* keyring = engine == nullptr ? nullptr : engine->core.keyring();
+    if (keyring == nullptr || index < 0 || static_cast<std::size_t>(index) >= keyring->generations().size()) return 0;
+    return keyring->generations()[static_cast<std::size_t>(index)].number;
 }
 
 caas_status caas_digest(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void* data,

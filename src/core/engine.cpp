@@ -44,9 +44,9 @@ Outcome Engine::load_text(std::string_view text, std::int64_t changed_usec) {
     const auto print = fingerprint(text);
     if (!print.ok()) return print.error();
 
-    std::vector<std::optional<SubjectKdf>> kdfs(parsed.value().generations().size());
+    std::vector<GenerationKeys> keys(parsed.value().generations().size());
     keyring_.emplace(std::move(parsed.value()));
-    digest_kdfs_ = std::move(kdfs);
+    keys_ = std::move(keys);
     info_.loaded = 1;
     const Generation& active = keyring_->generations()[keyring_->active_index()];
     info_.active = active.number;
@@ -62,7 +62,7 @@ Outcome Engine::load_text(std::string_view text, std::int64_t changed_usec) {
 
 void Engine::unload() {
     info_ = {};
-    digest_kdfs_.clear();
+    keys_.clear();
     keyring_.reset();
 }
 
@@ -101,20 +101,12 @@ Result<std::size_t> Engine::index_of(int generation) const {
     return index;
 }
 
-Result<SubjectKdf*> Engine::digest_kdf(std::size_t index) {
-    std::optional<SubjectKdf>& kdf = digest_kdfs_[index];
-    if (!kdf) {
-        auto key = derive_purpose_key(keyring_->generations()[index].secret, "digest");
-        if (!key.ok()) return key.error();
-        auto made = SubjectKdf::create(key.value());
-        if (!made.ok()) return made.error();
-        kdf.emplace(std::move(made.value()));
-    }
-    return &*kdf;
+Result<SubjectKdf*> Engine::kdf_at(std::size_t index, Purpose purpose) {
+    return keys_[index].subject(purpose, keyring_->generations()[index].secret);
 }
 
 Result<std::size_t> Engine::digest_at(std::size_t index, Uuid uuid, Bytes data, std::uint8_t* out) {
-    const auto kdf = digest_kdf(index);
+    const auto kdf = kdf_at(index, Purpose::digest);
     if (!kdf.ok()) return kdf.error();
     DigestProfile profile;
     if (!profile.derive(*kdf.value(), uuid, keyring_->generations()[index].digests)) {
@@ -160,7 +152,7 @@ Result<int> Engine::verify(Uuid uuid, Bytes data, Bytes stored) {
 Result<caas_profile_info> Engine::profile(Uuid uuid, int generation) {
     const auto index = index_of(generation);
     if (!index.ok()) return index.error();
-    const auto kdf = digest_kdf(index.value());
+    const auto kdf = kdf_at(index.value(), Purpose::digest);
     if (!kdf.ok()) return kdf.error();
     const Generation& under = keyring_->generations()[index.value()];
     DigestProfile profile;

@@ -2,10 +2,14 @@
 #pragma once
 #include "core_only.hpp"
 
+#include "cipher_pool.hpp"
 #include "digest_pool.hpp"
-#include "kdf.hpp"
+#include "generation_keys.hpp"
 #include "keyring.hpp"
+#include "password.hpp"
 #include "profile.hpp"
+#include "random.hpp"
+#include "sealed.hpp"
 #include "status.hpp"
 
 #include <memory>
@@ -35,10 +39,33 @@ public:
     Result<int> verify(Uuid uuid, Bytes data, Bytes stored);
     Result<caas_profile_info> profile(Uuid uuid, int generation);
 
+    // out receives data.size() + kSealedOverhead bytes.
+    Outcome seal(const SealedFor& target, Bytes data, std::uint8_t* out);
+    // The same with a chosen nonce, for vectors: a nonce must never be used twice.
+    Outcome seal_with_nonce(const SealedFor& target, Nonce nonce, Bytes data, std::uint8_t* out);
+    // out receives sealed.size() - kSealedOverhead bytes.
+    Outcome open(const SealedFor& target, Bytes sealed, std::uint8_t* out);
+    // out receives sealed.size() bytes: the same value, or sealed again when its generation is not active.
+    Outcome reseal(const SealedFor& target, Bytes sealed, std::uint8_t* out);
+    // out receives n bytes, kBlindIndexMin to kBlindIndexMax.
+    Outcome blind_index(int generation, Bytes context, Bytes data, std::span<std::uint8_t> out);
+
+    // The text to store.
+    Result<std::string> hash_password(Uuid uuid, Bytes password, const PasswordCosts& costs);
+    Result<std::string> hash_password_with_salt(Uuid uuid, Bytes password, const PasswordCosts& costs,
+                                                std::span<const std::uint8_t, kPasswordSaltBytes> salt);
+    // Whether the password is the one of the stored text. Text of another shape is not.
+    Result<bool> verify_password(Uuid uuid, Bytes password, std::string_view text);
+    // Whether a new hash would be of a newer generation, another algorithm or a higher cost; true for other text.
+    Result<bool> password_outdated(std::string_view text, const PasswordCosts& costs);
+
 private:
     Result<std::size_t> index_of(int generation) const;
-    // The keyed derivation of a generation, made at its first use.
-    Result<SubjectKdf*> digest_kdf(std::size_t index);
+    Result<SubjectKdf*> kdf_at(std::size_t index, Purpose purpose);
+    Result<Mac*> hmac_sha256();
+    Result<SealTools> seal_tools(std::size_t index);
+    // Fills input; the value is the algorithm that the UUID selects.
+    Result<AlgorithmId> pepper(std::size_t index, Uuid uuid, Bytes password, PepperedInput& input);
     Result<std::size_t> digest_at(std::size_t index, Uuid uuid, Bytes data, std::uint8_t* out);
     Result<bool> matches_at(std::size_t index, Uuid uuid, Bytes data, Bytes stored);
     Outcome check_provided(const Generation& generation);
@@ -46,7 +73,9 @@ private:
     MacCache macs_;
     std::vector<bool> ciphers_provided_, passwords_provided_;
     std::optional<Keyring> keyring_;
-    std::vector<std::optional<SubjectKdf>> digest_kdfs_;  // beside keyring_->generations()
+    std::vector<GenerationKeys> keys_;  // beside keyring_->generations()
+    AeadCache aeads_;
+    std::unique_ptr<RandomBuffer> random_ = std::make_unique<RandomBuffer>();
     caas_keyring_info info_{};
 };
 

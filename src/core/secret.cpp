@@ -3,8 +3,8 @@
 namespace caas {
 
 namespace {
-// 1024 generations of 32 bytes twice (a reload holds the old and the new keyring for a moment), and as much again.
-constexpr std::size_t kArenaBytes = std::size_t{128} * 1024;
+// 1024 generations with a secret, three subkeys and two index keys each take 192 KiB.
+constexpr std::size_t kArenaBytes = std::size_t{256} * 1024;
 constexpr std::size_t kSmallestBlock = 32;
 constexpr int kLocked = 1;  // CRYPTO_secure_malloc_init: 0 no arena, 1 locked, 2 an arena that could not be locked
 

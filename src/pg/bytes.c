@@ -60,6 +60,49 @@ convert_to_utf8(caas_bytes *bytes)
 	bytes->owned = converted;
 }
 
+/* The other way round; returns NULL when a character has no place in the database's encoding. */
+static struct varlena *
+convert_from_utf8(struct varlena *utf8)
+{
+	int	 len = (int)VARSIZE_ANY_EXHDR(utf8);
+	Size room = Min((Size)len * MAX_CONVERSION_GROWTH + 1, PG_INT32_MAX);
+	Oid	 conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, PG_UTF8, GetDatabaseEncoding());
+	struct varlena *text;
+
+	if (!OidIsValid(conversion))
+		return NULL;
+	text = MemoryContextAllocHuge(CurrentMemoryContext, VARHDRSZ + room);
+	if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
+									  (unsigned char *)VARDATA_ANY(utf8), len,
+									  (unsigned char *)VARDATA(text), (int)room, true) != len)
+		return NULL;
+	SET_VARSIZE(text, VARHDRSZ + strlen(VARDATA(text)));
+	return text;
+}
+
+struct varlena *
+caas_text_of_utf8(struct varlena *utf8, bool quiet)
+{
+	int				encoding = GetDatabaseEncoding();
+	struct varlena *text = utf8;
+
+	if (caas_text_check(VARDATA_ANY(utf8), VARSIZE_ANY_EXHDR(utf8)) != CAAS_OK)
+	{
+		if (!quiet)
+			refuse_text();
+		return NULL;
+	}
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII &&
+		!is_ascii(VARDATA_ANY(utf8), VARSIZE_ANY_EXHDR(utf8)))
+		text = convert_from_utf8(utf8);
+	if (text == NULL && !quiet)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("the opened text has a character that the database's encoding lacks"),
+				 errhint("Open it as bytea, which is UTF-8."), caas_hide()));
+	return text;
+}
+
 caas_bytes
 caas_bytea_bytes(Datum value)
 {

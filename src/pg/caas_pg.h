@@ -16,6 +16,22 @@
 
 #ifdef CAAS_CORE_TRANSLATION_UNIT
 #error "src/pg must not see a header of the core"
+/* ---- fn_sealed.c, fn_index.c ---- */
+
+/* The sealed value as bytea, palloc'd. */
+extern Datum caas_seal_datum(caas_engine *engine, const pg_uuid_t *uuid, const caas_bytes *context,
+							 const caas_bytes *data);
+
+/* The blind index of length bytes as bytea, palloc'd; generation 0 is the active one. */
+extern Datum caas_index_datum(caas_engine *engine, int generation, const caas_bytes *context,
+							  const caas_bytes *data, int length);
+
+/* ---- password_slots.c: how many password hashes run at a time in the whole server ---- */
+
+extern void caas_password_slots_init(void);
+extern void caas_password_slot_take(void); /* waits; can be cancelled */
+extern void caas_password_slot_give(void);
+
 #endif
 
 #include "../caas.h"
@@ -26,7 +42,9 @@
 
 /* ---- guc.c: the settings ---- */
 
-extern char *caas_keyring_file;
+extern char				  *caas_keyring_file;
+extern caas_password_costs caas_password_cost;
+extern int				   caas_password_limit;
 extern bool
 caas_key_in_file(void); /* whether the configuration holds caas.api_key, which is ignored */
 
@@ -103,8 +121,30 @@ extern caas_bytes caas_text_bytes(Datum value);
 extern caas_bytes caas_bytea_bytes(Datum value);
 extern void		  caas_bytes_release(caas_bytes *bytes);
 
+/*
+ * Makes a text in the database's encoding of a bytea that holds UTF-8. When that
+ * is not possible raises 22021 or 22P05, or returns NULL where quiet.
+ */
+extern struct varlena *caas_text_of_utf8(struct varlena *utf8, bool quiet);
+
 /* The digest as text (lower-case hex) or bytea, palloc'd; generation 0 is the active one. */
 extern Datum caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation,
 							   const caas_bytes *data, bool as_text);
+
+/* ---- fn_sealed.c, fn_index.c ---- */
+
+/* The sealed value as bytea, palloc'd. */
+extern Datum caas_seal_datum(caas_engine *engine, const pg_uuid_t *uuid, const caas_bytes *context,
+							 const caas_bytes *data);
+
+/* The blind index of length bytes as bytea, palloc'd; generation 0 is the active one. */
+extern Datum caas_index_datum(caas_engine *engine, int generation, const caas_bytes *context,
+							  const caas_bytes *data, int length);
+
+/* ---- password_slots.c: how many password hashes run at a time in the whole server ---- */
+
+extern void caas_password_slots_init(void);
+extern void caas_password_slot_take(void); /* waits; can be cancelled */
+extern void caas_password_slot_give(void);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "funcapi.h"
 #include "leftovers.h"
+#include "rows.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -15,51 +16,6 @@ Datum
 caas_sql_version(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_DATUM(CStringGetTextDatum(caas_library_version()));
-}
-
-/* A row under construction: values are added in the order of the columns. */
-typedef struct row_builder
-{
-	TupleDesc desc;
-	int		  filled;
-	Datum	  values[12];
-	bool	  nulls[12];
-} row_builder;
-
-static row_builder
-begin_row(FunctionCallInfo fcinfo)
-{
-	row_builder row = {0};
-
-	if (get_call_result_type(fcinfo, NULL, &row.desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	row.desc = BlessTupleDesc(row.desc);
-	if (row.desc->natts > (int)lengthof(row.values))
-		elog(ERROR, "unexpected number of columns");
-	return row;
-}
-
-static void
-add_value(row_builder *row, Datum value, bool is_null)
-{
-	if (row->filled >= row->desc->natts)
-		elog(ERROR, "unexpected number of columns");
-	row->values[row->filled] = value;
-	row->nulls[row->filled++] = is_null;
-}
-
-static void
-add_text(row_builder *row, const char *text)
-{
-	add_value(row, text ? CStringGetTextDatum(text) : (Datum)0, text == NULL);
-}
-
-static Datum
-finish_row(row_builder *row)
-{
-	if (row->filled != row->desc->natts)
-		elog(ERROR, "unexpected number of columns");
-	return HeapTupleGetDatum(heap_form_tuple(row->desc, row->values, row->nulls));
 }
 
 /* The generation of this index, highest number first. */
@@ -91,7 +47,7 @@ PG_FUNCTION_INFO_V1(caas_sql_status);
 Datum
 caas_sql_status(PG_FUNCTION_ARGS)
 {
-	row_builder			 row = begin_row(fcinfo);
+	caas_row			 row = caas_row_begin(fcinfo);
 	caas_engine			*engine;
 	caas_error			 error;
 	bool				 loaded = caas_try_keyring(&engine, &error);
@@ -100,17 +56,17 @@ caas_sql_status(PG_FUNCTION_ARGS)
 
 	if (loaded)
 		active = active_generation(engine);
-	add_text(&row, caas_installed_version());
-	add_text(&row, caas_library_version());
-	add_text(&row, caas_openssl_version());
-	add_value(&row, BoolGetDatum(loaded), false);
-	add_text(&row, loaded ? NULL : caas_keyring_problem(&error, caas_may_see_paths()));
-	add_value(&row, Int32GetDatum(active.number), !loaded);
-	add_text(&row, loaded ? active.check_value : NULL);
-	add_value(&row, BoolGetDatum(caas_key_accepted()), false);
-	add_value(&row, BoolGetDatum(caas_secrets_locked() != 0), false);
-	add_value(&row, stored, false);
-	PG_RETURN_DATUM(finish_row(&row));
+	caas_row_add_text(&row, caas_installed_version());
+	caas_row_add_text(&row, caas_library_version());
+	caas_row_add_text(&row, caas_openssl_version());
+	caas_row_add(&row, BoolGetDatum(loaded), false);
+	caas_row_add_text(&row, loaded ? NULL : caas_keyring_problem(&error, caas_may_see_paths()));
+	caas_row_add(&row, Int32GetDatum(active.number), !loaded);
+	caas_row_add_text(&row, loaded ? active.check_value : NULL);
+	caas_row_add(&row, BoolGetDatum(caas_key_accepted()), false);
+	caas_row_add(&row, BoolGetDatum(caas_secrets_locked() != 0), false);
+	caas_row_add(&row, stored, false);
+	PG_RETURN_DATUM(caas_row_finish(&row));
 }
 
 /* caas_profile(uuid) returns record: generation, algorithm, salt_length */
@@ -118,35 +74,35 @@ PG_FUNCTION_INFO_V1(caas_sql_profile);
 Datum
 caas_sql_profile(PG_FUNCTION_ARGS)
 {
-	row_builder		  row = begin_row(fcinfo);
+	caas_row		  row = caas_row_begin(fcinfo);
 	caas_profile_info profile;
 	caas_error		  error;
 
 	if (caas_profile(caas_keyring_engine(), PG_GETARG_UUID_P(0)->data, 0, &profile, &error) !=
 		CAAS_OK)
 		caas_raise(&error);
-	add_value(&row, Int32GetDatum(profile.generation), false);
-	add_text(&row, profile.algorithm);
-	add_value(&row, Int32GetDatum(profile.salt_length), false);
-	PG_RETURN_DATUM(finish_row(&row));
+	caas_row_add(&row, Int32GetDatum(profile.generation), false);
+	caas_row_add_text(&row, profile.algorithm);
+	caas_row_add(&row, Int32GetDatum(profile.salt_length), false);
+	PG_RETURN_DATUM(caas_row_finish(&row));
 }
 
 static Datum
 keyring_row(FunctionCallInfo fcinfo, const caas_generation_info *generation)
 {
-	row_builder row = begin_row(fcinfo);
+	caas_row row = caas_row_begin(fcinfo);
 
-	add_value(&row, Int32GetDatum(generation->number), false);
-	add_text(&row, generation->active ? "active" : "retired");
-	add_value(&row,
-			  DirectFunctionCall3(timestamptz_in, CStringGetDatum(generation->created),
-								  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)),
-			  false);
-	add_text(&row, generation->check_value);
-	add_text(&row, generation->digests);
-	add_text(&row, generation->ciphers);
-	add_text(&row, generation->passwords);
-	return finish_row(&row);
+	caas_row_add(&row, Int32GetDatum(generation->number), false);
+	caas_row_add_text(&row, generation->active ? "active" : "retired");
+	caas_row_add(&row,
+				 DirectFunctionCall3(timestamptz_in, CStringGetDatum(generation->created),
+									 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)),
+				 false);
+	caas_row_add_text(&row, generation->check_value);
+	caas_row_add_text(&row, generation->digests);
+	caas_row_add_text(&row, generation->ciphers);
+	caas_row_add_text(&row, generation->passwords);
+	return caas_row_finish(&row);
 }
 
 /* caas_keyring() returns setof record: one row a generation, highest number first */

@@ -26,6 +26,10 @@
 #define CAAS_FLAGS GUC_NOT_IN_SAMPLE
 #endif
 
+/* Costs of new password hashes; the settings' defaults are those of the formats. */
+caas_password_costs caas_password_cost = {15, 3, 19456, 2, 1, 220000};
+int					caas_password_limit = 8;
+
 static const char key_mask[] = "********";
 
 char *caas_keyring_file = NULL;
@@ -249,11 +253,40 @@ define_gate_settings(void)
 		&exempt_workers, false, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_exempt_workers, NULL);
 }
 
+static void
+define_cost(const char *name, const char *what, uint32_t *cost, int low, int high, int flags)
+{
+	DefineCustomIntVariable(name, what, "Of new password hashes; stored ones keep theirs.",
+							(int *)cost, (int)*cost, low, high, PGC_SUSET, CAAS_FLAGS | flags, NULL,
+							NULL, NULL);
+}
+
+static void
+define_password_settings(void)
+{
+	caas_password_costs *cost = &caas_password_cost;
+
+	define_cost("caas.scrypt_ln", "Binary logarithm of scrypt's cost N.", &cost->scrypt_ln, 10, 18,
+				0);
+	define_cost("caas.scrypt_p", "Parallelization of scrypt.", &cost->scrypt_p, 1, 16, 0);
+	define_cost("caas.argon2_memory", "Memory of Argon2id.", &cost->argon2_m, 8, 262144,
+				GUC_UNIT_KB);
+	define_cost("caas.argon2_iterations", "Passes of Argon2id.", &cost->argon2_t, 1, 16, 0);
+	define_cost("caas.argon2_parallelism", "Lanes of Argon2id.", &cost->argon2_p, 1, 16, 0);
+	define_cost("caas.pbkdf2_iterations", "Iterations of PBKDF2.", &cost->pbkdf2_i, 10000, 10000000,
+				0);
+	DefineCustomIntVariable(
+		"caas.max_password_hashes", "Password hashes that may run at a time in the whole server.",
+		"Needs shared_preload_libraries. Further ones wait.", &caas_password_limit, 8, 1, 1024,
+		PGC_SIGHUP, CAAS_FLAGS, NULL, NULL, NULL);
+}
+
 void
 caas_define_settings(void)
 {
 	defining = true;
 	define_gate_settings();
+	define_password_settings();
 	DefineCustomStringVariable(
 		"caas.keyring_file", "Path of the keyring.",
 		"Absolute; read again by every session after a reload of the configuration.",

@@ -21,4 +21,5 @@ _PG_init(void)
 	caas_error_init();
 	caas_session_init();
 	caas_define_settings();
+	caas_password_slots_init();
 }

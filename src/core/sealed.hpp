@@ -1,0 +1,48 @@
+// Sealed values, spec section 6: bound to a user and a context, under a key of their own for each value.
+#pragma once
+#include "core_only.hpp"
+
+#include "cipher_pool.hpp"
+#include "digest_pool.hpp"
+#include "kdf.hpp"
+#include "status.hpp"
+
+#include <optional>
+
+namespace caas {
+
+inline constexpr std::size_t kNonceBytes = 16;
+inline constexpr std::size_t kCommitmentBytes = 16;
+inline constexpr std::size_t kSealedHeadBytes = 1 + 2 + kNonceBytes + kCommitmentBytes;
+inline constexpr std::size_t kSealedOverhead = kSealedHeadBytes + kAeadTagBytes;
+inline constexpr std::size_t kMaxContextBytes = 1024;
+static_assert(kSealedOverhead == CAAS_SEALED_OVERHEAD && kMaxContextBytes == CAAS_CONTEXT_MAX_BYTES);
+
+using Nonce = std::span<const std::uint8_t, kNonceBytes>;
+
+// Whom and what a value is sealed for. context has at most kMaxContextBytes.
+struct SealedFor {
+    Uuid uuid;
+    Bytes context;
+};
+
+// What sealing works with: the keys of one generation, and algorithms kept by the engine.
+struct SealTools {
+    SubjectKdf& kdf;      // under K_seal
+    const Pool& ciphers;  // of the generation
+    AeadCache& aeads;
+    Mac& hmac_sha256;
+};
+
+// The generation that a sealed value names; nothing when the value is malformed.
+std::optional<int> sealed_generation(Bytes sealed);
+
+// out receives data.size() + kSealedOverhead bytes. False when OpenSSL fails; out is then undefined.
+bool seal_value(const SealTools& tools, int generation, const SealedFor& target, Nonce nonce, Bytes data,
+                std::uint8_t* out);
+
+// out receives sealed.size() - kSealedOverhead bytes. sealed is well-formed. Errors: CAAS_ERR_CANNOT_OPEN for a wrong
+// user, context, commitment or tag alike; CAAS_ERR_CRYPTO. out is then undefined.
+Outcome open_value(const SealTools& tools, const SealedFor& target, Bytes sealed, std::uint8_t* out);
+
+}  // namespace caas

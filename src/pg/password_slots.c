@@ -1,0 +1,106 @@
+/*
+ * password_slots.c - a server-wide limit on password hashes at a time.
+ *
+ * Each takes megabytes for a good part of a second, so a storm of logins could
+ * exhaust the machine. The count is in shared memory, which only a library in
+ * shared_preload_libraries gets; otherwise there is no limit.
+ */
+#include "caas_pg.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+
+typedef struct password_slots
+{
+	slock_t			  mutex;
+	int				  taken;
+	ConditionVariable given_back;
+} password_slots;
+
+static password_slots		  *slots = NULL;
+static shmem_startup_hook_type next_startup = NULL;
+
+static void
+attach_slots(void)
+{
+	bool found;
+
+	if (next_startup)
+		next_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	slots = ShmemInitStruct("caas password hashes", sizeof *slots, &found);
+	if (!found)
+	{
+		SpinLockInit(&slots->mutex);
+		slots->taken = 0;
+		ConditionVariableInit(&slots->given_back);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type next_request = NULL;
+
+static void
+request_slots(void)
+{
+	if (next_request)
+		next_request();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(password_slots)));
+}
+#endif
+
+void
+caas_password_slots_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+#if PG_VERSION_NUM >= 150000
+	next_request = shmem_request_hook;
+	shmem_request_hook = request_slots;
+#else
+	RequestAddinShmemSpace(MAXALIGN(sizeof(password_slots)));
+#endif
+	next_startup = shmem_startup_hook;
+	shmem_startup_hook = attach_slots;
+}
+
+static bool
+try_take(void)
+{
+	bool free;
+
+	SpinLockAcquire(&slots->mutex);
+	free = slots->taken < caas_password_limit;
+	if (free)
+		slots->taken++;
+	SpinLockRelease(&slots->mutex);
+	return free;
+}
+
+void
+caas_password_slot_take(void)
+{
+	if (slots == NULL)
+		return;
+	ConditionVariablePrepareToSleep(&slots->given_back);
+	while (!try_take())
+		ConditionVariableSleep(&slots->given_back, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+}
+
+void
+caas_password_slot_give(void)
+{
+	if (slots == NULL)
+		return;
+	SpinLockAcquire(&slots->mutex);
+	slots->taken--;
+	SpinLockRelease(&slots->mutex);
+	ConditionVariableSignal(&slots->given_back);
+}
