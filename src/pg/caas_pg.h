@@ -16,22 +16,6 @@
 
 #ifdef CAAS_CORE_TRANSLATION_UNIT
 #error "src/pg must not see a header of the core"
-/* ---- fn_sealed.c, fn_index.c ---- */
-
-/* The sealed value as bytea, palloc'd. */
-extern Datum caas_seal_datum(caas_engine *engine, const pg_uuid_t *uuid, const caas_bytes *context,
-							 const caas_bytes *data);
-
-/* The blind index of length bytes as bytea, palloc'd; generation 0 is the active one. */
-extern Datum caas_index_datum(caas_engine *engine, int generation, const caas_bytes *context,
-							  const caas_bytes *data, int length);
-
-/* ---- password_slots.c: how many password hashes run at a time in the whole server ---- */
-
-extern void caas_password_slots_init(void);
-extern void caas_password_slot_take(void); /* waits; can be cancelled */
-extern void caas_password_slot_give(void);
-
 #endif
 
 #include "../caas.h"
