@@ -180,7 +180,7 @@ COMMENT ON FUNCTION caas_keyring() IS
 
 REVOKE ALL ON FUNCTION caas_profile(uuid), caas_keyring() FROM PUBLIC;
 
--- ---- Trigger ----
+-- ---- Triggers ----
 
 CREATE FUNCTION caas_encrypt_trigger() RETURNS trigger
     AS 'MODULE_PATHNAME', 'caas_sql_encrypt_trigger' LANGUAGE C;
@@ -188,3 +188,10 @@ COMMENT ON FUNCTION caas_encrypt_trigger() IS
 'BEFORE INSERT OR UPDATE row trigger that replaces values by their digests before a row is stored. Arguments: the uuid column, then one or more columns to protect, each ''column'' (replaced in place) or ''source=target'' (target gets the digest, source becomes null). Only its creator needs EXECUTE. Errors: 28000 no accepted API key, 22004 value without a uuid, 27000 the uuid changed but the digest did not, 22001 varchar(n) too short for a digest, 22021 not UTF-8, 39P01, 42703 and 42804 wrong trigger, column or type, 55000 or F0000 no usable keyring';
 
 REVOKE ALL ON FUNCTION caas_encrypt_trigger() FROM PUBLIC;
+
+CREATE FUNCTION caas_seal_trigger() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'caas_sql_seal_trigger' LANGUAGE C;
+COMMENT ON FUNCTION caas_seal_trigger() IS
+'BEFORE INSERT OR UPDATE row trigger that seals values before a row is stored and lets only sealed values of the row''s user into their columns. Arguments: the uuid column, then one or more ''source=sealed'' or ''source=sealed:index'', each with ''@context'' behind it where the default, schema.table.source, is not wanted: the bytea column gets the sealed value, the index column its blind index of 16 bytes, source becomes null. Only its creator needs EXECUTE. Errors: 28000 no accepted API key, 22004 value without a uuid, 22P03, 39000 and 22023 a sealed value that does not open for this user and context, 22021 not UTF-8, 39P01, 42703 and 42804 wrong trigger, column or type, 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION caas_seal_trigger() FROM PUBLIC;

@@ -78,6 +78,10 @@ extern int caas_parallel_state;
 /* Raises the error that a failed call of the core reported. */
 extern __attribute__((noreturn)) void caas_raise(const caas_error *error);
 
+/* The same with a hint of the caller's in place of the table's. */
+extern __attribute__((noreturn)) void caas_raise_with_hint(const caas_error *error,
+														   const char		*hint);
+
 /* Hides also what comes to the log by way of parallel workers. */
 extern void caas_error_init(void);
 

@@ -103,7 +103,7 @@ caas_raise_keyring_problem(const status_row *row, const caas_error *error)
 }
 
 void
-caas_raise(const caas_error *error)
+caas_raise_with_hint(const caas_error *error, const char *hint)
 {
 	const status_row *row = &status_table[0];
 
@@ -116,8 +116,14 @@ caas_raise(const caas_error *error)
 					error->reason ? errdetail("%s%s%s.", error->reason, error->subject ? ": " : "",
 											  error->subject ? error->subject : "")
 								  : 0,
-					row->hint ? errhint("%s", row->hint) : 0, caas_hide()));
+					hint || row->hint ? errhint("%s", hint ? hint : row->hint) : 0, caas_hide()));
 	pg_unreachable();
+}
+
+void
+caas_raise(const caas_error *error)
+{
+	caas_raise_with_hint(error, NULL);
 }
 
 /* Cuts a context to its last line; false when there is none. */

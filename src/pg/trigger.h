@@ -7,9 +7,7 @@
 #ifndef CAAS_TRIGGER_H
 #define CAAS_TRIGGER_H
 
-#include "caas_pg.h"
-
-#include "commands/trigger.h"
+#include "trigger_columns.h"
 
 /* A protected value as a firing left it in a row, with the user it belongs to. */
 typedef struct caas_left
@@ -29,15 +27,9 @@ typedef struct caas_left
 /* A column to protect. */
 typedef struct caas_column
 {
-	AttrNumber source;
-	AttrNumber target; /* the source itself when it is replaced in place */
-	bool	   source_is_text;
-	bool	   target_is_text;
-	int		   limit;		  /* of varchar(n), or -1 */
-	Oid		   source_domain; /* InvalidOid when the type is no domain */
-	Oid		   target_domain;
-	void	  *source_checks; /* caches of domain_check */
-	void	  *target_checks;
+	caas_place source;
+	caas_place target; /* the source itself when it is replaced in place */
+	bool	   in_place;
 	caas_left *inserted; /* what this statement's last INSERT firing left in this table */
 	caas_left *moving;	 /* what its last UPDATE firing left in a partition, NULL when not one */
 } caas_column;
@@ -45,20 +37,17 @@ typedef struct caas_column
 /* One trigger of one table in one statement. */
 typedef struct caas_trigger
 {
-	AttrNumber	uuid;
-	bool		lengths_checked;
-	int			ncolumns;
-	int			nchanges; /* the changes of the row that is being worked on */
-	int		   *attributes;
-	Datum	   *values;
-	bool	   *nulls;
-	caas_column columns[FLEXIBLE_ARRAY_MEMBER];
+	AttrNumber	 uuid;
+	bool		 lengths_checked;
+	caas_changes changes;
+	int			 ncolumns;
+	caas_column	 columns[FLEXIBLE_ARRAY_MEMBER];
 } caas_trigger;
+
+extern PGDLLEXPORT Datum caas_sql_encrypt_trigger(PG_FUNCTION_ARGS);
 
 /* Reads the arguments of a trigger; the result lives in context. Raises what is wrong with them. */
 extern caas_trigger *caas_trigger_open(const TriggerData *call, MemoryContext context);
-
-extern const char *caas_trigger_column(const TriggerData *call, AttrNumber attribute);
 
 /* Raises 22001 unless every digest of the active generation fits into every target. */
 extern void caas_trigger_check_lengths(caas_trigger *trigger, const TriggerData *call,
@@ -76,8 +65,5 @@ extern bool		  caas_left_is(const caas_left *left, Datum value);
 
 /* Whether the row that an UPDATE firing left has gone to another partition. */
 extern bool caas_left_moved(const caas_left *left);
-
-/* Whether two values have the same bytes, whatever their storage. */
-extern bool caas_same_image(Datum a, Datum b);
 
 #endif

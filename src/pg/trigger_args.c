@@ -9,266 +9,51 @@
 #include "trigger.h"
 
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
-#include "parser/parse_coerce.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
-#define PROTOCOL_VIOLATED ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED
-
-/* ---- the text of an argument ---- */
-
-/* 'source=target', or 'column' for both. */
-typedef struct names
-{
-	char *source;
-	char *target;
-} names;
-
-static names
+static caas_names
 split_argument(const char *argument)
 {
-	names result;
-	char *equals;
+	caas_names names = {pstrdup(argument)};
+	char	  *target = caas_cut(names.source, '=');
 
-	result.source = result.target = pstrdup(argument);
-	equals = strchr(result.source, '=');
-	if (equals != NULL)
-	{
-		*equals = '\0';
-		result.target = equals + 1;
-	}
-	return result;
+	names.target = target != NULL ? target : names.source;
+	return names;
 }
 
-static Form_pg_attribute
-find_column(Relation relation, const char *name)
-{
-	TupleDesc columns = RelationGetDescr(relation);
-
-	for (int i = 0; i < columns->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(columns, i);
-
-		if (!column->attisdropped && strcmp(NameStr(column->attname), name) == 0)
-			return column;
-	}
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("column \"%s\" of relation \"%s\" does not exist", name,
-						   RelationGetRelationName(relation)),
-					errhint("The arguments of caas_encrypt_trigger are a uuid column and columns "
-							"to protect, each 'column' or 'source=target', spelt as in the "
-							"catalog: without quotes, case matters."),
-					caas_hide()));
-	pg_unreachable();
-}
-
-/* ---- one column ---- */
+const caas_trigger_kind caas_encrypt_kind = {
+	.name = "caas_encrypt_trigger",
+	.example = "'id', 'email'",
+	.forms_example = "'id', 'email', 'phone=phone_digest'",
+	.forms = "'column' or 'source=target'",
+	.not_null_hint = "With 'source=target' the source is set to null: drop its NOT NULL, or name "
+					 "the column alone to replace it in place.",
+	.used_twice_hint = " To replace a column in place, name it alone.",
+	.update_of_hint = "source column",
+	.two_triggers_hint = "the second would digest a digest",
+	.function = caas_sql_encrypt_trigger,
+	.split = split_argument,
+};
 
 static void
-refuse_generated(Relation relation, Form_pg_attribute column)
-{
-	if (column->attgenerated != '\0')
-		ereport(ERROR, (errcode(PROTOCOL_VIOLATED),
-						errmsg("column \"%s\" of relation \"%s\" is a generated column",
-							   NameStr(column->attname), RelationGetRelationName(relation)),
-						errhint("The server computes it after this trigger. Name a plain column."),
-						caas_hide()));
-}
-
-static void
-refuse_type(Relation relation, Form_pg_attribute column, const char *hint)
-{
-	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("column \"%s\" of relation \"%s\" has type %s", NameStr(column->attname),
-						   RelationGetRelationName(relation), format_type_be(column->atttypid)),
-					errhint("%s", hint), caas_hide()));
-}
-
-/* What the trigger wants to know of a source or target. */
-typedef struct column_type
-{
-	bool is_text;
-	Oid	 domain;
-	int	 limit;
-} column_type;
-
-static column_type
-type_of(Relation relation, Form_pg_attribute column)
-{
-	int32		typmod = column->atttypmod;
-	Oid			base = getBaseTypeAndTypmod(column->atttypid, &typmod);
-	column_type type;
-
-	refuse_generated(relation, column);
-	type.is_text = base != BYTEAOID;
-	if (base == BPCHAROID)
-		refuse_type(relation, column,
-					"character(n) pads values with blanks. Use text, varchar, citext or bytea.");
-	if (type.is_text && !IsBinaryCoercible(base, TEXTOID))
-		refuse_type(relation, column,
-					"A protected column is text, varchar, citext, bytea or a domain over these.");
-	type.domain = base != column->atttypid ? column->atttypid : InvalidOid;
-	type.limit = base == VARCHAROID && typmod >= VARHDRSZ ? typmod - VARHDRSZ : -1;
-	return type;
-}
-
-static AttrNumber
-uuid_column(Relation relation, const char *name)
-{
-	Form_pg_attribute column = find_column(relation, name);
-
-	if (getBaseType(column->atttypid) != UUIDOID)
-		refuse_type(relation, column,
-					"The first argument of caas_encrypt_trigger names the uuid column.");
-	refuse_generated(relation, column);
-	return column->attnum;
-}
-
-static void
-refuse_not_null_source(Relation relation, Form_pg_attribute source)
-{
-	if (source->attnotnull)
-		ereport(ERROR,
-				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("column \"%s\" of relation \"%s\" is NOT NULL and would become null",
-						NameStr(source->attname), RelationGetRelationName(relation)),
-				 errhint("With 'source=target' the source is set to null: drop its NOT NULL, or "
-						 "name the column alone to replace it in place."),
-				 caas_hide()));
-}
-
-static void
-read_column(caas_column *column, const TriggerData *call, const char *argument,
+read_column(caas_arguments *arguments, caas_column *column, const char *argument,
 			MemoryContext context)
 {
-	Relation		  relation = call->tg_relation;
-	names			  given = split_argument(argument);
-	Form_pg_attribute source = find_column(relation, given.source);
-	Form_pg_attribute target = find_column(relation, given.target);
-	column_type		  type = type_of(relation, target);
+	Relation   relation = arguments->call->tg_relation;
+	caas_names given = split_argument(argument);
 
-	column->source = source->attnum;
-	column->target = target->attnum;
-	column->target_is_text = type.is_text;
-	column->target_domain = type.domain;
-	column->limit = type.limit;
-	type = type_of(relation, source);
-	column->source_is_text = type.is_text;
-	column->source_domain = type.domain;
-	if (source != target)
-		refuse_not_null_source(relation, source);
+	column->source = caas_place_of(arguments, given.source);
+	column->target = caas_place_of(arguments, given.target);
+	column->in_place = column->source.attribute == column->target.attribute;
+	if (!column->in_place)
+		caas_refuse_not_null(arguments, &column->source);
 	column->inserted = caas_left_open(context, RelationGetRelid(relation), given.source);
 	if (relation->rd_rel->relispartition)
 		column->moving = caas_left_open(context, InvalidOid, given.source);
-}
-
-/* ---- the arguments together ---- */
-
-const char *
-caas_trigger_column(const TriggerData *call, AttrNumber attribute)
-{
-	return NameStr(TupleDescAttr(RelationGetDescr(call->tg_relation), attribute - 1)->attname);
-}
-
-static void
-use_once(const TriggerData *call, Bitmapset **used, AttrNumber attribute)
-{
-	if (bms_is_member(attribute, *used))
-		ereport(ERROR,
-				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("column \"%s\" of relation \"%s\" is named twice",
-						caas_trigger_column(call, attribute),
-						RelationGetRelationName(call->tg_relation)),
-				 errhint("A column can have one part only in caas_encrypt_trigger. To replace a "
-						 "column in place, name it alone."),
-				 caas_hide()));
-	*used = bms_add_member(*used, attribute);
-}
-
-static void
-refuse_too_few(const Trigger *definition)
-{
-	if (definition->tgnargs < 2)
-		ereport(ERROR, (errcode(PROTOCOL_VIOLATED),
-						errmsg("trigger \"%s\" gives caas_encrypt_trigger too few arguments",
-							   definition->tgname),
-						errhint("Name the uuid column and at least one column to protect: "
-								"caas_encrypt_trigger('id', 'email', 'phone=phone_digest')."),
-						caas_hide()));
-}
-
-/* UPDATE OF that leaves out a column would let its plaintext through, or a changed uuid. */
-static void
-check_update_of(const TriggerData *call, AttrNumber attribute)
-{
-	const Trigger *definition = call->tg_trigger;
-
-	for (int i = 0; i < definition->tgnattr; i++)
-		if (definition->tgattr[i] == attribute)
-			return;
-	if (definition->tgnattr > 0)
-		ereport(ERROR,
-				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" is declared UPDATE OF without column \"%s\"",
-						definition->tgname, caas_trigger_column(call, attribute)),
-				 errhint("Declare it BEFORE INSERT OR UPDATE, or name the uuid column and every "
-						 "source column."),
-				 caas_hide()));
-}
-
-/* ---- the other triggers of the table ---- */
-
-static bool
-is_enabled(const Trigger *definition)
-{
-	if (definition->tgenabled == TRIGGER_DISABLED)
-		return false;
-	return definition->tgenabled != (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA
-										 ? TRIGGER_FIRES_ON_ORIGIN
-										 : TRIGGER_FIRES_ON_REPLICA);
-}
-
-/* Whether a trigger of this function writes into a column of that name. */
-static bool
-protects(const Trigger *definition, const char *name)
-{
-	for (int i = 1; i < definition->tgnargs; i++)
-	{
-		names given = split_argument(definition->tgargs[i]);
-
-		if (strcmp(given.source, name) == 0 || strcmp(given.target, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Two triggers on one column would digest a digest. With WHEN they may exclude each other. */
-static void
-refuse_second_trigger(const TriggerData *call, const char *name)
-{
-	const Trigger	  *own = call->tg_trigger;
-	const TriggerDesc *all = call->tg_relation->trigdesc;
-	const int16		   events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
-
-	for (int i = 0; i < all->numtriggers; i++)
-	{
-		const Trigger *other = &all->triggers[i];
-
-		if (other->tgoid == own->tgoid || other->tgfoid != own->tgfoid ||
-			(other->tgtype & own->tgtype & events) == 0 || other->tgqual != NULL ||
-			own->tgqual != NULL || !is_enabled(other) || !protects(other, name))
-			continue;
-		ereport(
-			ERROR,
-			(errcode(PROTOCOL_VIOLATED),
-			 errmsg("column \"%s\" of relation \"%s\" is protected by two triggers, "
-					"\"%s\" and \"%s\"",
-					name, RelationGetRelationName(call->tg_relation), own->tgname, other->tgname),
-			 errhint("Drop one of them: the second would digest a digest."), caas_hide()));
-	}
+	caas_use_once(arguments, column->source.attribute);
+	if (given.source != given.target)
+		caas_use_once(arguments, column->target.attribute);
+	caas_check_update_of(arguments, column->source.attribute);
 }
 
 /*
@@ -285,12 +70,12 @@ require_every_update(const TriggerData *call, const char *name)
 		const Trigger *other = &all->triggers[i];
 
 		if (other->tgfoid == call->tg_trigger->tgfoid && TRIGGER_FOR_UPDATE(other->tgtype) &&
-			other->tgnattr == 0 && other->tgqual == NULL && is_enabled(other) &&
-			protects(other, name))
+			other->tgnattr == 0 && other->tgqual == NULL && caas_trigger_is_enabled(other) &&
+			caas_trigger_protects(&caas_encrypt_kind, other, name))
 			return;
 	}
 	ereport(ERROR,
-			(errcode(PROTOCOL_VIOLATED),
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 			 errmsg("column \"%s\" of partition \"%s\" is replaced in place by a trigger that does "
 					"not fire on every UPDATE",
 					name, RelationGetRelationName(call->tg_relation)),
@@ -301,56 +86,35 @@ require_every_update(const TriggerData *call, const char *name)
 }
 
 static void
-check_neighbours(const TriggerData *call, const char *argument)
+check_neighbours(const caas_arguments *arguments, const char *argument)
 {
-	names given = split_argument(argument);
+	const TriggerData *call = arguments->call;
+	caas_names		   given = split_argument(argument);
 
-	refuse_second_trigger(call, given.target);
+	caas_refuse_second_trigger(arguments, given.target);
 	if (given.source != given.target)
-		refuse_second_trigger(call, given.source);
+		caas_refuse_second_trigger(arguments, given.source);
 	else if (call->tg_relation->rd_rel->relispartition)
 		require_every_update(call, given.source);
-}
-
-/* ---- all of it ---- */
-
-static caas_trigger *
-allocate(int ncolumns, MemoryContext context)
-{
-	Size		  size = offsetof(caas_trigger, columns) + ncolumns * sizeof(caas_column);
-	caas_trigger *trigger = MemoryContextAllocZero(context, size);
-
-	trigger->ncolumns = ncolumns;
-	trigger->attributes = MemoryContextAlloc(context, 2 * ncolumns * sizeof *trigger->attributes);
-	trigger->values = MemoryContextAlloc(context, 2 * ncolumns * sizeof *trigger->values);
-	trigger->nulls = MemoryContextAlloc(context, 2 * ncolumns * sizeof *trigger->nulls);
-	return trigger;
 }
 
 caas_trigger *
 caas_trigger_open(const TriggerData *call, MemoryContext context)
 {
-	const Trigger *definition = call->tg_trigger;
-	Relation	   relation = call->tg_relation;
-	Bitmapset	  *used = NULL;
-	caas_trigger  *trigger;
+	caas_arguments arguments = caas_arguments_begin(call, &caas_encrypt_kind);
+	int			   ncolumns = call->tg_trigger->tgnargs - 1;
+	caas_trigger  *trigger = MemoryContextAllocZero(context, offsetof(caas_trigger, columns) +
+																 ncolumns * sizeof(caas_column));
 
-	refuse_too_few(definition);
-	trigger = allocate(definition->tgnargs - 1, context);
-	trigger->uuid = uuid_column(relation, definition->tgargs[0]);
-	use_once(call, &used, trigger->uuid);
-	check_update_of(call, trigger->uuid);
-	for (int i = 0; i < trigger->ncolumns; i++)
+	trigger->ncolumns = ncolumns;
+	caas_changes_init(&trigger->changes, 2 * ncolumns, context);
+	trigger->uuid = caas_uuid_argument(&arguments);
+	for (int i = 0; i < ncolumns; i++)
 	{
-		const char	*argument = definition->tgargs[i + 1];
-		caas_column *column = &trigger->columns[i];
+		const char *argument = call->tg_trigger->tgargs[i + 1];
 
-		read_column(column, call, argument, context);
-		use_once(call, &used, column->source);
-		if (strchr(argument, '=') != NULL)
-			use_once(call, &used, column->target);
-		check_update_of(call, column->source);
-		check_neighbours(call, argument);
+		read_column(&arguments, &trigger->columns[i], argument, context);
+		check_neighbours(&arguments, argument);
 	}
 	return trigger;
 }
@@ -365,16 +129,16 @@ caas_trigger_check_lengths(caas_trigger *trigger, const TriggerData *call, caas_
 	{
 		const caas_column *column = &trigger->columns[i];
 
-		if (column->limit < 0 || column->limit >= 2 * keyring.longest)
+		if (column->target.limit < 0 || column->target.limit >= 2 * keyring.longest)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("column \"%s\" of relation \"%s\" is too short for a digest",
-						caas_trigger_column(call, column->target),
+						caas_trigger_column(call, column->target.attribute),
 						RelationGetRelationName(call->tg_relation)),
 				 errdetail("It holds %d characters; digests of the active generation have up to "
 						   "%d.",
-						   column->limit, 2 * keyring.longest),
+						   column->target.limit, 2 * keyring.longest),
 				 errhint("Make it text, or varchar(%d) at least.", 2 * keyring.longest),
 				 caas_hide()));
 	}

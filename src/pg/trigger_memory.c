@@ -17,7 +17,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -128,16 +127,4 @@ caas_left_moved(const caas_left *left)
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(relation, NoLock);
 	return moved;
-}
-
-bool
-caas_same_image(Datum a, Datum b)
-{
-	Size size = VARSIZE_ANY(DatumGetPointer(a));
-
-	/* Also spares fetching a large value that both name by the same pointer. */
-	if (size == VARSIZE_ANY(DatumGetPointer(b)) &&
-		memcmp(DatumGetPointer(a), DatumGetPointer(b), size) == 0)
-		return true;
-	return datum_image_eq(a, b, false, -1);
 }
