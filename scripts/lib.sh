@@ -87,7 +87,7 @@ SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
 TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
-    clang libclang-rt-dev clang-format clang-tidy shellcheck)
+    clang libclang-rt-dev clang-format clang-tidy shellcheck man-db)
 
 # Prints those of the named packages that are not installed, one a line.
 missing_packages() {
