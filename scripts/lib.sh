@@ -28,7 +28,8 @@ begin() {
     trap 'exit 143' TERM
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/caas.XXXXXX") || die 'no folder for temporary files'
     chmod 755 "$WORK"
-    export LC_ALL=C.UTF-8 PGTZ=UTC
+    mkdir -m 1777 "$WORK/tmp"
+    export LC_ALL=C.UTF-8 PGTZ=UTC TMPDIR=$WORK/tmp
     unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE MAKEFLAGS MAKELEVEL
 }
 
