@@ -77,11 +77,11 @@ refuse_other_user(const firing *now, const caas_column *column, const char *hint
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-			 errmsg("the digest in column \"%s\" of relation \"%s\" belongs to another \"%s\"",
+			 errmsg("column \"%s\" of relation \"%s\" holds a digest of another \"%s\"",
 					caas_trigger_column(now->call, column->target),
 					RelationGetRelationName(now->call->tg_relation),
 					caas_trigger_column(now->call, now->trigger->uuid)),
-			 errdetail("The plaintext is gone, so no digest can be made for the new one."),
+			 errdetail("The plaintext is gone, so no digest can be made for this one."),
 			 errhint("%s", hint), caas_hide()));
 }
 
