@@ -8,9 +8,7 @@
 #include "caas_pg.h"
 
 #include "access/parallel.h"
-#include "access/xact.h"
-#include "miscadmin.h"
-#include "tcop/tcopprot.h"
+#include "tcop/pquery.h"
 #include "utils/timestamp.h"
 
 #if PG_VERSION_NUM < 160000
@@ -47,13 +45,21 @@ caas_key_in_file(void)
 	return key_in_file_at == last_reload_at;
 }
 
-/* Whether ALTER SYSTEM checks the value now; a reload comes with the same source, but between
- * statements. */
+/*
+ * Whether a statement has a value for a configuration file checked: ALTER
+ * SYSTEM, or a look at pg_file_settings. A reload comes with the same source,
+ * but between statements.
+ */
 static bool
-in_alter_system(GucSource source)
+in_statement(void)
 {
-	return source == PGC_S_FILE && MyBackendType == B_BACKEND && debug_query_string != NULL &&
-		   IsTransactionState() && !defining;
+	return ActivePortal != NULL && !defining;
+}
+
+static bool
+in_alter_system(void)
+{
+	return in_statement() && ActivePortal->commandTag == CMDTAG_ALTER_SYSTEM;
 }
 
 /* Raises when somebody is about to store the key where every role can read it. */
@@ -80,6 +86,14 @@ ignore_stored(const char *where)
 	GUC_check_errmsg("caas.api_key is ignored in %s", where);
 	GUC_check_errhint("Remove it there and let the client set it in its own session.");
 	return false;
+}
+
+/* In a starting parallel worker: its leader has warned. */
+static bool
+forget_stored(char *value)
+{
+	caas_cleanse(value, strlen(value));
+	return true;
 }
 
 /* Puts the key's SHA-256 into extra and the mask in the place of the key. */
@@ -118,18 +132,20 @@ check_api_key(char **newval, void **extra, GucSource source)
 	case PGC_S_ENV_VAR:
 	case PGC_S_FILE:
 	case PGC_S_ARGV:
-		if (in_alter_system(source))
+		if (in_alter_system())
 			refuse_to_store();
-		key_in_file_at = PgReloadTime;
-		return ignore_stored("the server's configuration");
+		if (!in_statement())
+			key_in_file_at = last_reload_at = PgReloadTime;
+		if (!InitializingParallelWorker)
+			return ignore_stored("the server's configuration");
+		return forget_stored(*newval);
 	case PGC_S_GLOBAL:
 	case PGC_S_DATABASE:
 	case PGC_S_USER:
 	case PGC_S_DATABASE_USER:
 		if (!InitializingParallelWorker)
 			return ignore_stored("ALTER ROLE .. SET or ALTER DATABASE .. SET");
-		caas_cleanse(*newval, strlen(*newval)); /* the leader has warned */
-		return true;
+		return forget_stored(*newval);
 	default:
 		break;
 	}
