@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key keyed_session answer
-	wait_for_log);
+	force_parallel wait_for_log);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -95,6 +95,15 @@ sub keyed_session
 	my $session = $node->background_psql('postgres', on_error_stop => 0, %option);
 	$session->query_safe("\\set VERBOSITY verbose\nSET caas.api_key = '$key'");
 	return $session;
+}
+
+# Lets two workers scan any table, for every session of a node that is not started yet; the leader computes nothing.
+sub force_parallel
+{
+	my ($node) = @_;
+	$node->append_conf('postgresql.conf', join "\n", 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0',
+		'min_parallel_table_scan_size = 0', 'max_parallel_workers_per_gather = 2', 'parallel_leader_participation = off');
+	return;
 }
 
 # What an open session answers: output and errors.
