@@ -277,7 +277,8 @@ caas_define_settings(void)
 		assign_keyring_file, NULL);
 	DefineCustomIntVariable("caas.parallel_state", "What a session tells its parallel workers.",
 							NULL, &caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
-							CAAS_FLAGS | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
+							CAAS_FLAGS | GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL |
+								GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
 							check_parallel_state, NULL, NULL);
 	ship_parallel_state();
 #if PG_VERSION_NUM >= 150000
