@@ -60,7 +60,7 @@ part_regress() {
 }
 
 part_tap() {
-    local files status logs=$WORK/tap/log/regress_log_
+    local files status
     server_folder "$WORK/tap"
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
@@ -69,7 +69,8 @@ part_tap() {
         prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
     if [ "$status" -ne 0 ]; then
-        grep -lE '^\[?.*(not ok|died|death by)' "$logs"* | xargs -r tail -n 40
+        find "$WORK/tap" -name 'regress_log_*' -exec grep -qE '(not ok|died|death by|at .* line [0-9]+\.$)' {} \; -print0 |
+            xargs -0r tail -n 40
     fi
     return "$status"
 }

@@ -77,7 +77,7 @@ copy_tree() {
     TREE=$WORK/tree
     export TREE
     server_folder "$TREE"
-    (cd "$ROOT" && tar -cf - --exclude='*.o' --exclude='*.d' --exclude=build README.md docs test expected scripts 2>/dev/null) |
+    (cd "$ROOT" && tar -cf - --exclude='*.o' --exclude='*.d' --exclude=build caas.control sql test expected) |
         tar -xf - -C "$TREE"
     chmod -R a+rX "$TREE"
 }
