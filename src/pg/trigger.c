@@ -75,14 +75,13 @@ open_firing(firing *now, caas_trigger *trigger, const TriggerData *call, MemoryC
 static void
 refuse_other_user(const firing *now, const caas_column *column, const char *hint)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-			 errmsg("column \"%s\" of relation \"%s\" holds a digest of another \"%s\"",
-					caas_trigger_column(now->call, column->target),
-					RelationGetRelationName(now->call->tg_relation),
-					caas_trigger_column(now->call, now->trigger->uuid)),
-			 errdetail("The plaintext is gone, so no digest can be made for this one."),
-			 errhint("%s", hint), caas_hide()));
+	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					errmsg("column \"%s\" of relation \"%s\" holds a digest of another \"%s\"",
+						   caas_trigger_column(now->call, column->target),
+						   RelationGetRelationName(now->call->tg_relation),
+						   caas_trigger_column(now->call, now->trigger->uuid)),
+					errdetail("The plaintext is gone, so no digest can be made for this one."),
+					errhint("%s", hint), caas_hide()));
 }
 
 static bool
