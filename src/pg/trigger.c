@@ -238,12 +238,9 @@ protect(firing *now, caas_column *column)
 static HeapTuple
 close_firing(const firing *now)
 {
-	caas_trigger *trigger = now->trigger;
-	HeapTuple	  row = now->before == NULL ? now->call->tg_trigtuple : now->call->tg_newtuple;
+	const caas_trigger *trigger = now->trigger;
+	HeapTuple row = now->before == NULL ? now->call->tg_trigtuple : now->call->tg_newtuple;
 
-	if (now->before != NULL)
-		for (int i = 0; i < trigger->ncolumns; i++)
-			trigger->columns[i].inserted->set = false;
 	if (trigger->nchanges == 0)
 		return row;
 	return heap_modify_tuple_by_cols(row, RelationGetDescr(now->call->tg_relation),

@@ -245,7 +245,7 @@ protects(const Trigger *definition, const char *name)
 	return false;
 }
 
-/* Two triggers on one column would digest a digest. With WHEN they may exclude each other. */
+/* Two triggers on one column would digest a digest. Two with WHEN may exclude each other. */
 static void
 refuse_second_trigger(const TriggerData *call, const char *name)
 {
@@ -258,8 +258,9 @@ refuse_second_trigger(const TriggerData *call, const char *name)
 		const Trigger *other = &all->triggers[i];
 
 		if (other->tgoid == own->tgoid || other->tgfoid != own->tgfoid ||
-			(other->tgtype & own->tgtype & events) == 0 || other->tgqual != NULL ||
-			own->tgqual != NULL || !is_enabled(other) || !protects(other, name))
+			(other->tgtype & own->tgtype & events) == 0 ||
+			(other->tgqual != NULL && own->tgqual != NULL) || !is_enabled(other) ||
+			!protects(other, name))
 			continue;
 		ereport(
 			ERROR,

@@ -2,12 +2,12 @@
 SET caas.api_key = 'regress key, no secret';
 CREATE SCHEMA caas_trigger_args;
 SET search_path = caas_trigger_args, public;
-CREATE TABLE t (id uuid, email text, phone text, digest text, "Mixed Case" text, "a=b" text, "it's.quoted" text,
+CREATE TABLE t (junk text, id uuid, email text, phone text, digest text, "Mixed Case" text, "a=b" text, "it's.quoted" text,
     fixed character(200), number int, kind "char", label name, list text[], doc json,
     filled text NOT NULL DEFAULT 'x', made text GENERATED ALWAYS AS ('made') STORED,
     made_id uuid GENERATED ALWAYS AS ('4dbcbcfe-4800-40a8-badf-c26b73af230c'::uuid) STORED);
 CREATE DOMAIN fixed_domain AS character(200);
-ALTER TABLE t ADD fixed_domain fixed_domain;
+ALTER TABLE t ADD fixed_domain fixed_domain, DROP junk;
 
 -- Makes the trigger with these arguments and inserts a row.
 CREATE FUNCTION attempt(arguments text, event text DEFAULT 'BEFORE INSERT OR UPDATE', fired_for text DEFAULT 'ROW', statement text DEFAULT
@@ -129,6 +129,12 @@ ALTER TABLE t ENABLE ALWAYS TRIGGER second;
 SELECT state, message FROM attempt($$'id', 'email'$$);
 DROP TRIGGER second ON t;
 TRUNCATE t;
+CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.email IS NOT NULL) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+SELECT state, message FROM attempt($$'id', 'email'$$);
+CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.id IS NOT NULL) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+INSERT INTO t (id, email) VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plain@example.com');
+DROP TRIGGER second ON t;
 -- One a column, or one a kind of row, is fine.
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone');
 CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 1) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');

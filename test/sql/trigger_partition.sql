@@ -83,6 +83,13 @@ BEGIN
 END
 $$;
 SELECT n, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 10, 11, 12) ORDER BY n;
+-- Nor when such a row moved just before.
+INSERT INTO users VALUES (20, 'a', :ada, 'one');
+WITH moved AS (UPDATE users SET region = 'b' WHERE n = 1 RETURNING id, email)
+INSERT INTO users SELECT 21, 'c', id, email FROM moved;
+WITH moved AS (UPDATE users SET region = 'a' WHERE n = 1 RETURNING email)
+UPDATE users SET email = moved.email FROM moved WHERE n = 20;
+SELECT n, tableoid::regclass, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 20, 21) ORDER BY n;
 -- MERGE moves rows, too.
 DO $$
 BEGIN
@@ -136,12 +143,12 @@ INSERT INTO partial VALUES (1, :ada, 'one');
 CREATE TRIGGER changed BEFORE UPDATE ON partial FOR EACH ROW WHEN (OLD.email IS DISTINCT FROM NEW.email) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO partial VALUES (1, :ada, 'one');
 \echo :SQLSTATE
+DROP TRIGGER changed ON partial;
 CREATE TRIGGER every BEFORE UPDATE ON partial_1 FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO partial VALUES (1, :ada, 'one');
 UPDATE partial SET n = 2;
 \echo :SQLSTATE
 DROP TRIGGER every ON partial_1;
-DROP TRIGGER changed ON partial;
 DROP TRIGGER protect ON partial;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE OF id, email ON partial FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 TRUNCATE partial;
