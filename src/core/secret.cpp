@@ -3,7 +3,7 @@
 namespace caas {
 
 namespace {
-// 1024 generations of 32 bytes twice (a reload holds the old and the new keyring for a moment), and as much again.
+// 1024 generations with a block for the secret and one for the derivation, and as much again for OpenSSL's own secrets.
 constexpr std::size_t kArenaBytes = std::size_t{128} * 1024;
 constexpr std::size_t kSmallestBlock = 32;
 constexpr int kLocked = 1;  // CRYPTO_secure_malloc_init: 0 no arena, 1 locked, 2 an arena that could not be locked
