@@ -27,7 +27,7 @@ static const status_row status_table[] = {
 	{CAAS_ERR_ARGUMENT, ERRCODE_INTERNAL_ERROR, "the core of caas was called wrongly", NULL},
 	{CAAS_ERR_NO_MEMORY, ERRCODE_OUT_OF_MEMORY, "out of memory",
 	 "The core could not allocate memory; the call can be repeated."},
-	{CAAS_ERR_CRYPTO, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "OpenSSL failed",
+	{CAAS_ERR_CRYPTO, ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION, "OpenSSL failed",
 	 "caas_status() shows the version of OpenSSL in use."},
 	{CAAS_ERR_INTERNAL, ERRCODE_INTERNAL_ERROR, "unexpected failure in the core of caas", NULL},
 	{CAAS_ERR_NO_KEYRING, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, NULL,
