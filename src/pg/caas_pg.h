@@ -27,10 +27,7 @@
 /* ---- guc.c: the settings ---- */
 
 extern char *caas_keyring_file;
-extern bool
-caas_key_in_file(void); /* whether the configuration holds caas.api_key, which is ignored */
-
-extern void caas_define_settings(void);
+extern void	 caas_define_settings(void);
 
 /* ---- session.c: who may call, and the engine of this backend ---- */
 

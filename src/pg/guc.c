@@ -9,7 +9,6 @@
 
 #include "access/parallel.h"
 #include "tcop/pquery.h"
-#include "utils/timestamp.h"
 
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
@@ -34,32 +33,11 @@ static char *api_key_digests = NULL;
 static bool	 require_api_key = true;
 static bool	 exempt_workers = false;
 
-static bool defining = false;
-/* Reloads are told apart by the time of the one before. */
-static TimestampTz key_in_file_at = DT_NOBEGIN;
-static TimestampTz last_reload_at = DT_NOEND;
-
-bool
-caas_key_in_file(void)
-{
-	return key_in_file_at == last_reload_at;
-}
-
-/*
- * Whether a statement has a value for a configuration file checked: ALTER
- * SYSTEM, or a look at pg_file_settings. A reload comes with the same source,
- * but between statements.
- */
-static bool
-in_statement(void)
-{
-	return ActivePortal != NULL && !defining;
-}
-
+/* A reload and a look at pg_file_settings come with the same source as ALTER SYSTEM. */
 static bool
 in_alter_system(void)
 {
-	return in_statement() && ActivePortal->commandTag == CMDTAG_ALTER_SYSTEM;
+	return ActivePortal != NULL && ActivePortal->commandTag == CMDTAG_ALTER_SYSTEM;
 }
 
 /* Raises when somebody is about to store the key where every role can read it. */
@@ -134,8 +112,6 @@ check_api_key(char **newval, void **extra, GucSource source)
 	case PGC_S_ARGV:
 		if (in_alter_system())
 			refuse_to_store();
-		if (!in_statement())
-			key_in_file_at = last_reload_at = PgReloadTime;
 		if (!InitializingParallelWorker)
 			return ignore_stored("the server's configuration");
 		return forget_stored(*newval);
@@ -202,7 +178,6 @@ check_keyring_file(char **newval, void **extra, GucSource source)
 static void
 assign_keyring_file(const char *newval, void *extra)
 {
-	last_reload_at = PgReloadTime;
 	caas_session_keyring_changed();
 }
 
@@ -268,7 +243,6 @@ define_gate_settings(void)
 void
 caas_define_settings(void)
 {
-	defining = true;
 	define_gate_settings();
 	DefineCustomStringVariable(
 		"caas.keyring_file", "Path of the keyring.",
@@ -286,5 +260,4 @@ caas_define_settings(void)
 #else
 	EmitWarningsOnPlaceholders("caas");
 #endif
-	defining = false;
 }
