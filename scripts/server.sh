@@ -2,9 +2,6 @@
 # Building, staging (never an installation into the system) and throwaway servers. Sourced after lib.sh.
 
 build() {
-    case "$ROOT" in
-    *[[:space:]]*) die "the folder's path has a blank in it, which make cannot cope with: $ROOT" ;;
-    esac
     run_job make -C "$ROOT" -s -j"$(nproc)" "PG_CONFIG=$PG_CONFIG" "$@"
 }
 
