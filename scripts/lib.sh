@@ -87,7 +87,7 @@ clean_up() {
 SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
-TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
+TEST_PACKAGES=(libgtest-dev nlohmann-json3-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck man-db)
 
 # Prints those of the named packages that are not installed, one a line.
