@@ -28,7 +28,8 @@ begin() {
     trap 'exit 143' TERM
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/caas.XXXXXX") || die 'no folder for temporary files'
     chmod 755 "$WORK"
-    export LC_ALL=C.UTF-8 PGTZ=UTC
+    mkdir -m 1777 "$WORK/tmp"
+    export LC_ALL=C.UTF-8 PGTZ=UTC TMPDIR=$WORK/tmp
     unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE MAKEFLAGS MAKELEVEL
 }
 
@@ -86,8 +87,8 @@ clean_up() {
 SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
-TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
-    clang libclang-rt-dev clang-format clang-tidy shellcheck)
+TEST_PACKAGES=(libgtest-dev nlohmann-json3-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
+    clang libclang-rt-dev clang-format clang-tidy shellcheck man-db)
 
 # Prints those of the named packages that are not installed, one a line.
 missing_packages() {

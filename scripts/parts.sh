@@ -9,6 +9,7 @@ declare -A ABOUT=(
     [program]='the program caas'
     [regress]='SQL by topic, with pg_regress, in a throwaway server'
     [tap]='servers at work: reloads, parallel query, replication, pools, crashes'
+    [demo]='the demonstration'
     [docs]='the SQL of README.md and docs'
 )
 
@@ -18,7 +19,11 @@ part_unit() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check ${1:+"ARGS=--gtest
 
 part_sanitize() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check SANITIZE=1 ${1:+"ARGS=--gtest_filter=$1"}; }
 
-part_fuzz() { make -C "$ROOT/test/fuzz" -s check "FUZZ_SECONDS=${FUZZ_SECONDS:-30}"; }
+# What it finds is kept in the build folder.
+part_fuzz() {
+    mkdir -p "$ROOT/build/found"
+    TMPDIR=$ROOT/build/found make -C "$ROOT/test/fuzz" -s -k -j"$(nproc)" check "FUZZ_SECONDS=${FUZZ_SECONDS:-30}"
+}
 
 # The files of folder $1 with ending $2, or those whose names begin with one of the further arguments.
 test_files() {
@@ -34,7 +39,7 @@ part_program() {
     cd "$ROOT" || return
     local files
     mapfile -t files < <(test_files test/cli .t "$@")
-    [ "${#files[@]}" -gt 0 ] && prove "${files[@]}"
+    [ "${#files[@]}" -gt 0 ] && CAAS=$STAGE/usr/local/bin/caas prove -j2 "${files[@]}"
 }
 
 part_regress() {
@@ -55,19 +60,22 @@ part_regress() {
 }
 
 part_tap() {
-    local files status logs=$WORK/tap/log/regress_log_
+    local files status
     server_folder "$WORK/tap"
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
-    in_tree env CAAS_STAGE="$STAGE" TESTDIR="$WORK/tap" TESTLOGDIR="$WORK/tap/log" TMPDIR="$WORK/tap" \
+    in_tree env CAAS_STAGE="$STAGE" TESTDIR="$WORK/tap" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
         prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
     if [ "$status" -ne 0 ]; then
-        grep -lE '^\[?.*(not ok|died|death by)' "$logs"* | xargs -r tail -n 40
+        find "$WORK/tap" -name 'regress_log_*' -exec grep -qE '(not ok|died|death by|at .* line [0-9]+\.$)' {} \; -print0 |
+            xargs -0r tail -n 40
     fi
     return "$status"
 }
+
+part_demo() { "$ROOT/scripts/demo.sh"; }
 
 # The secret is the one of docs/spec.md, so that what the documents show is what comes out.
 part_docs() {
@@ -115,4 +123,5 @@ count_lint() {
     awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }'
 }
 count_docs() { count_lint; }
-count_fuzz() { count_lint; }
+count_demo() { awk '/==> .*Done in/ { passed = 1 } END { print passed + 0, 1 - passed }'; }
+count_fuzz() { awk '/: no failure/ { passed++ } /: FAILED/ { failed++ } END { print passed + 0, failed + 0 }'; }

@@ -11,7 +11,7 @@ set -uo pipefail
 # shellcheck source=scripts/parts.sh
 . "$ROOT/scripts/parts.sh"
 
-PARTS=(lint unit sanitize fuzz program regress tap docs)
+PARTS=(lint unit sanitize fuzz program regress tap docs demo)
 TOTAL_PASSED=0
 TOTAL_FAILED=0
 

@@ -36,28 +36,49 @@ conversion_to_utf8(void)
 	return conversion;
 }
 
-/* Replaces bytes by the same text in UTF-8. The server's own errors would print bytes of it, so
- * noError. */
+/* The server converts what fits an int; pieces also keep the room for the worst case small. */
+#define PIECE_BYTES ((size_t)1024 * 1024)
+#define PIECE_ROOM(bytes) ((bytes)*MAX_CONVERSION_GROWTH + 1)
+
+/*
+ * Replaces bytes by the same text in UTF-8. The server's own errors would print
+ * bytes of it, so noError: it stops before a character that it cannot convert,
+ * and before one that the end of a piece cuts.
+ */
 static void
 convert_to_utf8(caas_bytes *bytes)
 {
 	Oid			   conversion = conversion_to_utf8();
-	Size		   room = Min((Size)bytes->len * MAX_CONVERSION_GROWTH + 1, PG_INT32_MAX);
-	unsigned char *converted;
-	int			   consumed;
+	unsigned char *from = (unsigned char *)unconstify(char *, bytes->data);
+	unsigned char *end = from + bytes->len;
+	size_t		   room = PIECE_ROOM(Min(bytes->len, PIECE_BYTES));
+	char		  *converted;
+	size_t		   len = 0;
 
 	if (!OidIsValid(conversion))
 		refuse_text();
 	converted = MemoryContextAllocHuge(CurrentMemoryContext, room);
-	consumed = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), PG_UTF8,
-											 (unsigned char *)unconstify(char *, bytes->data),
-											 (int)bytes->len, converted, (int)room, true);
-	if (consumed != (int)bytes->len)
-		refuse_text();
+	while (from < end)
+	{
+		size_t piece = Min((size_t)(end - from), PIECE_BYTES);
+		int	   consumed;
+
+		if (room - len < PIECE_ROOM(piece))
+		{
+			room = 2 * room;
+			converted = repalloc_huge(converted, room);
+		}
+		consumed = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), PG_UTF8, from,
+												 (int)piece, (unsigned char *)converted + len,
+												 (int)PIECE_ROOM(piece), true);
+		if (consumed <= 0)
+			refuse_text();
+		from += consumed;
+		len += strlen(converted + len);
+	}
 	caas_bytes_release(bytes);
-	bytes->data = (char *)converted;
-	bytes->len = strlen((char *)converted);
-	bytes->owned = converted;
+	bytes->data = bytes->owned = converted;
+	bytes->len = len;
 }
 
 /* The other way round; returns NULL when a character has no place in the database's encoding. */

@@ -29,8 +29,6 @@
 extern char				  *caas_keyring_file;
 extern caas_password_costs caas_password_cost;
 extern int				   caas_password_limit;
-extern bool
-caas_key_in_file(void); /* whether the configuration holds caas.api_key, which is ignored */
 
 extern void caas_define_settings(void);
 

@@ -8,10 +8,7 @@
 #include "caas_pg.h"
 
 #include "access/parallel.h"
-#include "access/xact.h"
-#include "miscadmin.h"
-#include "tcop/tcopprot.h"
-#include "utils/timestamp.h"
+#include "tcop/pquery.h"
 
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
@@ -40,24 +37,11 @@ static char *api_key_digests = NULL;
 static bool	 require_api_key = true;
 static bool	 exempt_workers = false;
 
-static bool defining = false;
-/* Reloads are told apart by the time of the one before. */
-static TimestampTz key_in_file_at = DT_NOBEGIN;
-static TimestampTz last_reload_at = DT_NOEND;
-
-bool
-caas_key_in_file(void)
-{
-	return key_in_file_at == last_reload_at;
-}
-
-/* Whether ALTER SYSTEM checks the value now; a reload comes with the same source, but between
- * statements. */
+/* A reload and a look at pg_file_settings come with the same source as ALTER SYSTEM. */
 static bool
-in_alter_system(GucSource source)
+in_alter_system(void)
 {
-	return source == PGC_S_FILE && MyBackendType == B_BACKEND && debug_query_string != NULL &&
-		   IsTransactionState() && !defining;
+	return ActivePortal != NULL && ActivePortal->commandTag == CMDTAG_ALTER_SYSTEM;
 }
 
 /* Raises when somebody is about to store the key where every role can read it. */
@@ -84,6 +68,14 @@ ignore_stored(const char *where)
 	GUC_check_errmsg("caas.api_key is ignored in %s", where);
 	GUC_check_errhint("Remove it there and let the client set it in its own session.");
 	return false;
+}
+
+/* In a starting parallel worker: its leader has warned. */
+static bool
+forget_stored(char *value)
+{
+	caas_cleanse(value, strlen(value));
+	return true;
 }
 
 /* Puts the key's SHA-256 into extra and the mask in the place of the key. */
@@ -122,18 +114,18 @@ check_api_key(char **newval, void **extra, GucSource source)
 	case PGC_S_ENV_VAR:
 	case PGC_S_FILE:
 	case PGC_S_ARGV:
-		if (in_alter_system(source))
+		if (in_alter_system())
 			refuse_to_store();
-		key_in_file_at = PgReloadTime;
-		return ignore_stored("the server's configuration");
+		if (!InitializingParallelWorker)
+			return ignore_stored("the server's configuration");
+		return forget_stored(*newval);
 	case PGC_S_GLOBAL:
 	case PGC_S_DATABASE:
 	case PGC_S_USER:
 	case PGC_S_DATABASE_USER:
 		if (!InitializingParallelWorker)
 			return ignore_stored("ALTER ROLE .. SET or ALTER DATABASE .. SET");
-		caas_cleanse(*newval, strlen(*newval)); /* the leader has warned */
-		return true;
+		return forget_stored(*newval);
 	default:
 		break;
 	}
@@ -190,7 +182,6 @@ check_keyring_file(char **newval, void **extra, GucSource source)
 static void
 assign_keyring_file(const char *newval, void *extra)
 {
-	last_reload_at = PgReloadTime;
 	caas_session_keyring_changed();
 }
 
@@ -284,7 +275,6 @@ define_password_settings(void)
 void
 caas_define_settings(void)
 {
-	defining = true;
 	define_gate_settings();
 	define_password_settings();
 	DefineCustomStringVariable(
@@ -294,7 +284,8 @@ caas_define_settings(void)
 		assign_keyring_file, NULL);
 	DefineCustomIntVariable("caas.parallel_state", "What a session tells its parallel workers.",
 							NULL, &caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
-							CAAS_FLAGS | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
+							CAAS_FLAGS | GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL |
+								GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
 							check_parallel_state, NULL, NULL);
 	ship_parallel_state();
 #if PG_VERSION_NUM >= 150000
@@ -302,5 +293,4 @@ caas_define_settings(void)
 #else
 	EmitWarningsOnPlaceholders("caas");
 #endif
-	defining = false;
 }

@@ -69,12 +69,33 @@ describe_function(HeapTuple tuple)
 					format_procedure_qualified(((Form_pg_proc)GETSTRUCT(tuple))->oid));
 }
 
+/*
+ * Whether the server's configuration files name the key: read as the server
+ * reads them, since a value of a role, a database or the client hides the
+ * file's from a library that is loaded later. What does not parse is skipped.
+ */
+static bool
+key_in_files(void)
+{
+	ConfigVariable *head = NULL;
+	ConfigVariable *tail = NULL;
+	bool			found = false;
+
+	(void)ParseConfigFile(ConfigFileName, true, NULL, 0, 0, DEBUG2, &head, &tail);
+	(void)ParseConfigFile(PG_AUTOCONF_FILENAME, false, NULL, 0, 0, DEBUG2, &head, &tail);
+	for (const ConfigVariable *item = head; item != NULL; item = item->next)
+		if (item->name != NULL && pg_strcasecmp(item->name, "caas.api_key") == 0)
+			found = found || (item->value != NULL && *item->value != '\0');
+	FreeConfigVariables(head);
+	return found;
+}
+
 Datum
 caas_stored_api_keys(void)
 {
 	ArrayBuildState *found = initArrayResult(TEXTOID, CurrentMemoryContext, false);
 
-	if (caas_key_in_file())
+	if (key_in_files())
 		found = accumArrayResult(found, CStringGetTextDatum("configuration of the server"), false,
 								 TEXTOID, CurrentMemoryContext);
 	found = collect(DbRoleSettingRelationId, Anum_pg_db_role_setting_setconfig,

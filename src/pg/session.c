@@ -335,4 +335,5 @@ caas_session_init(void)
 	/* Loaded by a call that is being planned, perhaps: nothing noted that one. */
 	session.folded = !process_shared_preload_libraries_in_progress;
 	session.stale = true;
+	session.require_key = true; /* until the settings are defined */
 }

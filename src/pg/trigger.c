@@ -145,8 +145,5 @@ caas_sql_encrypt_trigger(PG_FUNCTION_ARGS)
 	now = caas_firing_begin(fcinfo, trigger->uuid, &trigger->changes);
 	for (int i = 0; i < trigger->ncolumns; i++)
 		protect(trigger, &now, &trigger->columns[i]);
-	if (now.before != NULL)
-		for (int i = 0; i < trigger->ncolumns; i++)
-			trigger->columns[i].inserted->set = false;
 	return PointerGetDatum(caas_firing_end(&now));
 }

@@ -235,14 +235,14 @@ kind_of(Oid function)
 	return info.fn_addr == caas_seal_kind.function ? &caas_seal_kind : NULL;
 }
 
-/* Whether both fire before the same row. With WHEN they may exclude each other. */
+/* Whether both fire before the same row. Two with WHEN may exclude each other. */
 static bool
 fire_together(const Trigger *a, const Trigger *b)
 {
 	const int16 events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
 
 	return (a->tgtype & b->tgtype & events) != 0 && TRIGGER_FOR_ROW(b->tgtype) &&
-		   TRIGGER_FOR_BEFORE(b->tgtype) && a->tgqual == NULL && b->tgqual == NULL &&
+		   TRIGGER_FOR_BEFORE(b->tgtype) && (a->tgqual == NULL || b->tgqual == NULL) &&
 		   caas_trigger_is_enabled(b);
 }
 

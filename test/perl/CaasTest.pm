@@ -9,8 +9,8 @@ use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key keyed_session answer
-	wait_for_log);
+our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key open_session keyed_session answer
+	outcome reload_sessions force_parallel wait_for_log);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -88,13 +88,32 @@ sub stage
 # them, an environment can: local $ENV{PGOPTIONS} = with_key();
 sub with_key { return "-c caas.api_key=$key"; }
 
-# An open session that has shown the key and prints SQLSTATEs.
+# An open session that prints SQLSTATEs.
+sub open_session
+{
+	my ($node, %option) = @_;
+	my $session = $node->background_psql($option{database} // 'postgres', on_error_stop => 0, %option);
+	$session->query('\\set VERBOSITY verbose');
+	$session->{stderr} = '';
+	return $session;
+}
+
+# One that has shown the key.
 sub keyed_session
 {
 	my ($node, %option) = @_;
-	my $session = $node->background_psql('postgres', on_error_stop => 0, %option);
-	$session->query_safe("\\set VERBOSITY verbose\nSET caas.api_key = '$key'");
+	my $session = open_session($node, %option);
+	$session->query_safe("SET caas.api_key = '$key'");
 	return $session;
+}
+
+# Lets two workers scan any table, for every session of a node that is not started yet; the leader computes nothing.
+sub force_parallel
+{
+	my ($node) = @_;
+	$node->append_conf('postgresql.conf', join "\n", 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0',
+		'min_parallel_table_scan_size = 0', 'max_parallel_workers_per_gather = 2', 'parallel_leader_participation = off');
+	return;
 }
 
 # What an open session answers: output and errors.
@@ -105,6 +124,33 @@ sub answer
 	my $error = $session->{stderr};
 	$session->{stderr} = '';
 	return ($out, $error);
+}
+
+# What an open session says to a statement: its output, or the SQLSTATE of its error.
+sub outcome
+{
+	my ($session, $sql) = @_;
+	my ($out, $error) = answer($session, $sql);
+	return $error =~ /^(?:psql:\S+ )?ERROR:  (\w{5}): /m ? $1 : $out;
+}
+
+# Reloads the configuration and waits until these sessions have read it.
+sub reload_sessions
+{
+	my ($node, @sessions) = @_;
+	my $ask = 'SELECT pg_conf_load_time()';
+	my @before = map { outcome($_, $ask) } @sessions;
+	$node->reload;
+	for my $i (0 .. $#sessions)
+	{
+		my $tries = 100 * $PostgreSQL::Test::Utils::timeout_default;
+		while (outcome($sessions[$i], $ask) eq $before[$i])
+		{
+			die 'a session does not see the reload' if --$tries == 0;
+			select undef, undef, undef, 0.01;
+		}
+	}
+	return;
 }
 
 # Waits until the node's log, from this offset on, matches; returns the new end of the log.

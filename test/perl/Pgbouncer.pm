@@ -1,11 +1,43 @@
-# A pgbouncer of the test's own, in front of one node.
+# A pgbouncer of the test's own in front of one node, and what the tests of pools share.
 package Pgbouncer;
 
 use strict;
 use warnings;
+use CaasTest;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+
+# The call whose digest the tests look for, and its refusal.
+our $call = q{SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plaintext of Ada')};
+our $refusal = qr/ERROR:  28000: no accepted API key/;
+
+# A started node, and the digest of that call in it.
+sub node_and_digest
+{
+	my $node = caas_node('pooled');
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION caas');
+	local $ENV{PGOPTIONS} = with_key();
+	return ($node, $node->safe_psql('postgres', $call));
+}
+
+# A script of pgbench that fails where a digest comes without a key.
+our $without_key = q{DO $$BEGIN
+PERFORM caas_encrypt(gen_random_uuid(), 'value');
+RAISE EXCEPTION 'a digest without a key';
+EXCEPTION WHEN invalid_authorization_specification THEN NULL; END$$;
+};
+
+# The command of pgbench that runs scripts through the pool; :id and :value are the arguments of the call.
+sub pgbench
+{
+	my ($self, $options, %scripts) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	append_to_file("$folder/$_", $scripts{$_}) for keys %scripts;
+	return [ 'pgbench', '-n', @$options, '-D', 'id=4dbcbcfe-4800-40a8-badf-c26b73af230c', '-D', 'value=plaintext of Ada',
+		(map { ('-f', "$folder/$_") } sort keys %scripts), $self->connstr ];
+}
 
 # Whether there is a pgbouncer to run.
 sub installed

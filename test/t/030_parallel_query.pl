@@ -10,8 +10,6 @@ my $rows = 3000;
 my $key = api_key();
 my $sum = q{SELECT md5(string_agg(digest, ',' ORDER BY digest)) FROM
 	(SELECT caas_encrypt(id, email) AS digest FROM users OFFSET 0) digests};
-my $forced = q{SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-	SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off; };
 
 # A statement's plan as it ran; the number of workers that did.
 sub workers_launched
@@ -24,6 +22,7 @@ sub workers_launched
 for my $preload ('none', 'session', 'shared')
 {
 	my $node = caas_node("parallel_$preload", preload => $preload);
+	force_parallel($node);
 	$node->start;
 	$node->safe_psql('postgres', qq{
 		CREATE EXTENSION caas;
@@ -36,15 +35,15 @@ for my $preload ('none', 'session', 'shared')
 
 	# The library may be loaded by the first call only after the key was set, in the leader or in the workers.
 	my %ways = (
-		'SET' => ["SET caas.api_key = '$key'; $forced", ''],
-		'SET LOCAL' => ["$forced BEGIN; SET LOCAL caas.api_key = '$key';", 'COMMIT;'],
+		'SET' => ["SET caas.api_key = '$key';", ''],
+		'SET LOCAL' => ["BEGIN; SET LOCAL caas.api_key = '$key';", 'COMMIT;'],
 		'SET LOCAL after a call' =>
-			["$forced BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1;", 'COMMIT;'],
+			["BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1;", 'COMMIT;'],
 		'SET after a refused call' =>
-			["$forced DO 'BEGIN PERFORM caas_encrypt(id, email) FROM users; EXCEPTION WHEN OTHERS THEN NULL; END';
+			["DO 'BEGIN PERFORM caas_encrypt(id, email) FROM users; EXCEPTION WHEN OTHERS THEN NULL; END';
 			  SET caas.api_key = '$key';", ''],
 		'set_config in a savepoint' =>
-			["$forced BEGIN; SAVEPOINT s; SELECT set_config('caas.api_key', '$key', true);", 'ROLLBACK TO s; COMMIT;']);
+			["BEGIN; SAVEPOINT s; SELECT set_config('caas.api_key', '$key', true);", 'ROLLBACK TO s; COMMIT;']);
 	for my $way (sort keys %ways)
 	{
 		my ($before, $after) = @{ $ways{$way} };
@@ -54,9 +53,9 @@ for my $preload ('none', 'session', 'shared')
 	}
 
 	# Without the key in the leader, the workers have none either; nor after the key's transaction.
-	for my $before ($forced, "$forced SET caas.api_key = 'wrong';",
-		"$forced BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; COMMIT;",
-		"$forced SET caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; RESET caas.api_key;")
+	for my $before ('', "SET caas.api_key = 'wrong';",
+		"BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; COMMIT;",
+		"SET caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; RESET caas.api_key;")
 	{
 		my ($code, $out, $error) = $node->psql('postgres', "$before $sum");
 		is($code, 3, "$preload: refused without the key");
@@ -66,14 +65,14 @@ for my $preload ('none', 'session', 'shared')
 
 	{
 		local $ENV{PGOPTIONS} = with_key();
-		is($node->safe_psql('postgres', "$forced $sum"), $serial, "$preload, PGOPTIONS: workers give what one process gives");
-		is(workers_launched($node, $forced, ''), 2, "$preload, PGOPTIONS: two workers ran it");
+		is($node->safe_psql('postgres', $sum), $serial, "$preload, PGOPTIONS: workers give what one process gives");
+		is(workers_launched($node, '', ''), 2, "$preload, PGOPTIONS: two workers ran it");
 	}
 
 	$node->append_conf('postgresql.conf', 'caas.require_api_key = off');
 	$node->reload;
-	is($node->safe_psql('postgres', "$forced $sum"), $serial, "$preload, no key required: workers give what one process gives");
-	is(workers_launched($node, $forced, ''), 2, "$preload, no key required: two workers ran it");
+	is($node->safe_psql('postgres', $sum), $serial, "$preload, no key required: workers give what one process gives");
+	is(workers_launched($node, '', ''), 2, "$preload, no key required: two workers ran it");
 	$node->stop;
 	unlike(slurp_file($node->logfile), qr/\Q$key\E|user\d+\@example/, "$preload: neither plaintext nor key in the log");
 }

@@ -13,12 +13,7 @@ my @new = (generation(2, 'active', random_secret()), $old[0] =~ s/active/retired
 my $refusal = qr/ERROR:  55000: the keyring changed while a parallel query was starting/;
 
 my $node = caas_node('rotation', preload => 'none', keyring => \@old);
-$node->append_conf('postgresql.conf', q{
-parallel_setup_cost = 0
-parallel_tuple_cost = 0
-min_parallel_table_scan_size = 0
-max_parallel_workers_per_gather = 2
-});
+force_parallel($node);
 $node->start;
 $node->safe_psql('postgres', qq{
 	CREATE EXTENSION caas;

@@ -11,13 +11,7 @@ my $marker = 'plaintext of Ada';
 for my $preload ('none', 'session', 'shared')
 {
 	my $node = caas_node("errors_$preload", preload => $preload);
-	$node->append_conf('postgresql.conf', q{
-parallel_setup_cost = 0
-parallel_tuple_cost = 0
-min_parallel_table_scan_size = 0
-max_parallel_workers_per_gather = 2
-parallel_leader_participation = off
-});
+	force_parallel($node);
 	$node->start;
 	$node->safe_psql('postgres', q{
 		CREATE EXTENSION caas;

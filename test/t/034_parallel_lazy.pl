@@ -7,13 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = caas_node('lazy', preload => 'none');
-$node->append_conf('postgresql.conf', q{
-parallel_setup_cost = 0
-parallel_tuple_cost = 0
-min_parallel_table_scan_size = 0
-max_parallel_workers_per_gather = 2
-parallel_leader_participation = off
-});
+force_parallel($node);
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE SCHEMA private;

@@ -10,13 +10,8 @@ use Test::More;
 plan skip_all => 'pgbouncer is not installed' unless Pgbouncer::installed();
 
 my $key = api_key();
-my $call = q{SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plaintext of Ada')};
-my $refusal = qr/ERROR:  28000: no accepted API key/;
-
-my $node = caas_node('pooled');
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION caas');
-my $digest = $node->safe_psql('postgres', "SET caas.api_key = '$key'; $call");
+my ($call, $refusal) = ($Pgbouncer::call, $Pgbouncer::refusal);
+my ($node, $digest) = Pgbouncer::node_and_digest();
 
 # One server connection for all clients.
 my $pool = Pgbouncer->new($node, pool_mode => 'transaction');
@@ -82,20 +77,12 @@ $pool->stop;
 
 # Many clients, with and without the key, over two connections, with values as parameters of the extended protocol.
 $pool = Pgbouncer->new($node, pool_mode => 'transaction', default_pool_size => 2);
-my $folder = PostgreSQL::Test::Utils::tempdir();
-append_to_file("$folder/with_key", qq{BEGIN;
+my $with_key = qq{BEGIN;
 SET LOCAL caas.api_key = '$key';
 SELECT 1 / (caas_encrypt(:id ::uuid, :value) = '$digest')::int;
 COMMIT;
-});
-append_to_file("$folder/without_key", q{DO $$BEGIN
-PERFORM caas_encrypt(gen_random_uuid(), 'value');
-RAISE EXCEPTION 'a digest without a key';
-EXCEPTION WHEN invalid_authorization_specification THEN NULL; END$$;
-});
-$node->command_ok([ 'pgbench', '-n', '-M', 'extended', '-c', '6', '-t', '100',
-		'-D', 'id=4dbcbcfe-4800-40a8-badf-c26b73af230c', '-D', 'value=plaintext of Ada',
-		'-f', "$folder/with_key", '-f', "$folder/without_key", $pool->connstr ],
+};
+$node->command_ok($pool->pgbench([ '-M', 'extended', '-c', '6', '-t', '100' ], with_key => $with_key, without_key => $Pgbouncer::without_key),
 	'many clients over two connections');
 $pool->stop;
 $node->stop;

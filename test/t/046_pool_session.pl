@@ -10,13 +10,8 @@ use Test::More;
 plan skip_all => 'pgbouncer is not installed' unless Pgbouncer::installed();
 
 my $key = api_key();
-my $call = q{SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plaintext of Ada')};
-my $refusal = qr/ERROR:  28000: no accepted API key/;
-
-my $node = caas_node('pooled');
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION caas');
-my $digest = $node->safe_psql('postgres', "SET caas.api_key = '$key'; $call");
+my ($call, $refusal) = ($Pgbouncer::call, $Pgbouncer::refusal);
+my ($node, $digest) = Pgbouncer::node_and_digest();
 
 my $pool = Pgbouncer->new($node, pool_mode => 'session', server_reset_query => 'DISCARD ALL');
 my ($server) = $pool->client('SELECT pg_backend_pid()');
@@ -27,20 +22,12 @@ is($out, $server, 'the next client has the same server connection');
 like($error, $refusal, 'and no key');
 
 # Statements prepared by the protocol, each client with its own session.
-my $folder = PostgreSQL::Test::Utils::tempdir();
-append_to_file("$folder/with_key", qq{SET caas.api_key = '$key';
+my $with_key = qq{SET caas.api_key = '$key';
 SELECT 1 / (caas_encrypt(:id ::uuid, :value) = '$digest')::int;
-});
-append_to_file("$folder/without_key", q{DO $$BEGIN
-PERFORM caas_encrypt(gen_random_uuid(), 'value');
-RAISE EXCEPTION 'a digest without a key';
-EXCEPTION WHEN invalid_authorization_specification THEN NULL; END$$;
-});
-my @values = ('-D', 'id=4dbcbcfe-4800-40a8-badf-c26b73af230c', '-D', 'value=plaintext of Ada');
-for my $script ('with_key', 'without_key', 'with_key')
+};
+for my $script ($with_key, $Pgbouncer::without_key, $with_key)
 {
-	$node->command_ok([ 'pgbench', '-n', '-M', 'prepared', '-t', '20', @values, '-f', "$folder/$script", $pool->connstr ],
-		"a client $script and its prepared statements");
+	$node->command_ok($pool->pgbench([ '-M', 'prepared', '-t', '20' ], script => $script), 'one client after the other, with prepared statements');
 }
 $pool->stop;
 

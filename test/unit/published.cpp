@@ -1,5 +1,9 @@
 #include "published.hpp"
 
+#include "support.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -38,6 +42,29 @@ bool read_field(const std::string& line, Record& record) {
     if (line.starts_with('#') || at == std::string::npos) return false;
     record[line.substr(0, at)] = line.substr(at + 3);
     return true;
+}
+
+std::vector<Record> read_flat_json(const std::string& path) {
+    std::vector<Record> records;
+    for (const auto& object : nlohmann::json::parse(read_whole_file(path))) {
+        Record& record = records.emplace_back();
+        for (const auto& [name, value] : object.items()) {
+            record[name] = value.is_string() ? value.get<std::string>() : value.dump();
+        }
+    }
+    return records;
+}
+
+std::vector<WycheproofMac> read_wycheproof_macs(const std::string& path) {
+    std::vector<WycheproofMac> macs;
+    const nlohmann::json file = nlohmann::json::parse(read_whole_file(path));
+    for (const auto& group : file.at("testGroups")) {
+        for (const auto& test : group.at("tests")) {
+            macs.push_back(
+                {test.at("tcId").dump(), test.at("key"), test.at("msg"), test.at("tag"), test.at("result") == "valid"});
+        }
+    }
+    return macs;
 }
 
 }  // namespace caas::test

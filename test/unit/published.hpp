@@ -1,9 +1,10 @@
-// Public test vectors that stand outside the repository, and the line format they come in.
+// Files of test vectors, the project's own and public ones, in the formats they come in.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace caas::test {
 
@@ -22,5 +23,17 @@ void for_each_line(const std::string& path, const std::function<void(const std::
 using Record = std::map<std::string, std::string>;
 // Reads "Name = value" into the record; false when the line is something else.
 bool read_field(const std::string& line, Record& record);
+
+// A JSON list of flat objects, as test/vectors holds; numbers become their digits.
+std::vector<Record> read_flat_json(const std::string& path);
+
+struct WycheproofMac {
+    std::string id;
+    std::string key;  // hex, like the rest
+    std::string message;
+    std::string tag;
+    bool valid;
+};
+std::vector<WycheproofMac> read_wycheproof_macs(const std::string& path);
 
 }  // namespace caas::test

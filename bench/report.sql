@@ -1,0 +1,80 @@
+-- From samples to the table: a figure is computed in each round, so that what slows a whole round cancels out, and then
+-- the median of the rounds is taken.
+SET search_path = bench, public;
+
+-- One sample of a round.
+CREATE FUNCTION s(samples jsonb, name text) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT (samples ->> name)::float8';
+
+CREATE TABLE target (place int, what text, relation text, target float8);
+INSERT INTO target VALUES
+    (1, 'caas_encrypt against pgcrypto encode(hmac-sha256)', '<=', 0.90),
+    (2, 'caas_encrypt against a PL/pgSQL function doing the same over pgcrypto', '<=', 0.17),
+    (3, 'caas_encrypt against pgcrypto hmac-sha256, values of 1 KiB', '<=', 1.5),
+    (4, 'caas_encrypt in the server, without the scan, against the core alone', '<=', 1.15),
+    (5, 'core against the compressions and AES blocks that it needs', '<=', 1.6),
+    (6, 'INSERT, generated column against one with pgcrypto hmac-sha256', '<=', 1.1),
+    (7, 'INSERT, trigger against generated column', '<=', 1.15),
+    (8, 'speed of two parallel workers against one', '>=', 1.8),
+    (9, 'private memory of a backend that uses caas, above one that does not', '<=', 1),
+    (10, 'first call of a backend, library preloaded', '<=', 2);
+
+CREATE VIEW rounds AS SELECT round, jsonb_object_agg(name, value) AS v FROM sample GROUP BY round;
+
+CREATE VIEW figure AS
+    SELECT place, unit, value FROM rounds, LATERAL (VALUES
+        (1, 'x', s(v, 'caas_encrypt') / s(v, 'pgcrypto hmac-sha256')),
+        (2, 'x', s(v, 'caas_encrypt') / s(v, 'PL/pgSQL')),
+        (3, 'x', s(v, 'caas_encrypt, 1 KiB') / s(v, 'pgcrypto hmac-sha256, 1 KiB')),
+        (4, 'x', (s(v, 'caas_encrypt') - s(v, 'scan')) / s(v, 'core')),
+        (5, 'x', s(v, 'core') / s(v, 'floor')),
+        (6, 'x', s(v, 'insert generated') / s(v, 'insert generated_pgcrypto')),
+        (7, 'x', s(v, 'insert triggered') / s(v, 'insert generated')),
+        (8, 'x', s(v, 'wall caas_encrypt, workers: 1') / s(v, 'wall caas_encrypt, workers: 2')),
+        (9, ' MB', (s(v, 'kB caas') - s(v, 'kB none')) / 1024),
+        (10, ' ms', s(v, 'ms first call'))) AS f(place, unit, value);
+
+CREATE VIEW note AS
+    SELECT place, what, unit, value FROM rounds, LATERAL (VALUES
+        (1, 'caas_encrypt against a PL/pgSQL function that does less', 'x', s(v, 'caas_encrypt') / s(v, 'PL/pgSQL with less')),
+        (2, 'INSERT, trigger in place against generated column', 'x',
+            s(v, 'insert triggered_in_place') / s(v, 'insert generated')),
+        (3, 'INSERT, generated column against no digest at all', 'x', s(v, 'insert generated') / s(v, 'insert plain')),
+        (4, 'speed of two parallel workers against one, pgcrypto: what the machine gave', 'x',
+            s(v, 'wall pgcrypto hmac-sha256, workers: 1') / s(v, 'wall pgcrypto hmac-sha256, workers: 2')),
+        (5, 'load average when the workers were measured', '', s(v, 'load average')),
+        (6, 'wall clock for processor time of caas_encrypt, 1 on a quiet machine', 'x',
+            s(v, 'wall caas_encrypt') / s(v, 'caas_encrypt')),
+        (7, 'private memory of a backend that uses pgcrypto, above one that does not', ' MB',
+            (s(v, 'kB pgcrypto') - s(v, 'kB none')) / 1024),
+        (8, 'first statement of a backend, with planning and catalogs', ' ms', s(v, 'ms first statement')),
+        (9, 'COST of caas_encrypt, int4pl being 1', '',
+            10 * (s(v, 'caas_encrypt') - s(v, 'scan')) / (s(v, 'ten additions') - s(v, 'scan n'))),
+        (10, 'COST of caas_encrypt, length(text) being 1', '',
+            (s(v, 'caas_encrypt') - s(v, 'scan')) / (s(v, 'length') - s(v, 'scan'))),
+        (11, 'COST of caas_encrypt, a scanned and counted row being 5', '',
+            5 * (s(v, 'caas_encrypt') - s(v, 'scan')) / s(v, 'scan n')),
+        (12, 'COST of caas_verify, a scanned and counted row being 5', '',
+            5 * (s(v, 'caas_verify') - s(v, 'scan digested')) / s(v, 'scan n'))) AS n(place, what, unit, value)
+    UNION ALL
+    SELECT 100, CASE WHEN name ~ '^(core|floor)' THEN name ELSE 'server: ' || name END, ' ns', value
+    FROM sample WHERE name !~ '^(kB|ms|load|wall)' AND name !~ 'workers';
+
+CREATE FUNCTION digits(value float8, unit text) RETURNS int LANGUAGE sql IMMUTABLE AS
+    $$SELECT CASE WHEN unit = ' ns' OR abs(value) >= 20 THEN 0 ELSE 2 END$$;
+
+-- Judged as measured, printed rounded.
+CREATE VIEW printed AS
+    SELECT place, what, round(median::numeric, digits(median, unit)) || unit AS figure,
+           relation || ' ' || target || unit AS target,
+           NOT CASE relation WHEN '<=' THEN median <= target ELSE median >= target END AS missed, range
+    FROM target JOIN (
+        SELECT place, unit, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median,
+               round(min(value)::numeric, 2) || ' to ' || round(max(value)::numeric, 2) AS range
+        FROM figure GROUP BY place, unit) AS medians USING (place);
+
+CREATE VIEW printed_note AS
+    SELECT place, what, round(median::numeric, digits(median, unit)) || unit AS figure,
+           round(lowest::numeric, digits(median, unit)) || ' to ' || round(highest::numeric, digits(median, unit)) AS range
+    FROM (SELECT place, what, unit, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median, min(value) AS lowest,
+                 max(value) AS highest
+          FROM note GROUP BY place, what, unit) AS medians;

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Measures caas beside pgcrypto in one interleaved run and compares with the targets: bench/run.sh [--quick] [--markdown]
+# --quick: 3 rounds instead of 9. --markdown: the table as the README has it. Ends with 1 when a target is missed.
+# Nothing is installed but Debian packages; server, data and the staged installation live in a temporary folder.
+set -uo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+# shellcheck source=scripts/server.sh
+. "$ROOT/scripts/server.sh"
+
+ROUNDS=9
+MARKDOWN=no
+API_KEY='bench key, no secret'
+
+options() {
+    local option
+    for option in "$@"; do
+        case "$option" in
+        --quick) ROUNDS=3 ;;
+        --markdown) MARKDOWN=yes ;;
+        -h | --help) sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option $option; --help shows what there is" ;;
+        esac
+    done
+}
+
+# psql in a backend of its own, as the server's user, so that what it starts can read the keyring.
+sql() {
+    as_server env PGOPTIONS="-c caas.api_key=${API_KEY// /\\ } ${MORE_OPTIONS:-}" "$PG_BIN/psql" -X -q -h "$WORK/bench" -U postgres \
+        -v ON_ERROR_STOP=1 -v core_bench="$WORK/core_bench" -v keyring="$WORK/bench/keyring" -v rows="$WORK/bench/rows" "$@" postgres
+}
+
+# The core's own measurement: the objects of the library, without the server.
+build_core_bench() {
+    "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -o "$WORK/core_bench" "$ROOT/bench/core_bench.cpp" "$ROOT"/src/core/*.o -lcrypto &&
+        chmod 755 "$WORK/core_bench"
+}
+
+# fsync is off in these servers: figures are of the computation, not of the disk.
+start_bench_server() {
+    server_folder "$WORK/bench"
+    write_keyring "$WORK/bench/keyring" "1 retired 2026-01-01T00:00:00Z $(random_secret)" \
+        "2 retired 2026-02-01T00:00:00Z $(random_secret)" "3 active 2026-03-01T00:00:00Z $(random_secret)" &&
+        start_server bench "caas.keyring_file = '$WORK/bench/keyring'" \
+            "caas.api_key_digests = 'bench:$(api_key_digest "$API_KEY")'" "bench.secret = '$(printf 'c%.0s' {1..64})'" \
+            'shared_buffers = 512MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off'
+}
+
+# Fresh backends, one after the other: without a library of ours or pgcrypto's, with pgcrypto, with caas.
+fresh_backends() {
+    local with=(-v "round=$1")
+    MORE_OPTIONS='-c session_preload_libraries=' sql "${with[@]}" -v name=none -v 'call=length(email)' <"$ROOT/bench/memory.sql" &&
+        MORE_OPTIONS='-c session_preload_libraries=' sql "${with[@]}" -v name=pgcrypto \
+            -v "call=encode(hmac(email, 'a secret of thirty-two bytes, no', 'sha256'), 'hex')" <"$ROOT/bench/memory.sql" &&
+        sql "${with[@]}" -v name=caas -v 'call=caas_encrypt(id, email)' <"$ROOT/bench/memory.sql" &&
+        sql "${with[@]}" <"$ROOT/bench/first_call.sql"
+}
+
+measure() {
+    local round
+    for ((round = 1; round <= ROUNDS; round++)); do
+        say "Round $round of $ROUNDS (load average $(cut -d' ' -f1 /proc/loadavg))"
+        sql -v "round=$round" <"$ROOT/bench/round.sql" && fresh_backends "$round" || return
+    done
+}
+
+machine() {
+    local cpu
+    cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+    sql -At -c "SELECT format('%s, PostgreSQL %s, %s, pgcrypto %s', '$cpu', current_setting('server_version'),
+        (caas_status()).openssl_version, (SELECT extversion FROM pg_extension WHERE extname = 'pgcrypto'))"
+}
+
+print_markdown() {
+    printf '%s\n' '| What | Figure | Target |' '|---|---|---|'
+    sql -At -c "SELECT format('| %s | %s | %s%s |', what, figure, target, CASE WHEN missed THEN ', missed' END)
+        FROM bench.printed ORDER BY place"
+    printf '\n%s\n%s\n' '| A row of a scan, or a call of the core | Time |' '|---|---|'
+    sql -At -c "SELECT format('| %s | %s |', what, figure) FROM bench.printed_note
+        WHERE what ~ '^(server: (caas|pgcrypto|PL)|core )' ORDER BY what ~ '^core', what"
+}
+
+print_table() {
+    sql -c '\pset footer off' -c '\pset border 0' \
+        -c "SELECT what, figure, target, CASE WHEN missed THEN 'MISSED' ELSE 'met' END AS verdict, range AS \"rounds from, to\"
+            FROM bench.printed ORDER BY place" \
+        -c "SELECT what AS \"without a target\", figure, range AS \"rounds from, to\" FROM bench.printed_note ORDER BY place, what"
+}
+
+# Workers and the first call are measured by the clock on the wall.
+print_result() {
+    if [ "$MARKDOWN" = yes ]; then print_markdown; else print_table; fi
+    printf '\n%s\n' "Medians of $ROUNDS rounds, processor time of one backend; parallel workers and first call by the clock. $(machine)."
+}
+
+main() {
+    options "$@"
+    begin
+    # The table alone goes to the output when it is to be pasted.
+    [ "$MARKDOWN" = no ] || exec 3>&1 1>&2
+    install_packages "${DEMO_PACKAGES[@]}"
+    say 'Building'
+    # shellcheck disable=SC2119 # nothing to set
+    build || die 'the build failed'
+    stage || die 'staging the installation failed'
+    build_core_bench || die 'building the measurement of the core failed'
+    say 'Starting a throwaway server and filling tables'
+    start_bench_server || die 'the server does not start'
+    sql <"$ROOT/bench/setup.sql" || die 'the set-up failed'
+    sql -c "\\copy bench.users (id, email) TO $WORK/bench/rows" || die 'the rows could not be written'
+    measure || die 'a measurement failed'
+    sql <"$ROOT/bench/report.sql" || die 'the report failed'
+    [ "$MARKDOWN" = no ] || exec 1>&3
+    print_result
+    local missed
+    missed=$(sql -At -c "SELECT count(*) FROM bench.printed WHERE missed") || die 'the report failed'
+    [ "$missed" -eq 0 ] || die "$missed of the targets are missed"
+}
+
+main "$@"
