@@ -9,11 +9,11 @@
 #include "utils/memutils.h"
 
 static void
-refuse_text(void)
+refuse_text(const char *hint)
 {
 	caas_error error = {.status = CAAS_ERR_TEXT};
 
-	caas_raise(&error);
+	caas_raise_with_hint(&error, hint);
 }
 
 static bool
@@ -25,15 +25,16 @@ is_ascii(const char *data, size_t len)
 	return true;
 }
 
-/* The server's own conversion from its encoding, whatever the search_path. */
+/* The server's own conversion between its encoding and UTF-8, whatever the search_path. */
 static Oid
-conversion_to_utf8(void)
+conversion_of(int source, int target)
 {
-	static Oid conversion = InvalidOid;
+	static Oid conversions[2]; /* to UTF-8, and from it */
+	Oid		  *conversion = &conversions[target == PG_UTF8 ? 0 : 1];
 
-	if (!OidIsValid(conversion))
-		conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, GetDatabaseEncoding(), PG_UTF8);
-	return conversion;
+	if (!OidIsValid(*conversion))
+		*conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, source, target);
+	return *conversion;
 }
 
 /* The server converts what fits an int; pieces also keep the room for the worst case small. */
@@ -41,63 +42,73 @@ conversion_to_utf8(void)
 #define PIECE_ROOM(bytes) ((bytes)*MAX_CONVERSION_GROWTH + 1)
 
 /*
- * Replaces bytes by the same text in UTF-8. The server's own errors would print
- * bytes of it, so noError: it stops before a character that it cannot convert,
- * and before one that the end of a piece cuts.
+ * The same text in another encoding, behind head bytes left free; NULL when
+ * that is not possible. The server's own errors would print bytes of it, so
+ * noError: it stops before a character that it cannot convert, and before one
+ * that the end of a piece cuts.
  */
-static void
-convert_to_utf8(caas_bytes *bytes)
+static char *
+convert(const char *text, size_t text_len, int source, int target, size_t head, size_t *len)
 {
-	Oid			   conversion = conversion_to_utf8();
-	unsigned char *from = (unsigned char *)unconstify(char *, bytes->data);
-	unsigned char *end = from + bytes->len;
-	size_t		   room = PIECE_ROOM(Min(bytes->len, PIECE_BYTES));
+	Oid			   conversion = conversion_of(source, target);
+	unsigned char *from = (unsigned char *)unconstify(char *, text);
+	unsigned char *end = from + text_len;
+	size_t		   room = head + PIECE_ROOM(Min(text_len, PIECE_BYTES));
 	char		  *converted;
-	size_t		   len = 0;
+	size_t		   used = head;
 
 	if (!OidIsValid(conversion))
-		refuse_text();
+		return NULL;
 	converted = MemoryContextAllocHuge(CurrentMemoryContext, room);
 	while (from < end)
 	{
 		size_t piece = Min((size_t)(end - from), PIECE_BYTES);
 		int	   consumed;
 
-		if (room - len < PIECE_ROOM(piece))
+		if (room - used < PIECE_ROOM(piece))
 		{
 			room = 2 * room;
 			converted = repalloc_huge(converted, room);
 		}
-		consumed = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), PG_UTF8, from,
-												 (int)piece, (unsigned char *)converted + len,
+		consumed = pg_do_encoding_conversion_buf(conversion, source, target, from, (int)piece,
+												 (unsigned char *)converted + used,
 												 (int)PIECE_ROOM(piece), true);
 		if (consumed <= 0)
-			refuse_text();
+		{
+			pfree(converted);
+			return NULL;
+		}
 		from += consumed;
-		len += strlen(converted + len);
+		used += strlen(converted + used);
 	}
+	*len = used - head;
+	return converted;
+}
+
+static void
+convert_to_utf8(caas_bytes *bytes)
+{
+	size_t len;
+	char  *converted = convert(bytes->data, bytes->len, GetDatabaseEncoding(), PG_UTF8, 0, &len);
+
+	if (converted == NULL)
+		refuse_text(NULL);
 	caas_bytes_release(bytes);
 	bytes->data = bytes->owned = converted;
 	bytes->len = len;
 }
 
-/* The other way round; returns NULL when a character has no place in the database's encoding. */
+/* NULL when a character has no place in the database's encoding, or the text would be too long. */
 static struct varlena *
 convert_from_utf8(struct varlena *utf8)
 {
-	int	 len = (int)VARSIZE_ANY_EXHDR(utf8);
-	Size room = Min((Size)len * MAX_CONVERSION_GROWTH + 1, PG_INT32_MAX);
-	Oid	 conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, PG_UTF8, GetDatabaseEncoding());
-	struct varlena *text;
+	size_t			len;
+	struct varlena *text = (struct varlena *)convert(
+		VARDATA_ANY(utf8), VARSIZE_ANY_EXHDR(utf8), PG_UTF8, GetDatabaseEncoding(), VARHDRSZ, &len);
 
-	if (!OidIsValid(conversion))
+	if (text == NULL || len > MaxAllocSize - VARHDRSZ)
 		return NULL;
-	text = MemoryContextAllocHuge(CurrentMemoryContext, VARHDRSZ + room);
-	if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
-									  (unsigned char *)VARDATA_ANY(utf8), len,
-									  (unsigned char *)VARDATA(text), (int)room, true) != len)
-		return NULL;
-	SET_VARSIZE(text, VARHDRSZ + strlen(VARDATA(text)));
+	SET_VARSIZE(text, VARHDRSZ + len);
 	return text;
 }
 
@@ -110,7 +121,7 @@ caas_text_of_utf8(struct varlena *utf8, bool quiet)
 	if (caas_text_check(VARDATA_ANY(utf8), VARSIZE_ANY_EXHDR(utf8)) != CAAS_OK)
 	{
 		if (!quiet)
-			refuse_text();
+			refuse_text("caas_open_bytea() opens what is not text.");
 		return NULL;
 	}
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII &&
@@ -120,7 +131,7 @@ caas_text_of_utf8(struct varlena *utf8, bool quiet)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 				 errmsg("the opened text has a character that the database's encoding lacks"),
-				 errhint("Open it as bytea, which is UTF-8."), caas_hide()));
+				 errhint("caas_open_bytea() opens it as bytes in UTF-8."), caas_hide()));
 	return text;
 }
 
@@ -145,7 +156,7 @@ caas_text_bytes(Datum value)
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !is_ascii(bytes.data, bytes.len))
 		convert_to_utf8(&bytes);
 	if (caas_text_check(bytes.data, bytes.len) != CAAS_OK)
-		refuse_text();
+		refuse_text(NULL);
 	return bytes;
 }
 
