@@ -102,5 +102,7 @@ caas_password_slot_give(void)
 	SpinLockAcquire(&slots->mutex);
 	slots->taken--;
 	SpinLockRelease(&slots->mutex);
-	ConditionVariableSignal(&slots->given_back);
+	/* To all: from 17 on a signal is lost when the one that gets it is being cancelled, and a
+	 * waiting session may know another limit than the next. */
+	ConditionVariableBroadcast(&slots->given_back);
 }
