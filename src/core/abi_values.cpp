@@ -44,7 +44,9 @@ PasswordCosts costs_of(const caas_password_costs& costs) {
 Outcome check_costs(const PasswordCosts& costs) {
     for (std::size_t id = 0; id < costs.size(); id++) {
         if (!password_algorithms[id].allowed(costs[id])) {
-            return Error{.status = CAAS_ERR_PASSWORD_COST, .subject = password_algorithms[id].name};
+            return Error{.status = CAAS_ERR_PASSWORD_COST,
+                         .reason = "it is that of an algorithm",
+                         .subject = password_algorithms[id].name};
         }
     }
     return Done{};

@@ -1,5 +1,5 @@
 /*
- * guc.c - the settings: caas.api_key of the client and the administrator's five.
+ * guc.c - the settings: caas.api_key of the client and those of the administrator.
  *
  * Check hooks run in the postmaster and outside transactions too: they return
  * false with a message of our own, since the server's own message prints the
