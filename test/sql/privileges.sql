@@ -1,4 +1,4 @@
--- Who may do what: nothing but caas_version and caas_status is for everyone, and settings of the server stay there.
+-- Who may do what. For everyone: caas_version, caas_status, and what reads a sealed value's head, which an index on it needs of every writer.
 CREATE ROLE caas_regress_nobody;
 CREATE ROLE caas_regress_app;
 CREATE ROLE caas_regress_auditor;
@@ -24,6 +24,31 @@ SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x'::bytea);
 SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 1);
 SET caas.api_key = '';
 SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+-- to seal, to open and to search are separate, and none of it goes without EXECUTE
+SET caas.api_key = 'regress key, no secret';
+RESET ROLE;
+SELECT caas_seal('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x') AS sealed \gset
+GRANT EXECUTE ON FUNCTION caas_seal(uuid, text, text), caas_blind_index(text, text, integer) TO caas_regress_app;
+SET ROLE caas_regress_app;
+SELECT caas_generation(caas_seal('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x')), octet_length(caas_blind_index('x', 'c'));
+SELECT caas_seal('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x'::bytea);
+SELECT caas_open('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_reseal('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_blind_candidates('x', 'c');
+SET ROLE caas_regress_nobody;
+SELECT caas_seal('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+SELECT caas_open('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_open_bytea('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_try_open('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_try_open_bytea('4dbcbcfe-4800-40a8-badf-c26b73af230c', :'sealed');
+SELECT caas_blind_index('x', 'c');
+SELECT caas_blind_index('x'::bytea, 'c');
+SELECT caas_hash_password('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+SELECT caas_verify_password('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 'y');
+SELECT caas_password_outdated('y');
+SET caas.api_key = '';
+SELECT caas_generation(:'sealed'), caas_sealed_info(:'sealed');
+
 -- an auditor needs no key
 SET ROLE caas_regress_auditor;
 SELECT count(*) FROM caas_keyring();
