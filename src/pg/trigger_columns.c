@@ -260,7 +260,7 @@ caas_refuse_second_trigger(const caas_arguments *arguments, const char *name)
 
 		if (other->tgoid == own->tgoid || !fire_together(own, other))
 			continue;
-		kind = kind_of(other->tgfoid);
+		kind = other->tgfoid == own->tgfoid ? arguments->kind : kind_of(other->tgfoid);
 		if (kind == NULL || !caas_trigger_protects(kind, other, name))
 			continue;
 		if (kind != arguments->kind)
