@@ -115,7 +115,7 @@ SELECT * FROM attempt($$'id', 'a=a_sealed'$$);
 \x off
 CREATE OR REPLACE TRIGGER z_digest BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION digest_trigger('id', 'a_sealed');
 SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$);
--- One a column, or one a kind of row, is fine.
+-- One a column, or one a kind of row, is fine; one for all rows beside one for a kind is not.
 CREATE OR REPLACE TRIGGER z_digest BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION digest_trigger('id', 'Mixed Case');
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_seal_trigger('id', 'a=a_sealed@two');
 CREATE TRIGGER third BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'b=b_sealed');

@@ -77,6 +77,16 @@ $node->safe_psql('data', "COPY people (n, id, email_sealed, email_index) FROM '$
 is($node->safe_psql('data', 'SELECT n, email_sealed, email_index FROM users ORDER BY id'),
 	$node->safe_psql('postgres', 'SELECT n, email_sealed, email_index FROM users ORDER BY id'), 'the given context: restored');
 
+# Value and context are UTF-8 in every encoding: what a LATIN1 database sealed opens in this one.
+my $french = q{CREATE TABLE french (id uuid, name text, name_sealed bytea, name_index bytea);
+	CREATE TRIGGER protect BEFORE INSERT ON french FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'name=name_sealed:name_index@prénom')};
+$node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'; $french");
+$node->safe_psql('latin1', qq{CREATE EXTENSION caas; SET client_encoding = 'UTF8'; $french;
+	INSERT INTO french VALUES (md5('1')::uuid, 'Zoé'); COPY french TO '$folder/french' (FORMAT binary)});
+is($node->safe_psql('postgres', qq{COPY french FROM '$folder/french' (FORMAT binary);
+	SELECT caas_open(id, name_sealed, 'prénom'), name_index = caas_blind_index('Zoé', 'prénom'), octet_length(name_sealed) FROM french; DROP TABLE french}),
+	'Zoé|t|55', 'from a LATIN1 database');
+
 # After a rotation old rows come back as they were, their indexes too, beside new ones.
 rotate(generation(2, 'active', $new), generation(1, 'retired', $old));
 insert(201, 300);
