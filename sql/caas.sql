@@ -82,7 +82,7 @@ REVOKE ALL ON FUNCTION caas_profile(uuid), caas_keyring() FROM PUBLIC;
 -- ---- Trigger ----
 
 CREATE FUNCTION caas_encrypt_trigger() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_trigger' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_trigger' LANGUAGE C PARALLEL SAFE;
 COMMENT ON FUNCTION caas_encrypt_trigger() IS
 'BEFORE INSERT OR UPDATE row trigger that replaces values by their digests before a row is stored. Arguments: the uuid column, then one or more columns to protect, each ''column'' (replaced in place) or ''source=target'' (target gets the digest, source becomes null). Only its creator needs EXECUTE. Errors: 28000 no accepted API key, 22004 value without a uuid, 27000 the uuid changed but the digest did not, 22001 varchar(n) too short for a digest, 22021 not UTF-8, 39P01, 42703 and 42804 wrong trigger, column or type, 55000 or F0000 no usable keyring';
 
