@@ -1,8 +1,9 @@
 /*
  * trigger.h - what the files of caas_encrypt_trigger() share.
  *
- * trigger.c fires, trigger_args.c reads and checks the arguments once per
- * statement and table, trigger_memory.c remembers what a firing left behind.
+ * trigger.c fires; trigger_args.c reads and checks the arguments once per
+ * statement and table, trigger_neighbours.c what other triggers the table has;
+ * trigger_memory.c remembers what a firing left behind.
  */
 #ifndef CAAS_TRIGGER_H
 #define CAAS_TRIGGER_H
@@ -57,6 +58,10 @@ typedef struct caas_trigger
 
 /* Reads the arguments of a trigger; the result lives in context. Raises what is wrong with them. */
 extern caas_trigger *caas_trigger_open(const TriggerData *call, MemoryContext context);
+
+/* Raises 39P01 when the table's triggers together would let a value of this argument through, or
+ * digest it twice. */
+extern void caas_trigger_check_neighbours(const TriggerData *call, const char *argument);
 
 extern const char *caas_trigger_column(const TriggerData *call, AttrNumber attribute);
 

@@ -8,7 +8,6 @@
  */
 #include "trigger.h"
 
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
@@ -219,100 +218,6 @@ check_update_of(const TriggerData *call, AttrNumber attribute)
 				 caas_hide()));
 }
 
-/* ---- the other triggers of the table ---- */
-
-static bool
-is_enabled(const Trigger *definition)
-{
-	if (definition->tgenabled == TRIGGER_DISABLED)
-		return false;
-	return definition->tgenabled != (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA
-										 ? TRIGGER_FIRES_ON_ORIGIN
-										 : TRIGGER_FIRES_ON_REPLICA);
-}
-
-/* Whether a trigger of this function writes into a column of that name. */
-static bool
-protects(const Trigger *definition, const char *name)
-{
-	for (int i = 1; i < definition->tgnargs; i++)
-	{
-		names given = split_argument(definition->tgargs[i]);
-
-		if (strcmp(given.source, name) == 0 || strcmp(given.target, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Two triggers on one column would digest a digest. Two with WHEN may exclude each other. */
-static void
-refuse_second_trigger(const TriggerData *call, const char *name)
-{
-	const Trigger	  *own = call->tg_trigger;
-	const TriggerDesc *all = call->tg_relation->trigdesc;
-	const int16		   events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
-
-	for (int i = 0; i < all->numtriggers; i++)
-	{
-		const Trigger *other = &all->triggers[i];
-
-		if (other->tgoid == own->tgoid || other->tgfoid != own->tgfoid ||
-			(other->tgtype & own->tgtype & events) == 0 ||
-			(other->tgqual != NULL && own->tgqual != NULL) || !is_enabled(other) ||
-			!protects(other, name))
-			continue;
-		ereport(
-			ERROR,
-			(errcode(PROTOCOL_VIOLATED),
-			 errmsg("column \"%s\" of relation \"%s\" is protected by two triggers, "
-					"\"%s\" and \"%s\"",
-					name, RelationGetRelationName(call->tg_relation), own->tgname, other->tgname),
-			 errhint("Drop one of them: the second would digest a digest."), caas_hide()));
-	}
-}
-
-/*
- * A row that an UPDATE moves to another partition is inserted there. Only a
- * trigger that fires on every UPDATE can tell that INSERT what is a digest.
- */
-static void
-require_every_update(const TriggerData *call, const char *name)
-{
-	const TriggerDesc *all = call->tg_relation->trigdesc;
-
-	for (int i = 0; i < all->numtriggers; i++)
-	{
-		const Trigger *other = &all->triggers[i];
-
-		if (other->tgfoid == call->tg_trigger->tgfoid && TRIGGER_FOR_UPDATE(other->tgtype) &&
-			other->tgnattr == 0 && other->tgqual == NULL && is_enabled(other) &&
-			protects(other, name))
-			return;
-	}
-	ereport(ERROR,
-			(errcode(PROTOCOL_VIOLATED),
-			 errmsg("column \"%s\" of partition \"%s\" is replaced in place by a trigger that does "
-					"not fire on every UPDATE",
-					name, RelationGetRelationName(call->tg_relation)),
-			 errdetail("A row that moves to another partition would be digested twice."),
-			 errhint("Declare the trigger BEFORE INSERT OR UPDATE on the partitioned table, "
-					 "without UPDATE OF and WHEN."),
-			 caas_hide()));
-}
-
-static void
-check_neighbours(const TriggerData *call, const char *argument)
-{
-	names given = split_argument(argument);
-
-	refuse_second_trigger(call, given.target);
-	if (given.source != given.target)
-		refuse_second_trigger(call, given.source);
-	else if (call->tg_relation->rd_rel->relispartition)
-		require_every_update(call, given.source);
-}
-
 /* ---- all of it ---- */
 
 static caas_trigger *
@@ -351,7 +256,7 @@ caas_trigger_open(const TriggerData *call, MemoryContext context)
 		if (strchr(argument, '=') != NULL)
 			use_once(call, &used, column->target);
 		check_update_of(call, column->source);
-		check_neighbours(call, argument);
+		caas_trigger_check_neighbours(call, argument);
 	}
 	return trigger;
 }
