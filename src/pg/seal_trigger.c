@@ -133,6 +133,7 @@ read_column(caas_arguments *arguments, seal_column *column, const char *argument
 		column->index = caas_bytea_place_of(arguments, names.index);
 	caas_refuse_not_null(arguments, &column->source);
 	take_part(arguments, &column->source);
+	caas_require_both_events(arguments, names.source);
 	take_part(arguments, &column->sealed);
 	if (column->has_index)
 		take_part(arguments, &column->index);

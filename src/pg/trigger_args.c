@@ -94,7 +94,8 @@ check_neighbours(const caas_arguments *arguments, const char *argument)
 	caas_refuse_second_trigger(arguments, given.target);
 	if (given.source != given.target)
 		caas_refuse_second_trigger(arguments, given.source);
-	else if (call->tg_relation->rd_rel->relispartition)
+	caas_require_both_events(arguments, given.source);
+	if (given.source == given.target && call->tg_relation->rd_rel->relispartition)
 		require_every_update(call, given.source);
 }
 

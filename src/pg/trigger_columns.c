@@ -272,3 +272,31 @@ caas_refuse_second_trigger(const caas_arguments *arguments, const char *name)
 						errhint("Drop one of them: %s.", kind->two_triggers_hint), caas_hide()));
 	}
 }
+
+/* Whether a trigger of the same function sees that event of the column. */
+static bool
+sees_event(const caas_arguments *arguments, const char *name, int16 event)
+{
+	const TriggerDesc *all = arguments->call->tg_relation->trigdesc;
+
+	for (int i = 0; i < all->numtriggers; i++)
+		if ((all->triggers[i].tgtype & event) != 0 &&
+			all->triggers[i].tgfoid == arguments->call->tg_trigger->tgfoid &&
+			caas_trigger_protects(arguments->kind, &all->triggers[i], name))
+			return true;
+	return false;
+}
+
+void
+caas_require_both_events(const caas_arguments *arguments, const char *name)
+{
+	bool inserts = sees_event(arguments, name, TRIGGER_TYPE_INSERT);
+
+	if (inserts && sees_event(arguments, name, TRIGGER_TYPE_UPDATE))
+		return;
+	ereport(ERROR, (errcode(PROTOCOL_VIOLATED),
+					errmsg("column \"%s\" of relation \"%s\" is not protected on %s", name,
+						   RelationGetRelationName(arguments->call->tg_relation),
+						   inserts ? "UPDATE" : "INSERT"),
+					errhint("Declare the trigger BEFORE INSERT OR UPDATE."), caas_hide()));
+}

@@ -82,6 +82,10 @@ extern void caas_check_update_of(const caas_arguments *arguments, AttrNumber att
  */
 extern void caas_refuse_second_trigger(const caas_arguments *arguments, const char *name);
 
+/* Raises 39P01 when INSERT or UPDATE of the column fires no trigger of this function: it would
+ * store plaintext. */
+extern void caas_require_both_events(const caas_arguments *arguments, const char *name);
+
 extern const char *caas_trigger_column(const TriggerData *call, AttrNumber attribute);
 extern bool		   caas_trigger_is_enabled(const Trigger *definition);
 extern bool		   caas_trigger_protects(const caas_trigger_kind *kind, const Trigger *definition,

@@ -74,7 +74,8 @@ SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, fired_for => 'STATEME
 SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE TRUNCATE', fired_for => 'STATEMENT', statement => 'TRUNCATE t');
 SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE DELETE', statement => 'DELETE FROM t');
 SELECT count(*) FROM t;
-SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE INSERT OR DELETE');
+SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE INSERT');
+SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE INSERT OR UPDATE OR DELETE');
 DELETE FROM t;
 \echo :SQLSTATE
 TRUNCATE t;

@@ -86,7 +86,7 @@ SELECT state, message FROM attempt($$'id', 'email'$$, fired_for => 'STATEMENT');
 SELECT state, message FROM attempt($$'id', 'email'$$, fired_for => 'STATEMENT', event => 'AFTER INSERT');
 SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE TRUNCATE', fired_for => 'STATEMENT', statement => 'TRUNCATE t');
 SELECT count(*) FROM t;
-SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT OR DELETE');
+SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT OR UPDATE OR DELETE');
 DELETE FROM t;
 \echo :SQLSTATE
 TRUNCATE t;
@@ -103,6 +103,14 @@ DROP TRIGGER protect ON t;
 INSERT INTO t (id, email) VALUES (gen_random_uuid(), 'plain@example.com');
 \echo :SQLSTATE
 DROP TRIGGER later ON t;
+
+-- One event alone would let the other store plaintext.
+SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT');
+SELECT state, message FROM attempt($$'id', 'phone=digest'$$, event => 'BEFORE INSERT');
+INSERT INTO t (id) VALUES (gen_random_uuid());
+SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE UPDATE', statement => 'UPDATE t SET email = ''plain''');
+SELECT count(*), count(email) FROM t;
+TRUNCATE t;
 
 -- UPDATE OF must name every column whose change matters.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT OR UPDATE OF email');
