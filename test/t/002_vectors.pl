@@ -1,4 +1,4 @@
-# The vectors of docs/spec.md through the SQL door, read from the file that every door runs.
+# The vectors of docs/spec.md through the SQL door, read from the files that every door runs.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -9,35 +9,99 @@ use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $vectors = decode_json(slurp_file('test/vectors/digest.json'));
-my ($generation) = grep { $_->{kind} eq 'generation' } @$vectors;
-my @digests = grep { $_->{kind} eq 'digest' } @$vectors;
-cmp_ok(scalar @digests, '>=', 11, 'the file holds the vectors');
-
-my $node = caas_node('vectors',
-	keyring => [ generation($generation->{generation}, 'active', encode_base64(pack('H*', $generation->{secret}), '')) ]);
+my $node = caas_node('vectors');
 $node->append_conf('postgresql.conf', 'client_min_messages = error');
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION caas');
 $ENV{PGOPTIONS} = with_key();
-is($node->safe_psql('postgres', 'SELECT check_value, digests, ciphers, passwords FROM caas_keyring()'),
-	join('|', @{$generation}{qw(check_value digests ciphers passwords)}), 'check value and default pools');
 
-# One row a vector: what SQL says of it, and what the file says.
-for my $vector (@digests)
+# A vector's field as SQL: text and bytea.
+sub text_and_bytea
 {
-	my ($id, $number, $digest) = @{$vector}{qw(uuid generation digest)};
-	my $hex = unpack('H*', Encode::encode('UTF-8', $vector->{text}));
-	my $text = "convert_from('\\x$hex', 'UTF8')";
-	is($node->safe_psql('postgres', "SELECT caas_encrypt('$id', $text), caas_encrypt('$id', $text, $number)"),
-		"$digest|$digest", "$id, " . length($vector->{text}) . ' characters: text');
-	is($node->safe_psql('postgres', "SELECT caas_encrypt('$id', '\\x$hex'::bytea), caas_encrypt('$id', '\\x$hex'::bytea, $number)"),
-		"\\x$digest|\\x$digest", "$id: bytea");
-	is($node->safe_psql('postgres', "SELECT caas_verified_by('$id', $text, '$digest'), "
-			. "caas_verified_by('$id', '\\x$hex'::bytea, '\\x$digest'::bytea), caas_verify('$id', $text || 'x', '$digest')"),
-		"$number|$number|f", "$id: verified");
-	is($node->safe_psql('postgres', "SELECT algorithm, salt_length FROM caas_profile('$id')"),
-		"$vector->{algorithm}|$vector->{salt_length}", "$id: profile");
+	my ($value) = @_;
+	my $hex = unpack('H*', Encode::encode('UTF-8', $value));
+	return ("convert_from('\\x$hex', 'UTF8')", "'\\x$hex'::bytea");
+}
+
+# What SQL is asked for each kind of vector, and what the file says: a list of expressions and their values.
+my %checks = (
+	digest => sub {
+		my ($id, $number, $digest) = @{ $_[0] }{qw(uuid generation digest)};
+		my ($text, $bytea) = text_and_bytea($_[0]{text});
+		return ("caas_encrypt('$id', $text)" => $digest, "caas_encrypt('$id', $text, $number)" => $digest,
+			"caas_encrypt('$id', $bytea)" => "\\x$digest", "caas_encrypt('$id', $bytea, $number)" => "\\x$digest",
+			"caas_verified_by('$id', $text, '$digest')" => $number, "caas_verified_by('$id', $bytea, '\\x$digest'::bytea)" => $number,
+			"caas_verify('$id', $text || 'x', '$digest')" => 'f',
+			"(SELECT algorithm || salt_length FROM caas_profile('$id'))" => $_[0]{algorithm} . $_[0]{salt_length});
+	},
+	sealed => sub {
+		my ($id, $number, $sealed) = @{ $_[0] }{qw(uuid generation sealed)};
+		my ($text, $bytea) = text_and_bytea($_[0]{text});
+		my ($context) = text_and_bytea($_[0]{context});
+		my $other = $_[0]{context} eq '' ? q('x') : "left($context, -1)";
+		my $length = length($sealed) / 2 - 51;
+		return ("caas_open('$id', '\\x$sealed', $context) = $text" => 't', "caas_open_bytea('$id', '\\x$sealed', $context) = $bytea" => 't',
+			"caas_try_open('$id', '\\x$sealed', $other) IS NULL" => 't', "caas_reseal('$id', '\\x$sealed', $context)" => "\\x$sealed",
+			"caas_sealed_info('\\x$sealed')" => "(1,$number,$length)", "caas_generation('\\x$sealed')" => $number);
+	},
+	blind_index => sub {
+		my ($length, $index) = @{ $_[0] }{qw(length index)};
+		my ($text, $bytea) = text_and_bytea($_[0]{text});
+		my ($context) = text_and_bytea($_[0]{context});
+		return map { ("caas_blind_index($_, $context, $length)" => "\\x$index", "'\\x$index' = ANY (caas_blind_candidates($_, $context, $length))" => 't') }
+			$text, $bytea;
+	},
+	password => sub {
+		my ($id, $stored) = @{ $_[0] }{qw(uuid stored)};
+		my ($password) = text_and_bytea($_[0]{password});
+		return ("caas_verify_password('$id', $password, '$stored')" => 't', "caas_verify_password('$id', $password || 'x', '$stored')" => 'f');
+	});
+
+# The file's generations so far, by number; one is the keyring's active one.
+my (%generations, $active);
+
+# Makes one of them the active one.
+sub activate
+{
+	my ($number) = @_;
+	my @lines = map {
+		my $generation = $_;
+		my @pools = map { "$_=$generation->{$_}" } qw(digests ciphers passwords);
+		my $secret = encode_base64(pack('H*', $generation->{secret}), '');
+		generation($generation->{generation}, $generation->{generation} == $number ? 'active' : 'retired', $secret, @pools)
+	} values %generations;
+	write_keyring($node, @lines);
+	$node->reload;
+	my %new = %{ $generations{$number} };
+	my $loaded = q{SELECT count(*) OVER (), generation, digests, ciphers, passwords FROM caas_keyring() ORDER BY state LIMIT 1};
+	$node->poll_query_until('postgres', $loaded, join('|', scalar(@lines), @new{qw(generation digests ciphers passwords)}))
+		or die 'not reloaded';
+	is($node->safe_psql('postgres', 'SELECT check_value FROM caas_status()'), $new{check_value}, "generation $number: check value")
+		if $new{check_value};
+	return $number;
+}
+
+for my $kind (sort keys %checks)
+{
+	my $vectors = decode_json(slurp_file("test/vectors/$kind.json"));
+	cmp_ok(scalar(grep { $_->{kind} eq $kind } @$vectors), '>=', $kind eq 'digest' ? 11 : 2, "$kind: the file holds the vectors");
+	%generations = ();
+	for my $vector (@$vectors)
+	{
+		my $number = $vector->{generation};
+		if ($vector->{kind} eq 'generation')
+		{
+			$generations{$number} = $vector;
+			$active = 0;
+			next;
+		}
+		$active = activate($number) if $active != $number;
+		my @asked = $checks{ $vector->{kind} }->($vector);
+		my (@expressions, @values);
+		push(@expressions, shift @asked), push(@values, shift @asked) while @asked;
+		my $name = join ' ', map { defined $vector->{$_} ? substr($vector->{$_}, 0, 40) : () } qw(generation uuid context length passwords cipher);
+		is($node->safe_psql('postgres', 'SELECT ' . join(', ', @expressions)), join('|', @values), "$kind: $name");
+	}
 }
 $node->stop;
 
