@@ -44,7 +44,7 @@ SELECT concat_ws(' ', 'member', i.type, i.identity, coalesce(obj_description(obj
 	FROM member, pg_identify_object(classid, objid, 0) i
 UNION ALL
 SELECT concat_ws(' ', 'function', p.oid::regprocedure, to_jsonb(p)
-		- '{oid,proowner,pronamespace,proacl,prorettype,proargtypes,proallargtypes,prolang,provariadic}'::text[],
+		- '{oid,proowner,pronamespace,proacl,prorettype,proargtypes,proallargtypes,proargdefaults,prolang,provariadic}'::text[],
 		pg_get_function_result(p.oid), pg_get_function_arguments(p.oid), l.lanname)
 	FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid JOIN pg_language l ON l.oid = p.prolang
 UNION ALL
@@ -93,7 +93,10 @@ for my $delta (sort glob 'sql/caas--*--*.sql')
 	my $shipped = "test/upgrade/caas--$from.sql";
 	ok(-f $shipped, "$shipped is the install script that $delta starts from") or next;
 	copy($shipped, "$scripts/caas--$from.sql") or die "copy: $!";
-	my $updated = installation('from_' . $from =~ s/\W/_/gr, "CREATE EXTENSION caas VERSION '$from'; ALTER EXTENSION caas UPDATE");
+	my $updated = installation('from_' . $from =~ s/\W/_/gr, qq{
+		CREATE EXTENSION caas VERSION '$from';
+		COMMENT ON EXTENSION caas IS 'what an older caas.control said';
+		ALTER EXTENSION caas UPDATE});
 	is(differences($fresh, $updated), '', "an update from $from gives what a fresh installation gives");
 }
 
