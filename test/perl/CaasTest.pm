@@ -77,9 +77,11 @@ sub stage
 {
 	my ($node) = @_;
 	my $stage = $ENV{CAAS_STAGE} // return;
-	my $libraries = `pg_config --pkglibdir`;
-	chomp $libraries;
-	$node->append_conf('postgresql.conf', "extension_destdir = '$stage'");
+	my ($libraries, $share, $version) = map { `pg_config --$_` =~ s/\n//r } qw(pkglibdir sharedir version);
+	# A patch of Debian's until 17, a setting of everybody's from 18 on.
+	my $control = $version =~ /^PostgreSQL 1[4-7]\b/ ? "extension_destdir = '$stage'"
+		: "extension_control_path = '$stage$share:\$system'";
+	$node->append_conf('postgresql.conf', $control);
 	$node->append_conf('postgresql.conf', "dynamic_library_path = '$stage$libraries:\$libdir'");
 	return;
 }
