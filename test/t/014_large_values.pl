@@ -29,7 +29,8 @@ my $pid = outcome($session, 'SELECT pg_backend_pid()');
 outcome($session, "CREATE TABLE large AS SELECT n, repeat('0123456789abcdef', $mega) || n AS value FROM generate_series(1, 3) n");
 outcome($session, "SELECT caas_encrypt($ada, 'warm up')");
 my $before = memory($pid, 'VmRSS');
-my $digests = outcome($session, "SELECT count(caas_encrypt($ada, value)), count(DISTINCT caas_encrypt($ada, value)) FROM large, generate_series(1, 10)");
+my $digests = outcome($session, "SELECT count(caas_encrypt($ada, value)), count(DISTINCT caas_encrypt($ada, value))
+	FROM large, generate_series(1, 10)");
 is($digests, '30|3', 'values of 16 MB');
 is(outcome($session, "SELECT bool_and(decode(caas_encrypt($ada, value), 'hex') = caas_encrypt($ada, convert_to(value, 'UTF8')))
 	FROM large"), 't', 'the same as their bytes');
@@ -68,7 +69,8 @@ $session->{run}->pump_nb;
 $node->poll_query_until('postgres', "SELECT query LIKE '%2000000000%' AND state = 'active' FROM pg_stat_activity WHERE pid = $pid")
 	or die 'the statement does not start';
 is(outcome($other, "SELECT pg_cancel_backend($pid)"), 't', 'cancelled');
-like((answer($session, "SELECT caas_encrypt($ada, 'x')"))[1], qr/ERROR:  57014: canceling statement due to user request/, 'the statement ends');
+like((answer($session, "SELECT caas_encrypt($ada, 'x')"))[1], qr/ERROR:  57014: canceling statement due to user request/,
+	'the statement ends');
 is(outcome($session, "SELECT caas_encrypt($ada, 'x')"), $right, 'and on it goes');
 $_->quit for $session, $other;
 $node->stop;

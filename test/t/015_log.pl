@@ -65,11 +65,11 @@ $node->safe_psql('postgres', qq{
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON triggered FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
 	INSERT INTO triggered VALUES ('$uuid', '$marker');
 	CREATE TABLE short (id uuid, value varchar(20));
-	CREATE TRIGGER protect BEFORE INSERT ON short FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON short FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
 	CREATE TABLE numbered (id uuid, value integer);
-	CREATE TRIGGER protect BEFORE INSERT ON numbered FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON numbered FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
 	CREATE TABLE misnamed (id uuid, value text);
-	CREATE TRIGGER protect BEFORE INSERT ON misnamed FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'valeu');
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON misnamed FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'valeu');
 	CREATE TABLE late (id uuid, value text);
 	CREATE TRIGGER protect AFTER INSERT ON late FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
 	CREATE TABLE defaulted (value text, digest text DEFAULT $call);

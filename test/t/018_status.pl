@@ -70,8 +70,8 @@ for my $state (sort keys %state)
 		($code, $out, $error) = $node->psql('postgres', $sql, extra_params => [ '-U', 'nobody' ]);
 		is("$out$error", $expected, "$state: $way");
 	}
-	is($node->safe_psql('postgres', 'SELECT public.caas_version() = library_version AND library_version = extension_version FROM caas_status()'),
-		't', "$state: versions");
+	is($node->safe_psql('postgres', 'SELECT caas_version() = library_version AND library_version = extension_version
+		FROM caas_status()'), 't', "$state: versions");
 	is($node->safe_psql('postgres', 'SELECT status_in_sql() FROM generate_series(1, 3)', extra_params => [ '-U', 'nobody' ]),
 		"t\nt\nt", "$state: within a function");
 	next if $state !~ /file/;
