@@ -9,8 +9,8 @@ use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key open_session keyed_session answer
-	outcome reload_sessions force_parallel wait_for_log);
+our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key restart_with_preload open_session
+	keyed_session answer outcome reload_sessions force_parallel wait_for_log);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -69,6 +69,19 @@ sub configure
 	# What the server logs of its own accord is not what the tests look for.
 	$node->append_conf('postgresql.conf', "log_statement = none");
 	stage($node);
+	return;
+}
+
+# Restarts the node with the library loaded in another way: 'none', 'session' or 'shared'.
+sub restart_with_preload
+{
+	my ($node, $preload) = @_;
+	for my $way ('session', 'shared')
+	{
+		my $libraries = $preload eq $way ? 'caas' : '';
+		$node->append_conf('postgresql.conf', "${way}_preload_libraries = '$libraries'");
+	}
+	$node->restart;
 	return;
 }
 

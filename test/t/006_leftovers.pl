@@ -52,9 +52,7 @@ my $log_end = -s $node->logfile;
 
 for my $preload ('none', 'session', 'shared')
 {
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
+	restart_with_preload($node, $preload);
 	for my $user (sort keys %stored)
 	{
 		my ($warnings, $out, $error) = warnings_of($node, $user, "$call; SHOW caas.api_key");

@@ -118,8 +118,7 @@ for my $loss (sort keys %loss)
 # Loaded by the call that is being planned: nothing noted that one.
 fresh(1);
 $session->quit;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
-$node->restart;
+restart_with_preload($node, 'none');
 for my $plan (sort keys %plan)
 {
 	my ($make, $execute) = @{ $plan{$plan} };
