@@ -9,8 +9,8 @@ use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key open_session keyed_session answer
-	outcome reload_sessions force_parallel wait_for_log);
+our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key restart_with_preload open_session
+	keyed_session answer outcome reload_sessions force_parallel wait_for_log);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -72,14 +72,29 @@ sub configure
 	return;
 }
 
+# Restarts the node with the library loaded in another way: 'none', 'session' or 'shared'.
+sub restart_with_preload
+{
+	my ($node, $preload) = @_;
+	for my $way ('session', 'shared')
+	{
+		my $libraries = $preload eq $way ? 'caas' : '';
+		$node->append_conf('postgresql.conf', "${way}_preload_libraries = '$libraries'");
+	}
+	$node->restart;
+	return;
+}
+
 # The tests run against a staged installation (make install DESTDIR=..) where the server can be told so.
 sub stage
 {
 	my ($node) = @_;
 	my $stage = $ENV{CAAS_STAGE} // return;
-	my $libraries = `pg_config --pkglibdir`;
-	chomp $libraries;
-	$node->append_conf('postgresql.conf', "extension_destdir = '$stage'");
+	my ($libraries, $share, $version) = map { `pg_config --$_` =~ s/\n//r } qw(pkglibdir sharedir version);
+	# A patch of Debian's until 17, a setting of everybody's from 18 on.
+	my $control = $version =~ /^PostgreSQL 1[4-7]\b/ ? "extension_destdir = '$stage'"
+		: "extension_control_path = '$stage$share:\$system'";
+	$node->append_conf('postgresql.conf', $control);
 	$node->append_conf('postgresql.conf', "dynamic_library_path = '$stage$libraries:\$libdir'");
 	return;
 }

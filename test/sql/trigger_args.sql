@@ -142,7 +142,19 @@ SELECT state, message FROM attempt($$'id', 'email'$$);
 CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.id IS NOT NULL) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO t (id, email) VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plain@example.com');
+CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+SELECT state, message FROM attempt($$'id', 'email'$$);
+CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'phone=email');
+SELECT state, message FROM attempt($$'id', 'email'$$);
+-- A column whose name begins alike, or a trigger of another function, is no second one.
+ALTER TABLE t ADD email_too text;
+CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email_too');
+CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER other BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION other('id', 'email');
+SELECT state, message FROM attempt($$'id', 'email'$$);
+DROP TRIGGER other ON t;
 DROP TRIGGER second ON t;
+TRUNCATE t;
 -- One a column, or one a kind of row, is fine.
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone');
 CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 1) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');

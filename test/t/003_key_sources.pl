@@ -68,9 +68,7 @@ $node->safe_psql('postgres', q{
 
 for my $preload ('none', 'session', 'shared')
 {
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
+	restart_with_preload($node, $preload);
 	for my $case (@cases)
 	{
 		my ($name, $option, $script, $expected) = @$case;

@@ -22,8 +22,7 @@ my $look_around = q{
 	SELECT * FROM caas_status();
 	SELECT * FROM caas_keyring()};
 
-my $node = caas_node('visibility');
-$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
+my $node = caas_node('visibility', preload => 'none');
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION caas;
@@ -31,18 +30,9 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE auditor LOGIN IN ROLE pg_read_all_settings;
 	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring() TO ordinary});
 
-sub restart_with
-{
-	my ($preload) = @_;
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
-	return;
-}
-
 for my $preload ('none', 'session', 'shared')
 {
-	restart_with($preload);
+	restart_with_preload($node, $preload);
 	my $load = $preload eq 'none' ? 'SELECT caas_version() IS NULL;' : '';
 	my $loaded = $preload eq 'none' ? "f\n" : '';
 
@@ -71,7 +61,7 @@ for my $preload ('none', 'session', 'shared')
 }
 
 # By name, with the library preloaded.
-restart_with('session');
+restart_with_preload($node, 'session');
 my %setting = (
 	'caas.keyring_file' => $node->{caas_keyring},
 	'caas.api_key_digests' => 'test:' . sha256_hex($key),

@@ -39,11 +39,7 @@ $node->safe_psql('postgres', q{
 
 for my $preload ('session', 'shared')
 {
-	if ($preload eq 'shared')
-	{
-		$node->append_conf('postgresql.conf', "session_preload_libraries = ''\nshared_preload_libraries = 'caas'");
-		$node->restart;
-	}
+	restart_with_preload($node, $preload);
 	my $log_end = -s $node->logfile;
 	my $session = keyed_session($node);
 	for my $statement (@statements)

@@ -29,6 +29,21 @@ sub warnings_of
 }
 
 my $node = caas_node('leftovers', preload => 'none');
+
+# Parallel workers take over their leader's settings, after reading the stored ones themselves.
+sub silent_workers
+{
+	my ($user, $label) = @_;
+	my ($serial) = warnings_of($node, $user, "SET caas.api_key = '$key'; $call; $status");
+	my ($parallel, $out) = warnings_of($node, $user, "SET caas.api_key = '$key'; $call; $status;
+		SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+		SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off;
+		SELECT count(caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', n::text)) FROM numbers");
+	like($out, qr/^5000\z/m, "$label: a parallel query");
+	is($parallel, $serial, "$label: its workers start silently");
+	return;
+}
+
 $node->start;
 $node->safe_psql('postgres', qq{
 	CREATE EXTENSION caas;
@@ -52,9 +67,7 @@ my $log_end = -s $node->logfile;
 
 for my $preload ('none', 'session', 'shared')
 {
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
+	restart_with_preload($node, $preload);
 	for my $user (sort keys %stored)
 	{
 		my ($warnings, $out, $error) = warnings_of($node, $user, "$call; SHOW caas.api_key");
@@ -65,14 +78,7 @@ for my $preload ('none', 'session', 'shared')
 		($warnings, $out) = warnings_of($node, $user, "SET caas.api_key = '$key'; $call; RESET caas.api_key; SHOW caas.api_key; $status");
 		is($out, join("\n", 't', '', @everything), "$preload, $user: the session's own key counts, caas_status names each place");
 
-		# Parallel workers take over the leader's settings, after reading the stored ones themselves.
-		my ($again) = warnings_of($node, $user, "SET caas.api_key = '$key'; $call; $status");
-		my ($parallel, $sum, $errors) = warnings_of($node, $user, "SET caas.api_key = '$key'; $call; $status;
-			SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-			SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off;
-			SELECT count(caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', n::text)) FROM numbers");
-		like($sum, qr/^5000\z/m, "$preload, $user: a parallel query");
-		is($parallel, $again, "$preload, $user: its workers start silently");
+		silent_workers($user, "$preload, $user");
 	}
 }
 my $log = slurp_file($node->logfile, $log_end);
@@ -95,6 +101,11 @@ is(outcome($session, $status), join("\n", @everything), 'and a look at it change
 outcome($session, 'ALTER ROLE nobody RESET caas.api_key; ALTER ROLE twice RESET ALL; ALTER ROLE twice IN DATABASE postgres RESET ALL;
 	ALTER ROLE ALL RESET ALL; ALTER DATABASE postgres RESET caas.api_key; ALTER FUNCTION keeper(uuid) RESET caas.api_key');
 is(outcome($session, $status), $in_file, 'all but the file');
+$session->quit;
+restart_with_preload($node, 'session');
+silent_workers('plain', 'the file alone');
+restart_with_preload($node, 'shared');
+$session = open_session($node);
 reload_sessions($node, $session);
 is(outcome($session, $status), $in_file, 'the file after a reload');
 $node->adjust_conf('postgresql.conf', 'caas.api_key', undef, 1);

@@ -118,6 +118,9 @@ for my $name (sort keys %value)
 	like($error, qr/ERROR:  (parameter "$name" cannot be changed now|permission denied to set parameter "$name")/,
 		"SET $name, preloaded");
 }
+# A superuser may set it, but to nothing.
+my ($code, $out, $error) = $node->psql('postgres', 'SET caas.parallel_state = 0; SET caas.parallel_state = 1');
+like($error, qr/ERROR:  caas\.parallel_state cannot be set/, 'caas.parallel_state by a superuser');
 $node->stop;
 
 done_testing();

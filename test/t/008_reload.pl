@@ -22,19 +22,10 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE client LOGIN;
 	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring(), caas_profile(uuid) TO client});
 
-sub restart_with
-{
-	my ($preload) = @_;
-	write_keyring($node, @old);
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
-	return;
-}
-
 for my $preload ('none', 'session', 'shared')
 {
-	restart_with($preload);
+	write_keyring($node, @old);
+	restart_with_preload($node, $preload);
 	my ($session, $client) = (keyed_session($node), keyed_session($node, extra_params => [ '-U', 'client' ]));
 	my $digest = outcome($session, $call);
 	like($digest, qr/^[0-9a-f]{64,}$/, "$preload: a digest");

@@ -118,8 +118,7 @@ for my $loss (sort keys %loss)
 # Loaded by the call that is being planned: nothing noted that one.
 fresh(1);
 $session->quit;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
-$node->restart;
+restart_with_preload($node, 'none');
 for my $plan (sort keys %plan)
 {
 	my ($make, $execute) = @{ $plan{$plan} };
@@ -141,7 +140,8 @@ change(plpgsql("BEGIN RETURN $call; END", '') =~ s/pg_temp/public/r);
 is(outcome($session, 'SELECT public.f()'), $digest{old}, 'a function');
 change('DISCARD ALL');
 is(outcome($session, 'SELECT public.f()'), '28000', 'after DISCARD ALL');
-change("BEGIN; SET LOCAL caas.api_key = '$key'; DECLARE c CURSOR WITH HOLD FOR SELECT $call; DECLARE d CURSOR FOR SELECT $call FROM pg_class");
+change("BEGIN; SET LOCAL caas.api_key = '$key'; DECLARE c CURSOR WITH HOLD FOR SELECT $call;
+	DECLARE d CURSOR FOR SELECT $call FROM pg_class");
 is(outcome($session, 'FETCH d'), $digest{old}, 'a cursor');
 change('RESET caas.api_key');
 is(outcome($session, 'FETCH d'), $digest{old}, 'goes on without the key');

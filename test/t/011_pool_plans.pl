@@ -41,9 +41,7 @@ sub planned
 
 for my $preload ('none', 'shared')
 {
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
-	$node->restart;
+	restart_with_preload($node, $preload);
 	for my $mode ('auto', 'force_generic_plan')
 	{
 		for my $name (sort keys %statement)

@@ -133,7 +133,8 @@ SKIP:
 	with_file($foreign);
 	fails(0, 'the file belongs neither to root nor to the user of this process', "somebody else's file", $foreign);
 }
-my ($group_file) = grep { my @stat = stat; @stat && -f _ && -r _ && $stat[4] == 0 && ($stat[2] & 07777) == 0640 } glob('/etc/* /etc/*/* /etc/*/*/*');
+my ($group_file) = grep { my @stat = stat; @stat && -f _ && -r _ && $stat[4] == 0 && ($stat[2] & 07777) == 0640 }
+	glob('/etc/* /etc/*/* /etc/*/*/*');
 SKIP:
 {
 	skip "no file of root's with mode 0640 that the server can read", 3 unless $group_file;

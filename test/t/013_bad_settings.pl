@@ -51,9 +51,7 @@ sub write_conf
 for my $preload ('session', 'shared')
 {
 	write_conf('');
-	$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
-	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'");
-	$node->restart;
+	restart_with_preload($node, $preload);
 	my $session = keyed_session($node);
 	is(outcome($session, $call), 't', "$preload: as it should be");
 	for my $case (@bad)
@@ -80,10 +78,8 @@ for my $preload ('session', 'shared')
 	{
 		my ($line, $said) = @$case;
 		write_conf($line);
-		$node->append_conf('postgresql.conf', "session_preload_libraries = ''\nshared_preload_libraries = ''");
-		$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'");
 		my $log_end = -s $node->logfile;
-		$node->restart;
+		restart_with_preload($node, $preload);
 		my $session = keyed_session($node);
 		my $expected = $line =~ /digests/ ? '28000' : $line =~ /keyring/ ? '55000' : 't';
 		is(outcome($session, $call), $expected, "$preload: start with $line");

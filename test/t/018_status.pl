@@ -1,0 +1,95 @@
+# caas_status answers everybody, whatever the state; every other function but caas_version needs EXECUTE.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CaasTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = caas_node('status');
+my $file = $node->{caas_keyring};
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION caas;
+	CREATE ROLE nobody LOGIN;
+	CREATE ROLE auditor LOGIN IN ROLE pg_read_all_settings;
+	CREATE FUNCTION status_in_sql() RETURNS boolean LANGUAGE sql AS 'SELECT library_version IS NOT NULL FROM public.caas_status()'});
+
+# All functions of the extension, whichever they are.
+my $functions = q{SELECT oid::regprocedure FROM pg_proc, pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid
+	AND refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas')};
+cmp_ok(scalar(my @all = split /\n/, $node->safe_psql('postgres', $functions)), '>=', 13, 'the functions of the extension');
+is($node->safe_psql('postgres', "$functions AND has_function_privilege('nobody', pg_proc.oid, 'EXECUTE') ORDER BY pg_proc.proname"),
+	"caas_status()\ncaas_version()", 'what everybody may execute');
+my %value = (uuid => 'gen_random_uuid()', text => "'x'::text", bytea => "'x'::bytea", integer => '1');
+for my $function (grep { !/status|version|trigger/ } @all)
+{
+	my ($name, $types) = $function =~ /^(\w+)\((.*)\)$/;
+	my $call = "SELECT $name(" . join(', ', map { $value{$_} // die "no value of type $_" } split /,/, $types) . ')';
+	my ($code, $out, $error) = $node->psql('postgres', $call, extra_params => [ '-U', 'nobody' ]);
+	like($error, qr/ERROR:  permission denied for function $name/, "$function is not for everybody");
+}
+my ($code, $out, $error) = $node->psql('postgres', q{CREATE TEMP TABLE t (id uuid, v text);
+	CREATE TRIGGER p BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'v')}, extra_params => [ '-U', 'nobody' ]);
+like($error, qr/permission denied for function caas_encrypt_trigger/, 'nor is the trigger');
+is($node->safe_psql('postgres', qq{$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL)}), '',
+	'each may run in a parallel worker and has a comment');
+
+# States of the keyring, and what is said of each to somebody who sees no paths.
+my $columns = 'keyring_loaded, keyring_problem, active_generation, api_key_accepted, stored_api_keys';
+my $loaded = 't||1|f|{}';
+my %state = (
+	'a good keyring' => [ sub { write_keyring($node, generation(1, 'active', random_secret())) }, $loaded ],
+	'no file' => [ sub { unlink $file }, 'f|keyring file: the file cannot be opened: No such file or directory||f|{}' ],
+	'a bad file' => [ sub { write_keyring($node, "1 active\n") },
+		'f|keyring file, line 2: the creation time is not YYYY-MM-DDTHH:MM:SSZ||f|{}' ],
+	'an open file' => [ sub { chmod 0644, $file }, 'f|keyring file: the mode of the file is wider than 0600||f|{}' ],
+	'no keyring configured' => [ sub { $node->append_conf('postgresql.conf', "caas.keyring_file = ''") },
+		'f|no keyring is configured||f|{}' ]);
+
+# Ways to ask.
+my @ways = (
+	'%s',
+	'BEGIN READ ONLY; %s; COMMIT',
+	'BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; %s; COMMIT',
+	'SET default_transaction_read_only = on; %s',
+	"SET search_path = ''; %s",
+	($node->pg_version < 16 ? 'SET force_parallel_mode = on; %s' : 'SET debug_parallel_query = on; %s'),
+	"SET caas.api_key = 'wrong'; %s",
+	"SELECT 'x' WHERE false; %s");
+for my $state (sort keys %state)
+{
+	my ($make, $expected) = @{ $state{$state} };
+	write_keyring($node, generation(1, 'active', random_secret()));
+	$node->append_conf('postgresql.conf', "caas.keyring_file = '$file'");
+	$make->();
+	$node->restart if $state =~ /configured/;
+	for my $way (@ways)
+	{
+		my $sql = sprintf $way, "SELECT $columns FROM public.caas_status()";
+		($code, $out, $error) = $node->psql('postgres', $sql, extra_params => [ '-U', 'nobody' ]);
+		is("$out$error", $expected, "$state: $way");
+	}
+	is($node->safe_psql('postgres', 'SELECT caas_version() = library_version AND library_version = extension_version
+		FROM caas_status()'), 't', "$state: versions");
+	is($node->safe_psql('postgres', 'SELECT status_in_sql() FROM generate_series(1, 3)', extra_params => [ '-U', 'nobody' ]),
+		"t\nt\nt", "$state: within a function");
+	next if $state !~ /file/;
+	for my $user ('auditor', scalar getpwuid $<)
+	{
+		like($node->safe_psql('postgres', 'SELECT keyring_problem FROM caas_status()', extra_params => [ '-U', $user ]),
+			qr/^keyring file "\Q$file\E"/, "$state: the path for $user");
+	}
+}
+$node->append_conf('postgresql.conf', "caas.keyring_file = '$file'");
+
+# Settings of roles and functions that are gone, or strange, disturb it as little.
+$node->restart;
+$node->safe_psql('postgres', q{
+	CREATE ROLE "a ""strange"" role, with a comma";
+	ALTER ROLE "a ""strange"" role, with a comma" SET search_path = 'x', "caas.api_key=", 'y';
+	CREATE FUNCTION "strange function"(integer) RETURNS integer LANGUAGE sql SET search_path = "caas.api_key=1" AS 'SELECT 1'});
+is($node->safe_psql('postgres', "SELECT $columns FROM caas_status()"), $loaded, 'settings that only look like keys');
+$node->stop;
+
+done_testing();
