@@ -41,13 +41,7 @@ for my $preload ('none', 'shared')
 {
 	my $node = caas_node("parallel_values_$preload", preload => $preload,
 		keyring => [ generation(1, 'retired', random_secret()), generation(2, 'active', random_secret()) ]);
-	$node->append_conf('postgresql.conf', q{
-parallel_setup_cost = 0
-parallel_tuple_cost = 0
-min_parallel_table_scan_size = 0
-max_parallel_workers_per_gather = 2
-parallel_leader_participation = off
-});
+	force_parallel($node);
 	$node->start;
 	{
 		local $ENV{PGOPTIONS} = with_key() . ' -c max_parallel_workers_per_gather=0';
