@@ -16,7 +16,13 @@ INSERT INTO target VALUES
     (7, 'INSERT, trigger against generated column', '<=', 1.15),
     (8, 'speed of two parallel workers against one', '>=', 1.8),
     (9, 'private memory of a backend that uses caas, above one that does not', '<=', 1),
-    (10, 'first call of a backend, library preloaded', '<=', 2);
+    (10, 'first call of a backend, library preloaded', '<=', 2),
+    (11, 'caas_seal of 32 bytes against pgcrypto encrypt(.., ''aes''), unauthenticated', '<=', 1.6),
+    (12, 'caas_seal of 32 bytes against pgp_sym_encrypt, s2k-mode=0', '<=', 0.35),
+    (13, 'caas_open of 32 bytes against pgcrypto decrypt(.., ''aes'')', '<=', 1.6),
+    (14, 'caas_open of 32 bytes against pgp_sym_decrypt', '<=', 0.35),
+    (15, 'caas_blind_index against pgcrypto hmac-sha256', '<=', 0.6),
+    (16, 'private memory that 1,000,000 calls of caas_reseal add', '<=', 1);
 
 CREATE VIEW rounds AS SELECT round, jsonb_object_agg(name, value) AS v FROM sample GROUP BY round;
 
@@ -31,7 +37,13 @@ CREATE VIEW figure AS
         (7, 'x', s(v, 'insert triggered') / s(v, 'insert generated')),
         (8, 'x', s(v, 'wall caas_encrypt, workers: 1') / s(v, 'wall caas_encrypt, workers: 2')),
         (9, ' MB', (s(v, 'kB caas') - s(v, 'kB none')) / 1024),
-        (10, ' ms', s(v, 'ms first call'))) AS f(place, unit, value);
+        (10, ' ms', s(v, 'ms first call')),
+        (11, 'x', s(v, 'caas_seal') / s(v, 'pgcrypto encrypt aes')),
+        (12, 'x', s(v, 'caas_seal') / s(v, 'pgp_sym_encrypt')),
+        (13, 'x', s(v, 'caas_open') / s(v, 'pgcrypto decrypt aes')),
+        (14, 'x', s(v, 'caas_open') / s(v, 'pgp_sym_decrypt')),
+        (15, 'x', s(v, 'caas_blind_index') / s(v, 'pgcrypto hmac-sha256 raw')),
+        (16, ' MB', s(v, 'kB of 1,000,000 reseals') / 1024)) AS f(place, unit, value);
 
 CREATE VIEW note AS
     SELECT place, what, unit, value FROM rounds, LATERAL (VALUES
@@ -54,7 +66,8 @@ CREATE VIEW note AS
         (11, 'COST of caas_encrypt, a scanned and counted row being 5', '',
             5 * (s(v, 'caas_encrypt') - s(v, 'scan')) / s(v, 'scan n')),
         (12, 'COST of caas_verify, a scanned and counted row being 5', '',
-            5 * (s(v, 'caas_verify') - s(v, 'scan digested')) / s(v, 'scan n'))) AS n(place, what, unit, value)
+            5 * (s(v, 'caas_verify') - s(v, 'scan digested')) / s(v, 'scan n')),
+        (13, 'caas_reseal, rows a second', '', 1e9 / s(v, 'caas_reseal'))) AS n(place, what, unit, value)
     UNION ALL
     SELECT 100, CASE WHEN name ~ '^(core|floor)' THEN name ELSE 'server: ' || name END, ' ns', value
     FROM sample WHERE name !~ '^(kB|ms|load|wall)' AND name !~ 'workers';

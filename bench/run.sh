@@ -38,12 +38,18 @@ build_core_bench() {
 
 # fsync is off in these servers: figures are of the computation, not of the disk.
 start_bench_server() {
+    local first second
+    first="2026-01-01T00:00:00Z $(random_secret)"
+    second="2026-02-01T00:00:00Z $(random_secret)"
     server_folder "$WORK/bench"
-    write_keyring "$WORK/bench/keyring" "1 retired 2026-01-01T00:00:00Z $(random_secret)" \
-        "2 retired 2026-02-01T00:00:00Z $(random_secret)" "3 active 2026-03-01T00:00:00Z $(random_secret)" &&
+    write_keyring "$WORK/bench/keyring" "1 retired $first" "2 active $second" &&
         start_server bench "caas.keyring_file = '$WORK/bench/keyring'" \
             "caas.api_key_digests = 'bench:$(api_key_digest "$API_KEY")'" "bench.secret = '$(printf 'c%.0s' {1..64})'" \
-            'shared_buffers = 512MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off'
+            'shared_buffers = 512MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off' &&
+        sql <"$ROOT/bench/setup_sealed.sql" &&
+        write_keyring "$WORK/bench/keyring" "1 retired $first" "2 retired $second" \
+            "3 active 2026-03-01T00:00:00Z $(random_secret)" &&
+        sql -c 'SELECT pg_reload_conf()' >/dev/null
 }
 
 # Fresh backends, one after the other: without a library of ours or pgcrypto's, with pgcrypto, with caas.
@@ -60,7 +66,8 @@ measure() {
     local round
     for ((round = 1; round <= ROUNDS; round++)); do
         say "Round $round of $ROUNDS (load average $(cut -d' ' -f1 /proc/loadavg))"
-        sql -v "round=$round" <"$ROOT/bench/round.sql" && fresh_backends "$round" || return
+        sql -v "round=$round" <"$ROOT/bench/round.sql" && sql -v "round=$round" <"$ROOT/bench/round_values.sql" &&
+            fresh_backends "$round" || return
     done
 }
 
