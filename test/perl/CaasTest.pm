@@ -51,7 +51,9 @@ sub caas_node
 {
 	my ($name, %option) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(%{ $option{extra} // {} });
+	my %init = %{ $option{extra} // {} };
+	# The default differs from version to version; what a test asks for comes last and wins.
+	$node->init(%init, extra => [ '--encoding=UTF8', @{ $init{extra} // [] } ]);
 	configure($node, %option);
 	return $node;
 }
