@@ -79,7 +79,7 @@ is($node->safe_psql('data', 'SELECT n, email_sealed, email_index FROM users ORDE
 
 # Value and context are UTF-8 in every encoding: what a LATIN1 database sealed opens in this one.
 my $french = q{CREATE TABLE french (id uuid, name text, name_sealed bytea, name_index bytea);
-	CREATE TRIGGER protect BEFORE INSERT ON french FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'name=name_sealed:name_index@prénom')};
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON french FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'name=name_sealed:name_index@prénom')};
 $node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'; $french");
 $node->safe_psql('latin1', qq{CREATE EXTENSION caas; SET client_encoding = 'UTF8'; $french;
 	INSERT INTO french VALUES (md5('1')::uuid, 'Zoé'); COPY french TO '$folder/french' (FORMAT binary)});

@@ -22,7 +22,7 @@ $node->safe_psql('postgres', qq{
 $node->safe_psql('ascii', qq{
 	CREATE EXTENSION caas;
 	CREATE TABLE users (id uuid, ssn text, ssn_sealed bytea, email text, email_sealed bytea);
-	CREATE TRIGGER protect BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed')});
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed')});
 my $sealed = $node->safe_psql('postgres', 'SELECT ssn_sealed FROM users');
 
 # Runs SQL that holds the secret and must fail so; the log must show the error and nothing of the secret.
@@ -85,7 +85,7 @@ for my $sqlstate (sort keys %wrong)
 }
 $node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')");
 fails('fired after', '39P01', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
-$node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')");
+$node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')");
 
 unlink $node->{caas_keyring} or die "unlink: $!";
 fails('no keyring', 'F0000', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
