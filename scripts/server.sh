@@ -74,7 +74,7 @@ copy_tree() {
     TREE=$WORK/tree
     export TREE
     server_folder "$TREE"
-    (cd "$ROOT" && tar -cf - --exclude='*.o' --exclude='*.d' --exclude=build caas.control sql test expected) |
+    (cd "$ROOT" && tar -cf - --exclude='*.o' --exclude='*.d' --exclude=build caas.control sql test expected docs) |
         tar -xf - -C "$TREE"
     chmod -R a+rX "$TREE"
 }
