@@ -74,7 +74,7 @@ private:
     std::vector<GenerationKeys> keys_;  // beside keyring_->generations()
     std::unique_ptr<HmacSha256> hmac_;
     AeadCache aeads_;
-    RandomBuffer random_;
+    std::unique_ptr<RandomBuffer> random_ = std::make_unique<RandomBuffer>();
     caas_keyring_info info_{};
 };
 

@@ -22,7 +22,7 @@ Result<SealTools> Engine::seal_tools(std::size_t index) {
 
 Outcome Engine::seal(const SealedFor& target, Bytes data, std::uint8_t* out) {
     std::uint8_t nonce[kNonceBytes];
-    if (!random_.take(nonce, sizeof nonce)) return crypto_error("the random generator failed");
+    if (!random_->take(nonce, sizeof nonce)) return crypto_error("the random generator failed");
     return seal_with_nonce(target, Nonce(nonce), data, out);
 }
 
@@ -95,7 +95,7 @@ Result<AlgorithmId> Engine::pepper(std::size_t index, Uuid uuid, Bytes password,
 
 Result<std::string> Engine::hash_password(Uuid uuid, Bytes password, const PasswordCosts& costs) {
     std::array<std::uint8_t, kPasswordSaltBytes> salt;
-    if (!random_.take(salt.data(), salt.size())) return crypto_error("the random generator failed");
+    if (!random_->take(salt.data(), salt.size())) return crypto_error("the random generator failed");
     return hash_password_with_salt(uuid, password, costs, salt);
 }
 
