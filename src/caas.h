@@ -34,6 +34,7 @@ extern "C" {
 #define CAAS_API_KEYS_MAX 64
 #define CAAS_CONTEXT_MAX_BYTES 1024
 #define CAAS_SEALED_OVERHEAD 51
+#define CAAS_SEAL_MAX_BYTES 0x7FFFFF00
 #define CAAS_BLIND_INDEX_MIN_BYTES 4
 #define CAAS_BLIND_INDEX_MAX_BYTES 32
 #define CAAS_PASSWORD_TEXT_BYTES 192
@@ -186,16 +187,18 @@ caas_status caas_profile(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES
 
 /*
  * caas_seal seals data for a user and a context under the active generation.
- * out receives data_len + CAAS_SEALED_OVERHEAD bytes and may not overlap data.
- * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_CRYPTO.
+ * data_len is at most CAAS_SEAL_MAX_BYTES. out receives data_len +
+ * CAAS_SEALED_OVERHEAD bytes and may not overlap data.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_ARGUMENT,
+ * CAAS_ERR_CRYPTO.
  */
 caas_status caas_seal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context, size_t context_len,
                       const void *data, size_t data_len, uint8_t *out, caas_error *error);
 
 /*
  * caas_open opens what caas_seal made for the same user and context. out has
- * room for sealed_len bytes and receives *out_len, CAAS_SEALED_OVERHEAD fewer;
- * nothing is left in it unless the value is authentic.
+ * room for sealed_len bytes, may not overlap sealed, and receives *out_len,
+ * CAAS_SEALED_OVERHEAD fewer; nothing is left in it unless the value is authentic.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_MALFORMED,
  * CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CANNOT_OPEN, CAAS_ERR_CRYPTO.
  */
@@ -204,7 +207,8 @@ caas_status caas_open(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], 
 
 /*
  * caas_reseal gives the same bytes when the value is of the active generation,
- * else opens it and seals it again under that. out receives sealed_len bytes.
+ * else opens it and seals it again under that. out receives sealed_len bytes and
+ * may not overlap sealed.
  * Errors: those of caas_open.
  */
 caas_status caas_reseal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context,

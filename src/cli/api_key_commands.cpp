@@ -45,7 +45,6 @@ void check_name(const std::optional<std::string>& name) {
 std::string setting_of(const std::string& entry) { return "caas.api_key_digests = '" + entry + "'"; }
 
 SecretText make_key() {
-    prepare_secure_memory();
     SecretKey<kKeyBytes> bytes;
     if (RAND_priv_bytes(bytes.expose_mutable().data(), kKeyBytes) != 1) {
         throw failure("the random number generator failed");

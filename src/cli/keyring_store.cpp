@@ -23,7 +23,6 @@ uid_t expected_owner(const std::string& path) {
 
 // shown is the name for messages, where path is a temporary one.
 KeyringFile read_file(const std::string& path, const std::string& shown) {
-    prepare_secure_memory();
     auto file = read_keyring_file(path.c_str(), expected_owner(path));
     if (!file.ok()) throw keyring_failure(kExitFailed, shown, file.error());
     return std::move(file.value());

@@ -84,7 +84,6 @@ int removed_number(std::string_view line) {
 }  // namespace
 
 Generation make_generation(int number, bool active, Pools pools) {
-    prepare_secure_memory();
     Generation generation;
     generation.number = number;
     generation.active = active;

@@ -46,7 +46,14 @@ const char* caas_library_version(void) { return CAAS_VERSION; }
 
 const char* caas_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION); }
 
-int caas_secrets_locked(void) { return secure_memory_locked() ? 1 : 0; }
+int caas_secrets_locked(void) {
+    bool locked = false;
+    (void)guarded(nullptr, [&]() -> Outcome {
+        locked = secrets_locked();
+        return Done{};
+    });
+    return locked ? 1 : 0;
+}
 
 void caas_cleanse(void* p, size_t len) { OPENSSL_cleanse(p, len); }
 

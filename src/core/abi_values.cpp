@@ -21,7 +21,7 @@ template <typename Body>
 caas_status produce(bool complete, std::size_t context_len, std::uint8_t* out, std::size_t out_len, caas_error* error,
                     Body body) {
     const caas_status status = guarded(error, [&]() -> Outcome {
-        if (!complete || out == nullptr) return bad_argument("an argument is missing");
+        if (!complete || !readable(out, out_len)) return bad_argument("an argument is missing");
         const Outcome context = check_context(context_len);
         return context.ok() ? body() : context;
     });
@@ -56,6 +56,8 @@ Outcome check_costs(const PasswordCosts& costs) {
 
 caas_status caas_seal(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], const void* context, size_t context_len,
                       const void* data, size_t data_len, uint8_t* out, caas_error* error) {
+    // No output can be that long, so none is zeroed.
+    if (data_len > CAAS_SEAL_MAX_BYTES) return report(bad_argument("too much data for one sealed value"), error);
     const bool complete =
         engine != nullptr && uuid != nullptr && readable(context, context_len) && readable(data, data_len);
     return produce(complete, context_len, out, data_len + CAAS_SEALED_OVERHEAD, error,
@@ -85,6 +87,7 @@ caas_status caas_reseal(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES]
 caas_status caas_sealed_describe(const void* sealed, size_t sealed_len, caas_sealed_info* out) {
     if (out == nullptr) return CAAS_ERR_ARGUMENT;
     *out = {};
+    if (!readable(sealed, sealed_len)) return CAAS_ERR_ARGUMENT;
     const auto generation = sealed_generation(view(sealed, sealed_len));
     if (!generation) return CAAS_ERR_MALFORMED;
     *out = {1, *generation, sealed_len - kSealedOverhead};
@@ -93,7 +96,8 @@ caas_status caas_sealed_describe(const void* sealed, size_t sealed_len, caas_sea
 
 caas_status caas_blind_index(caas_engine* engine, int generation, const void* context, size_t context_len,
                              const void* data, size_t data_len, uint8_t* out, size_t out_len, caas_error* error) {
-    const bool complete = engine != nullptr && out != nullptr && out_len >= kBlindIndexMin && out_len <= kBlindIndexMax;
+    const bool complete = engine != nullptr && out_len >= kBlindIndexMin && out_len <= kBlindIndexMax &&
+                          readable(context, context_len) && readable(data, data_len);
     return produce(complete, context_len, out, out_len, error, [&] {
         return engine->core.blind_index(generation, view(context, context_len), view(data, data_len),
                                         std::span(out, out_len));

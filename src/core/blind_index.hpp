@@ -2,29 +2,33 @@
 #pragma once
 #include "core_only.hpp"
 
-#include "digest_pool.hpp"
+#include "hmac.hpp"
 #include "kdf.hpp"
+#include "status.hpp"
 
 #include <string>
 
 namespace caas {
 
 inline constexpr std::size_t kBlindIndexMin = 4;
-inline constexpr std::size_t kBlindIndexMax = 32;
+inline constexpr std::size_t kBlindIndexMax = HmacSha256::kBytes;
 
 // BlindIndexer computes indexes under one K_index. It keeps the key of the last context, since a column has one.
 class BlindIndexer {
 public:
-    explicit BlindIndexer(SecretKey<kSecretBytes> key) : key_(std::move(key)) {}
+    static Result<BlindIndexer> create(SecretKey<kSecretBytes> key);
 
     // out receives kBlindIndexMax bytes, of which the caller uses the first n. False when OpenSSL fails.
-    bool compute(Mac& hmac_sha256, Bytes context, Bytes data, std::uint8_t* out);
+    bool compute(Bytes context, Bytes data, std::uint8_t* out);
 
 private:
-    bool select(Mac& hmac_sha256, Bytes context);
+    BlindIndexer(SecretKey<kSecretBytes> key, std::unique_ptr<HmacSha256> hmac)
+        : key_(std::move(key)), hmac_(std::move(hmac)) {}
+
+    bool select(Bytes context);
 
     SecretKey<kSecretBytes> key_;
-    SecretKey<kSecretBytes> context_key_;
+    std::unique_ptr<HmacSha256> hmac_;  // under K_context while selected
     std::string context_;
     bool selected_ = false;
 };

@@ -23,21 +23,29 @@ struct AeadKey {
     std::span<const std::uint8_t, kAeadIvBytes> iv;
 };
 
-// Aead is one cipher with a scratch context of its own, made once.
+// What came of opening: refused means that the tag does not verify, failed that OpenSSL could not do its work.
+enum class Opened : std::uint8_t { yes, refused, failed };
+
+// Aead is one cipher with a scratch context for each direction, made once.
 class Aead {
 public:
-    explicit Aead(EvpCipherCtx encrypt, EvpCipherCtx decrypt)
-        : encrypt_(std::move(encrypt)), decrypt_(std::move(decrypt)) {}
+    // restart is the cipher when its contexts must be made anew for every value, else null.
+    Aead(EvpCipherCtx encrypt, EvpCipherCtx decrypt, EvpCipher restart)
+        : encrypt_(std::move(encrypt)), decrypt_(std::move(decrypt)), restart_(std::move(restart)) {}
 
-    // out receives data.size() bytes of ciphertext and the tag. False when OpenSSL fails.
+    // out receives data.size() bytes of ciphertext and the tag; it may begin where data does. False when OpenSSL fails,
+    // and for data of over INT_MAX bytes.
     bool seal(AeadKey key, Bytes associated, Bytes data, std::uint8_t* out);
-    // out receives sealed.size() - 16 bytes. False when the tag does not verify or OpenSSL fails; out is then undefined
-    // and must not be used.
-    bool open(AeadKey key, Bytes associated, Bytes sealed, std::uint8_t* out);
+    // out receives sealed.size() - 16 bytes; it may begin where sealed does. Unless opened, out is undefined and must
+    // not be used.
+    Opened open(AeadKey key, Bytes associated, Bytes sealed, std::uint8_t* out);
 
 private:
+    bool start(EVP_CIPHER_CTX* ctx, AeadKey key, bool encrypt, const OSSL_PARAM* params);
+
     EvpCipherCtx encrypt_;
     EvpCipherCtx decrypt_;
+    EvpCipher restart_;
 };
 
 // Null when this OpenSSL does not provide the cipher.

@@ -28,7 +28,6 @@ struct DigestAlgorithm {
 inline constexpr std::size_t kDigestAlgorithms = 16;
 extern const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms;  // an AlgorithmId is an index into it
 extern const PoolKind digest_pool;
-inline constexpr AlgorithmId kHmacSha256 = 2;  // which the other formats are built with
 
 // Mac computes one algorithm with a scratch context of its own, made once.
 class Mac {

@@ -64,6 +64,10 @@ void Engine::unload() {
     info_ = {};
     keys_.clear();
     keyring_.reset();
+    // Their contexts still hold the keys of the last value.
+    hmac_.reset();
+    aeads_ = {};
+    macs_ = {};
 }
 
 Outcome Engine::check_provided(const Generation& generation) {

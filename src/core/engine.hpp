@@ -22,8 +22,6 @@ inline constexpr int kActiveGeneration = 0;
 
 class Engine {
 public:
-    Engine() { prepare_secure_memory(); }
-
     // Replaces the keyring; on failure there is none afterwards.
     Outcome load(const char* path);
     Outcome load_text(std::string_view text, std::int64_t changed_usec);
@@ -62,7 +60,7 @@ public:
 private:
     Result<std::size_t> index_of(int generation) const;
     Result<SubjectKdf*> kdf_at(std::size_t index, Purpose purpose);
-    Result<Mac*> hmac_sha256();
+    Result<HmacSha256*> hmac();
     Result<SealTools> seal_tools(std::size_t index);
     // Fills input; the value is the algorithm that the UUID selects.
     Result<AlgorithmId> pepper(std::size_t index, Uuid uuid, Bytes password, PepperedInput& input);
@@ -74,6 +72,7 @@ private:
     std::vector<bool> ciphers_provided_, passwords_provided_;
     std::optional<Keyring> keyring_;
     std::vector<GenerationKeys> keys_;  // beside keyring_->generations()
+    std::unique_ptr<HmacSha256> hmac_;
     AeadCache aeads_;
     std::unique_ptr<RandomBuffer> random_ = std::make_unique<RandomBuffer>();
     caas_keyring_info info_{};

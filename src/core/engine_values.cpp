@@ -6,16 +6,16 @@
 
 namespace caas {
 
-Result<Mac*> Engine::hmac_sha256() {
-    Mac* mac = macs_.get(kHmacSha256);
-    if (mac == nullptr) return crypto_error("HMAC-SHA-256 is not available");
-    return mac;
+Result<HmacSha256*> Engine::hmac() {
+    if (!hmac_) hmac_ = HmacSha256::create();
+    if (!hmac_) return crypto_error("SHA-256 is not available");
+    return hmac_.get();
 }
 
 Result<SealTools> Engine::seal_tools(std::size_t index) {
     const auto kdf = kdf_at(index, Purpose::seal);
     if (!kdf.ok()) return kdf.error();
-    const auto mac = hmac_sha256();
+    const auto mac = hmac();
     if (!mac.ok()) return mac.error();
     return SealTools{*kdf.value(), keyring_->generations()[index].ciphers, aeads_, *mac.value()};
 }
@@ -36,6 +36,7 @@ Outcome Engine::seal_with_nonce(const SealedFor& target, Nonce nonce, Bytes data
 }
 
 Outcome Engine::open(const SealedFor& target, Bytes sealed, std::uint8_t* out) {
+    if (!keyring_) return Error{.status = CAAS_ERR_NO_KEYRING};
     const auto generation = sealed_generation(sealed);
     if (!generation) return Error{.status = CAAS_ERR_MALFORMED};
     if (*generation == kActiveGeneration) return Error{.status = CAAS_ERR_UNKNOWN_GENERATION};
@@ -48,16 +49,17 @@ Outcome Engine::open(const SealedFor& target, Bytes sealed, std::uint8_t* out) {
 
 Outcome Engine::reseal(const SealedFor& target, Bytes sealed, std::uint8_t* out) {
     if (!keyring_) return Error{.status = CAAS_ERR_NO_KEYRING};
-    if (sealed_generation(sealed) == info_.active) {
+    const auto generation = sealed_generation(sealed);
+    if (!generation) return Error{.status = CAAS_ERR_MALFORMED};
+    if (*generation == info_.active) {
         std::memcpy(out, sealed.data(), sealed.size());
         return Done{};
     }
     // The plaintext passes through the output, behind where the head will be, and is sealed in place.
-    const std::size_t data_len = sealed.size() < kSealedOverhead ? 0 : sealed.size() - kSealedOverhead;
     std::uint8_t* plaintext = out + kSealedHeadBytes;
     const Outcome opened = open(target, sealed, plaintext);
     if (!opened.ok()) return opened;
-    return seal(target, Bytes(plaintext, data_len), out);
+    return seal(target, Bytes(plaintext, sealed.size() - kSealedOverhead), out);
 }
 
 Outcome Engine::blind_index(int generation, Bytes context, Bytes data, std::span<std::uint8_t> out) {
@@ -65,11 +67,9 @@ Outcome Engine::blind_index(int generation, Bytes context, Bytes data, std::span
     if (!index.ok()) return index.error();
     const auto indexer = keys_[index.value()].indexer(keyring_->generations()[index.value()].secret);
     if (!indexer.ok()) return indexer.error();
-    const auto mac = hmac_sha256();
-    if (!mac.ok()) return mac.error();
     ScratchSecret<kBlindIndexMax> full;
     std::uint8_t* bytes = full.reserve(kBlindIndexMax);
-    if (!indexer.value()->compute(*mac.value(), context, data, bytes)) return crypto_error("the blind index failed");
+    if (!indexer.value()->compute(context, data, bytes)) return crypto_error("the blind index failed");
     std::copy_n(bytes, std::min(out.size(), kBlindIndexMax), out.data());
     return Done{};
 }
@@ -85,11 +85,9 @@ Error slow_hash_error(AlgorithmId algorithm) {
 Result<AlgorithmId> Engine::pepper(std::size_t index, Uuid uuid, Bytes password, PepperedInput& input) {
     const auto kdf = kdf_at(index, Purpose::password);
     if (!kdf.ok()) return kdf.error();
-    const auto mac = hmac_sha256();
-    if (!mac.ok()) return mac.error();
     Pepper pepper;
     if (!pepper.derive(*kdf.value(), uuid, keyring_->generations()[index].passwords) ||
-        !pepper.apply(*mac.value(), password, input)) {
+        !pepper.apply(password, input)) {
         return crypto_error("the key derivation failed");
     }
     return pepper.algorithm();

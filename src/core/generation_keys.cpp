@@ -23,7 +23,9 @@ Result<BlindIndexer*> GenerationKeys::indexer(const SecretKey<kSecretBytes>& sec
     if (!indexer_) {
         auto key = derive_purpose_key(secret, "index");
         if (!key.ok()) return key.error();
-        indexer_.emplace(std::move(key.value()));
+        auto made = BlindIndexer::create(std::move(key.value()));
+        if (!made.ok()) return made.error();
+        indexer_.emplace(std::move(made.value()));
     }
     return &*indexer_;
 }

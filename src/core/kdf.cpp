@@ -64,15 +64,15 @@ bool ecb(EVP_CIPHER_CTX* aes, const std::uint8_t* in, std::size_t len, std::uint
 }  // namespace
 
 Result<SecretKey<kSecretBytes>> derive_purpose_key(const SecretKey<kSecretBytes>& secret, std::string_view purpose) {
-    SecretKey<kPrkBytes> prk;
-    if (!hkdf_sha512(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, secret.expose(), OSSL_KDF_PARAM_SALT, kExtractSalt,
-                     prk.expose_mutable())) {
+    ScratchSecret<kPrkBytes> scratch;
+    const std::span<std::uint8_t> prk(scratch.reserve(kPrkBytes), kPrkBytes);
+    if (!hkdf_sha512(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, secret.expose(), OSSL_KDF_PARAM_SALT, kExtractSalt, prk)) {
         return crypto_error("HKDF extract failed");
     }
     std::string info(kInfoPrefix);
     info.append(purpose);
     SecretKey<kSecretBytes> key;
-    if (!hkdf_sha512(EVP_KDF_HKDF_MODE_EXPAND_ONLY, prk.expose(), OSSL_KDF_PARAM_INFO, info, key.expose_mutable())) {
+    if (!hkdf_sha512(EVP_KDF_HKDF_MODE_EXPAND_ONLY, prk, OSSL_KDF_PARAM_INFO, info, key.expose_mutable())) {
         return crypto_error("HKDF expand failed");
     }
     return key;

@@ -1,5 +1,6 @@
 #include "password.hpp"
 
+#include "hmac.hpp"
 #include "text.hpp"
 
 #include <algorithm>
@@ -96,13 +97,14 @@ std::string password_text(const StoredPassword& stored) {
 bool Pepper::derive(SubjectKdf& kdf, Uuid uuid, const Pool& passwords) {
     std::uint8_t* okm = okm_.reserve(kOkmBytes);
     if (!kdf.derive(uuid, okm, kOkmBytes)) return false;
-    algorithm_ = passwords[pick(okm + kMacKeyBytes, passwords.size())];
+    algorithm_ = passwords[pick(okm + kSecretBytes, passwords.size())];
     return true;
 }
 
-bool Pepper::apply(Mac& hmac_sha256, Bytes password, PepperedInput& input) const {
-    const std::span<const std::uint8_t, kMacKeyBytes> key(okm_.data(), kMacKeyBytes);
-    return hmac_sha256.compute(key, {}, password, input.expose_mutable());
+bool Pepper::apply(Bytes password, PepperedInput& input) const {
+    // Not the engine's, which would keep the input until its next use.
+    const auto hmac = HmacSha256::create();
+    return hmac && hmac->set_key(expose_key()) && hmac->compute_last(password, input.expose_mutable());
 }
 
 }  // namespace caas

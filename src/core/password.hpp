@@ -2,7 +2,6 @@
 #pragma once
 #include "core_only.hpp"
 
-#include "digest_pool.hpp"
 #include "kdf.hpp"
 #include "password_pool.hpp"
 #include "status.hpp"
@@ -43,8 +42,11 @@ public:
     // False when OpenSSL fails.
     bool derive(SubjectKdf& kdf, Uuid uuid, const Pool& passwords);
     AlgorithmId algorithm() const { return algorithm_; }
+    std::span<const std::uint8_t, kSecretBytes> expose_key() const {
+        return std::span<const std::uint8_t, kSecretBytes>(okm_.data(), kSecretBytes);
+    }
     // input of section 8. False when OpenSSL fails.
-    bool apply(Mac& hmac_sha256, Bytes password, PepperedInput& input) const;
+    bool apply(Bytes password, PepperedInput& input) const;
 
 private:
     static constexpr std::size_t kOkmBytes = 48;  // the first 40 are used

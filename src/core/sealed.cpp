@@ -12,7 +12,7 @@ constexpr std::size_t kGenerationAt = 1;
 constexpr std::size_t kNonceAt = 3;
 constexpr std::size_t kCommitmentAt = kNonceAt + kNonceBytes;
 constexpr std::string_view kMessageLabel = "caas/v1/message";
-constexpr std::size_t kHashBytes = 32;  // SHA-256
+constexpr std::size_t kHashBytes = HmacSha256::kBytes;
 
 // Appends to a buffer that is large enough.
 std::uint8_t* put(std::uint8_t* at, Bytes bytes) {
@@ -27,11 +27,11 @@ public:
         constexpr std::size_t kOkmBytes = 48;  // the first 40 are used
         std::uint8_t* okm = okm_.reserve(kOkmBytes);
         if (!kdf.derive(uuid, okm, kOkmBytes)) return false;
-        cipher_ = ciphers[pick(okm + kMacKeyBytes, ciphers.size())];
+        cipher_ = ciphers[pick(okm + kSecretBytes, ciphers.size())];
         return true;
     }
-    std::span<const std::uint8_t, kMacKeyBytes> expose() const {
-        return std::span<const std::uint8_t, kMacKeyBytes>(okm_.data(), kMacKeyBytes);
+    std::span<const std::uint8_t, kSecretBytes> expose() const {
+        return std::span<const std::uint8_t, kSecretBytes>(okm_.data(), kSecretBytes);
     }
     AlgorithmId cipher() const { return cipher_; }
 
@@ -43,7 +43,7 @@ private:
 // M of section 6: HKDF-Expand-SHA256 (RFC 5869, 2.3) to 60 bytes, which are key, iv and commitment.
 class MessageKeys {
 public:
-    bool derive(Mac& hmac_sha256, const SubjectKey& subject, Nonce nonce, Bytes context) {
+    bool derive(HmacSha256& hmac, const SubjectKey& subject, Nonce nonce, Bytes context) {
         // T(1) || label || nonce || context || counter: the first round leaves T(1) out.
         std::uint8_t input[kHashBytes + kMessageLabel.size() + kNonceBytes + kMaxContextBytes + 1];
         std::uint8_t* const info = input + kHashBytes;
@@ -53,11 +53,11 @@ public:
         const auto info_len = static_cast<std::size_t>(counter - info);
         std::uint8_t* m = keys_.reserve(2 * kHashBytes);
         *counter = 1;
-        bool fine = hmac_sha256.compute(subject.expose(), {}, Bytes(info, info_len + 1), m);
+        bool fine = hmac.set_key(subject.expose()) && hmac.compute(Bytes(info, info_len + 1), m);
         if (fine) {
             std::memcpy(input, m, kHashBytes);
             *counter = 2;
-            fine = hmac_sha256.compute(subject.expose(), {}, Bytes(input, kHashBytes + info_len + 1), m + kHashBytes);
+            fine = hmac.compute_last(Bytes(input, kHashBytes + info_len + 1), m + kHashBytes);
             OPENSSL_cleanse(input, kHashBytes);
         }
         return fine;
@@ -96,7 +96,7 @@ bool seal_value(const SealTools& tools, int generation, const SealedFor& target,
     SubjectKey subject;
     MessageKeys keys;
     if (!subject.derive(tools.kdf, target.uuid, tools.ciphers) ||
-        !keys.derive(tools.hmac_sha256, subject, nonce, target.context)) {
+        !keys.derive(tools.hmac, subject, nonce, target.context)) {
         return false;
     }
     out[0] = kFormat;
@@ -105,7 +105,8 @@ bool seal_value(const SealTools& tools, int generation, const SealedFor& target,
     std::copy_n(nonce.data(), kNonceBytes, out + kNonceAt);
     std::copy_n(keys.commitment(), kCommitmentBytes, out + kCommitmentAt);
     const AssociatedData associated(out, target);
-    return tools.aeads.get(subject.cipher())->seal(keys.expose(), associated.bytes(), data, out + kSealedHeadBytes);
+    Aead* aead = tools.aeads.get(subject.cipher());
+    return aead != nullptr && aead->seal(keys.expose(), associated.bytes(), data, out + kSealedHeadBytes);
 }
 
 Outcome open_value(const SealTools& tools, const SealedFor& target, Bytes sealed, std::uint8_t* out) {
@@ -113,7 +114,7 @@ Outcome open_value(const SealTools& tools, const SealedFor& target, Bytes sealed
     MessageKeys keys;
     const Nonce nonce(sealed.data() + kNonceAt, kNonceBytes);
     if (!subject.derive(tools.kdf, target.uuid, tools.ciphers) ||
-        !keys.derive(tools.hmac_sha256, subject, nonce, target.context)) {
+        !keys.derive(tools.hmac, subject, nonce, target.context)) {
         return crypto_error("the key derivation failed");
     }
     const Error failure{.status = CAAS_ERR_CANNOT_OPEN};
@@ -121,8 +122,16 @@ Outcome open_value(const SealTools& tools, const SealedFor& target, Bytes sealed
     if (CRYPTO_memcmp(keys.commitment(), sealed.data() + kCommitmentAt, kCommitmentBytes) != 0) return failure;
     const AssociatedData associated(sealed.data(), target);
     Aead* aead = tools.aeads.get(subject.cipher());
-    if (!aead->open(keys.expose(), associated.bytes(), sealed.subspan(kSealedHeadBytes), out)) return failure;
-    return Done{};
+    if (aead == nullptr) return crypto_error("the cipher is not available");
+    switch (aead->open(keys.expose(), associated.bytes(), sealed.subspan(kSealedHeadBytes), out)) {
+        case Opened::yes:
+            return Done{};
+        case Opened::refused:
+            return failure;
+        case Opened::failed:
+            break;
+    }
+    return crypto_error("the cipher failed");
 }
 
 }  // namespace caas

@@ -3,10 +3,11 @@
 #include "core_only.hpp"
 
 #include "cipher_pool.hpp"
-#include "digest_pool.hpp"
+#include "hmac.hpp"
 #include "kdf.hpp"
 #include "status.hpp"
 
+#include <climits>
 #include <optional>
 
 namespace caas {
@@ -16,6 +17,7 @@ inline constexpr std::size_t kCommitmentBytes = 16;
 inline constexpr std::size_t kSealedHeadBytes = 1 + 2 + kNonceBytes + kCommitmentBytes;
 inline constexpr std::size_t kSealedOverhead = kSealedHeadBytes + kAeadTagBytes;
 inline constexpr std::size_t kMaxContextBytes = 1024;
+static_assert(CAAS_SEAL_MAX_BYTES + kSealedOverhead <= INT_MAX);  // what an Aead takes
 static_assert(kSealedOverhead == CAAS_SEALED_OVERHEAD && kMaxContextBytes == CAAS_CONTEXT_MAX_BYTES);
 
 using Nonce = std::span<const std::uint8_t, kNonceBytes>;
@@ -31,7 +33,7 @@ struct SealTools {
     SubjectKdf& kdf;      // under K_seal
     const Pool& ciphers;  // of the generation
     AeadCache& aeads;
-    Mac& hmac_sha256;
+    HmacSha256& hmac;
 };
 
 // The generation that a sealed value names; nothing when the value is malformed.

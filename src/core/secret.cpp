@@ -1,23 +1,91 @@
 #include "secret.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bitset>
+#include <mutex>
+
 namespace caas {
 
 namespace {
-// 1024 generations with a secret, three subkeys and two index keys each take 192 KiB.
-constexpr std::size_t kArenaBytes = std::size_t{256} * 1024;
-constexpr std::size_t kSmallestBlock = 32;
-constexpr int kLocked = 1;  // CRYPTO_secure_malloc_init: 0 no arena, 1 locked, 2 an arena that could not be locked
 
-int arena_state() {
-    // Whoever made an arena before us (the program that loads us) is trusted to have locked it.
-    static const int state =
-        CRYPTO_secure_malloc_initialized() != 0 ? kLocked : CRYPTO_secure_malloc_init(kArenaBytes, kSmallestBlock);
-    return state;
+// 1024 generations with a secret, three subkeys and an index key each take 5120.
+constexpr std::size_t kBlocks = 8192;
+
+// Arena hands out blocks of one size from pages between two that nobody may touch.
+class Arena {
+public:
+    Arena() {
+        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        void* const all = mmap(nullptr, kBytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (all == MAP_FAILED) throw std::bad_alloc();
+        memory_ = static_cast<std::uint8_t*>(all) + page;
+        if (mprotect(memory_, kBytes, PROT_READ | PROT_WRITE) != 0) {
+            (void)munmap(all, kBytes + 2 * page);
+            throw std::bad_alloc();
+        }
+        locked_ = mlock(memory_, kBytes) == 0;
+#ifdef MADV_DONTDUMP
+        locked_ = madvise(memory_, kBytes, MADV_DONTDUMP) == 0 && locked_;
+#endif
+    }
+
+    std::uint8_t* take() {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        for (std::size_t tried = 0; tried < kBlocks; tried++) {
+            const std::size_t block = next_;
+            next_ = (next_ + 1) % kBlocks;
+            if (taken_[block]) continue;
+            taken_[block] = true;
+            return memory_ + block * kSecretBlock;
+        }
+        return nullptr;
+    }
+
+    void give(std::uint8_t* block) {
+        OPENSSL_cleanse(block, kSecretBlock);
+        const std::lock_guard<std::mutex> guard(mutex_);
+        taken_[static_cast<std::size_t>(block - memory_) / kSecretBlock] = false;
+    }
+
+    std::size_t taken() {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        return taken_.count();
+    }
+
+    bool locked() const { return locked_; }
+
+private:
+    static constexpr std::size_t kBytes = kBlocks * kSecretBlock;
+
+    std::mutex mutex_;
+    std::uint8_t* memory_ = nullptr;
+    bool locked_ = false;
+    std::bitset<kBlocks> taken_;
+    std::size_t next_ = 0;
+};
+
+// Made at the first use and never destroyed, so that it outlives whatever has a secret.
+Arena& arena() {
+    static Arena& made = *new Arena;
+    return made;
 }
+
 }  // namespace
 
-void prepare_secure_memory() { (void)arena_state(); }
+std::uint8_t* take_secret_block() {
+    std::uint8_t* const block = arena().take();
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+}
 
-bool secure_memory_locked() { return arena_state() == kLocked; }
+void give_secret_block(std::uint8_t* block) noexcept {
+    if (block != nullptr) arena().give(block);
+}
+
+std::size_t secret_blocks_taken() { return arena().taken(); }
+
+bool secrets_locked() { return arena().locked(); }
 
 }  // namespace caas

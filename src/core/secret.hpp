@@ -1,5 +1,6 @@
-// Memory for secrets: allocated by OPENSSL_secure_malloc (locked and left out of core dumps where the system allows
-// it), cleansed when it goes. A secret is read through expose() only, so that every use can be found by that word.
+// Memory for secrets: an arena of the process, locked and left out of core dumps where the system allows it, cleansed
+// when it goes. Not that of OPENSSL_secure_malloc: once there is one, OpenSSL takes Argon2's megabytes from it, in
+// vain. A secret is read through expose() only, so that every use can be found by that word.
 #pragma once
 #include "core_only.hpp"
 
@@ -16,17 +17,23 @@ namespace caas {
 
 using Bytes = std::span<const std::uint8_t>;
 
-// Sets the locked arena up, once in a process; whoever did it before wins.
-void prepare_secure_memory();
-bool secure_memory_locked();
+inline constexpr std::size_t kSecretBlock = 32;
 
-// SecretKey<N> owns N bytes on the secure heap. Throws std::bad_alloc when that is exhausted.
+// A block of zeroes. Throws std::bad_alloc when the arena is exhausted.
+std::uint8_t* take_secret_block();
+// Cleanses the block; null is allowed.
+void give_secret_block(std::uint8_t* block) noexcept;
+std::size_t secret_blocks_taken();
+// Whether the arena is locked and left out of core dumps.
+bool secrets_locked();
+
+// SecretKey<N> owns a block of which N bytes are used.
 template <std::size_t N>
 class SecretKey {
+    static_assert(N <= kSecretBlock);
+
 public:
-    SecretKey() : bytes_(static_cast<std::uint8_t*>(OPENSSL_secure_zalloc(N))) {
-        if (bytes_ == nullptr) throw std::bad_alloc();
-    }
+    SecretKey() : bytes_(take_secret_block()) {}
     explicit SecretKey(std::span<const std::uint8_t, N> from) : SecretKey() {
         for (std::size_t i = 0; i < N; i++) bytes_[i] = from[i];
     }
@@ -37,7 +44,7 @@ public:
     }
     SecretKey(const SecretKey&) = delete;
     SecretKey& operator=(const SecretKey&) = delete;
-    ~SecretKey() { OPENSSL_secure_clear_free(bytes_, N); }
+    ~SecretKey() { give_secret_block(bytes_); }
 
     std::span<const std::uint8_t, N> expose() const { return std::span<const std::uint8_t, N>(bytes_, N); }
     std::span<std::uint8_t, N> expose_mutable() { return std::span<std::uint8_t, N>(bytes_, N); }
@@ -46,7 +53,7 @@ private:
     std::uint8_t* bytes_;
 };
 
-// ScratchSecret<N> is a buffer of the stack for the span of one call: too short-lived for the secure heap, and cleansed
+// ScratchSecret<N> is a buffer of the stack for the span of one call: too short-lived for the arena, and cleansed
 // like it. Only the part that was marked as used is overwritten, which keeps the row path cheap.
 template <std::size_t N>
 class ScratchSecret {

@@ -1,11 +1,7 @@
 // What happens when memory runs out: an error, nothing half done, and an engine that works again afterwards.
-#include "faults.hpp"
-#include "support.hpp"
-
-#include <openssl/crypto.h>
+#include "failing_memory.hpp"
 
 #include <cstring>
-#include <functional>
 
 namespace caas::test {
 namespace {
@@ -14,12 +10,7 @@ const Blob kUuid = parse_uuid("00000000-0000-0000-0000-000000000000");
 const std::string kText = std::string(kVersionLine) + generation_line(2, "active", secret_of(2), " digests=kmac256") +
                           generation_line(1, "retired", secret_of(1), " digests=blake2b-512,hmac-sha256,hmac-sm3");
 
-struct Failing {
-    Allocator which;
-    bool lasting;  // every later allocation fails too
-};
-
-class OutOfMemory : public testing::TestWithParam<Failing> {
+class OutOfMemory : public FailingMemory {
 protected:
     OutOfMemory() : path_(folder_.write("keyring", kText)) {
         const EnginePtr engine = loaded();
@@ -37,41 +28,6 @@ protected:
         EXPECT_EQ(digest_of(engine, kUuid, "x").hex, active_);
         EXPECT_EQ(digest_of(engine, kUuid, "x", 1).hex, retired_);
     }
-
-    // Runs attempt on a new engine with the first allocation failing, then with the second, and so on until none fails.
-    // Then check looks on. Where one failed the status is CAAS_ERR_NO_MEMORY; if it was one of OpenSSL's also CAAS_OK,
-    // since it can do without some, or CAAS_ERR_CRYPTO, since it does not always tell. Returns how often it was
-    // CAAS_ERR_NO_MEMORY.
-    int fail_each(const std::function<EnginePtr()>& make, const std::function<caas_status(caas_engine*)>& attempt,
-                  const std::function<void(caas_engine*, caas_status)>& check) const {
-        constexpr std::size_t kEnough = 5000;
-        int failures = 0;
-        for (std::size_t allowed = 0; allowed < kEnough && !HasFailure(); allowed++) {
-            const EnginePtr engine = make();
-            caas_status status = CAAS_OK;
-            bool hit = false;
-            {
-                const FailingAllocations failing(GetParam().which, allowed, GetParam().lasting);
-                status = attempt(engine.get());
-                hit = failing.hit();
-            }
-            check(engine.get(), status);
-            if (!hit) {
-                EXPECT_EQ(status, CAAS_OK);
-                return failures;
-            }
-            if (status == CAAS_ERR_NO_MEMORY) {
-                failures++;
-            } else {
-                EXPECT_FALSE(fails_cpp()) << "allocation " << allowed;
-                EXPECT_TRUE(status == CAAS_OK || status == CAAS_ERR_CRYPTO) << status << " allocation " << allowed;
-            }
-        }
-        ADD_FAILURE() << "no end";
-        return failures;
-    }
-
-    bool fails_cpp() const { return GetParam().which == Allocator::cpp; }
 
     TempFolder folder_;
     std::string path_;
@@ -193,18 +149,13 @@ TEST_P(OutOfMemory, ApiKeys) {
         [&](caas_engine*, caas_status status) { EXPECT_EQ(hex(digest) == std::string(64, '0'), status != CAAS_OK); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpp, OutOfMemory,
-                         testing::Values(Failing{Allocator::cpp, false}, Failing{Allocator::cpp, true}));
-INSTANTIATE_TEST_SUITE_P(OpenSsl, OutOfMemory,
-                         testing::Values(Failing{Allocator::openssl, false}, Failing{Allocator::openssl, true}));
+INSTANTIATE_TEST_SUITE_P(Cpp, OutOfMemory, failing_cpp());
+INSTANTIATE_TEST_SUITE_P(OpenSsl, OutOfMemory, failing_openssl());
 
-TEST(SecureHeap, ExhaustedMeansNoMemory) {
+TEST(SecretArena, ExhaustedMeansNoMemory) {
     const EnginePtr engine = engine_with(kText);
     const std::string expected = digest_of(engine.get(), kUuid, "x").hex;
-    std::vector<void*> taken;
-    for (void* block = OPENSSL_secure_malloc(32); block != nullptr; block = OPENSSL_secure_malloc(32)) {
-        taken.push_back(block);
-    }
+    std::vector<SecretKey<1>> taken = every_free_block();
     EXPECT_GT(taken.size(), 1000U);
     // The other generation's key has no room; the one that is there works on.
     EXPECT_EQ(digest_of(engine.get(), kUuid, "x", 1).status, CAAS_ERR_NO_MEMORY);
@@ -212,12 +163,12 @@ TEST(SecureHeap, ExhaustedMeansNoMemory) {
     const EnginePtr other = new_engine();
     EXPECT_EQ(load(other.get(), kText), CAAS_ERR_NO_MEMORY);
     EXPECT_EQ(digest_of(other.get(), kUuid, "x").status, CAAS_ERR_NO_KEYRING);
-    for (void* block : taken) OPENSSL_secure_free(block);
+    taken.clear();
     EXPECT_EQ(load(other.get(), kText), CAAS_OK);
     EXPECT_EQ(digest_of(other.get(), kUuid, "x").hex, expected);
 }
 
-TEST(SecureHeap, LargestKeyringFits) {
+TEST(SecretArena, LargestKeyringFits) {
     std::string text(kVersionLine);
     for (int number = 1; number <= 1024; number++) {
         text += generation_line(number, number == 1 ? "active" : "retired", secret_of(static_cast<unsigned>(number)));

@@ -132,6 +132,11 @@ std::size_t reference_pick(Bytes s, std::size_t n) {
 
 }  // namespace
 
+ReferenceChoice reference_choice(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& pool) {
+    const Blob okm = reference_okm(purpose_key, uuid, 40);
+    return {pool[reference_pick(Bytes(okm).subspan(32, 8), pool.size())], {okm.begin(), okm.begin() + 32}};
+}
+
 ReferenceProfile reference_profile(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& digests) {
     constexpr std::size_t kLengths[] = {8, 16, 32, 64};
     const Blob okm = reference_okm(purpose_key, uuid, 112);

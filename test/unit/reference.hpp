@@ -35,6 +35,14 @@ struct ReferenceProfile {
     Blob salt;
 };
 
+struct ReferenceChoice {
+    std::string algorithm;
+    Blob key;
+};
+
+// What a uuid selects for sealed values and passwords, sections 6 and 8.
+ReferenceChoice reference_choice(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& pool);
+
 // What a uuid selects, section 5.
 ReferenceProfile reference_profile(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& digests);
 

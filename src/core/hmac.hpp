@@ -1,0 +1,36 @@
+// HMAC-SHA-256 (RFC 2104), from which the keys of sealed values, blind indexes and passwords are made.
+#pragma once
+#include "core_only.hpp"
+
+#include "openssl.hpp"
+#include "secret.hpp"
+
+namespace caas {
+
+// HmacSha256 keeps the states behind the blocks of the key, so that a key that serves twice is hashed once.
+class HmacSha256 {
+public:
+    static constexpr std::size_t kBytes = 32;
+    using Key = std::span<const std::uint8_t, kBytes>;
+
+    // Null when this OpenSSL does not provide SHA-256.
+    static std::unique_ptr<HmacSha256> create();
+
+    HmacSha256(EvpMdCtx inner, EvpMdCtx outer, EvpMdCtx scratch)
+        : inner_(std::move(inner)), outer_(std::move(outer)), scratch_(std::move(scratch)) {}
+
+    // Each of these is false when OpenSSL fails; out is then undefined, and there is no key.
+    bool set_key(Key key);
+    // out receives kBytes.
+    bool compute(Bytes data, std::uint8_t* out);
+    // The same for the last time under this key, which is used up: cheaper by the copies.
+    bool compute_last(Bytes data, std::uint8_t* out);
+
+private:
+    EvpMdCtx inner_;
+    EvpMdCtx outer_;
+    EvpMdCtx scratch_;
+    bool keyed_ = false;
+};
+
+}  // namespace caas

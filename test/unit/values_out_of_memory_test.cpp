@@ -1,0 +1,235 @@
+// Sealed values, blind indexes and passwords when memory runs out: never a wrong answer, least of all "cannot open",
+// and an engine that works again afterwards.
+#include "../../src/core/text.hpp"
+#include "failing_memory.hpp"
+#include "values.hpp"
+
+#include <cstring>
+
+namespace caas::test {
+namespace {
+
+const Blob kUuid = parse_uuid("4dbcbcfe-4800-40a8-badf-c26b73af230c");
+const Blob kData = blob_of("example sensitive data");
+constexpr caas_password_costs kCheap = {10, 1, 8, 1, 1, 10000};
+
+class ValuesOutOfMemory : public FailingMemory {
+protected:
+    EnginePtr loaded() const {
+        EnginePtr engine = new_engine();
+        if (caas_engine_load(engine.get(), path_.c_str(), nullptr) != CAAS_OK) throw std::runtime_error("not loaded");
+        return engine;
+    }
+    // Each attempt on an engine that has just been loaded, and on one that has done all of it before.
+    void fail_first_and_later(const Attempt& attempt, const Check& check) const {
+        for (const bool first : {true, false}) {
+            const auto make = [&] {
+                EnginePtr engine = loaded();
+                if (!first) expect_usable(engine.get());
+                return engine;
+            };
+            const int failures = fail_each(make, attempt, [&](caas_engine* engine, caas_status status) {
+                check(engine, status);
+                expect_usable(engine);
+            });
+            if (first && !fails_cpp()) {
+                EXPECT_GT(failures, 0);
+            }
+        }
+    }
+    void expect_usable(caas_engine* engine) const {
+        EXPECT_EQ(hex(open_of(engine, kUuid, "c", sealed_).bytes), hex(kData));
+        EXPECT_EQ(hex(reseal_of(engine, kUuid, "c", sealed_).bytes), hex(sealed_));
+        EXPECT_EQ(hex(open_of(engine, kUuid, "c", seal_of(engine, kUuid, "c", kData).bytes).bytes), hex(kData));
+        EXPECT_EQ(hex(index_of(engine, "c", "v", 16).bytes), index_);
+    }
+    void fails_for(const std::string& ciphers);
+
+    TempFolder folder_;
+    std::string path_;
+    Blob sealed_;   // of the active generation
+    Blob retired_;  // and of the other one
+    std::string index_;
+};
+
+void ValuesOutOfMemory::fails_for(const std::string& ciphers) {
+    const std::string pools = " digests=hmac-sha256 ciphers=" + ciphers;
+    path_ = folder_.write("keyring", keyring_of(2, pools));
+    const EnginePtr engine = loaded();
+    sealed_ = seal_of(engine.get(), kUuid, "c", kData).bytes;
+    retired_ = seal_of(engine_with(keyring_of(1, pools)).get(), kUuid, "c", kData).bytes;
+    index_ = hex(index_of(engine.get(), "c", "v", 16).bytes);
+    Blob out(sealed_.size());
+    std::size_t length = 0;
+    const auto expect_zeroed = [&](caas_status status) {
+        if (status != CAAS_OK) {
+            EXPECT_TRUE(all_zero(out));
+        }
+        std::fill(out.begin(), out.end(), 0x5A);
+    };
+    fail_first_and_later(
+        [&](caas_engine* on) {
+            return caas_seal(on, kUuid.data(), "c", 1, kData.data(), kData.size(), out.data(), nullptr);
+        },
+        [&](caas_engine*, caas_status status) {
+            if (status == CAAS_OK) {
+                EXPECT_EQ(hex(open_of(engine.get(), kUuid, "c", out).bytes), hex(kData));
+            }
+            expect_zeroed(status);
+        });
+    for (const Blob* value : {&sealed_, &retired_}) {
+        fail_first_and_later(
+            [&](caas_engine* on) {
+                return caas_open(on, kUuid.data(), "c", 1, value->data(), value->size(), out.data(), &length, nullptr);
+            },
+            [&](caas_engine*, caas_status status) {
+                EXPECT_EQ(length, status == CAAS_OK ? kData.size() : 0);
+                if (status == CAAS_OK) {
+                    EXPECT_EQ(hex(Bytes(out).first(length)), hex(kData));
+                }
+                expect_zeroed(status);
+            });
+    }
+    fail_first_and_later(
+        [&](caas_engine* on) {
+            return caas_reseal(on, kUuid.data(), "c", 1, retired_.data(), retired_.size(), out.data(), nullptr);
+        },
+        [&](caas_engine*, caas_status status) {
+            if (status == CAAS_OK) {
+                EXPECT_EQ(hex(open_of(engine.get(), kUuid, "c", out).bytes), hex(kData));
+            }
+            expect_zeroed(status);
+        });
+}
+
+TEST_P(ValuesOutOfMemory, Gcm) { fails_for("aes-256-gcm"); }
+TEST_P(ValuesOutOfMemory, ChaCha20Poly1305) { fails_for("chacha20-poly1305"); }
+TEST_P(ValuesOutOfMemory, Ocb) { fails_for("aes-256-ocb"); }
+TEST_P(ValuesOutOfMemory, Aria) { fails_for("aria-256-gcm"); }
+TEST_P(ValuesOutOfMemory, GcmSiv) {
+    if (!expect_provided("aes-256-gcm-siv")) GTEST_SKIP() << kNeedsOpenSsl32;
+    fails_for("aes-256-gcm-siv");
+}
+
+TEST_P(ValuesOutOfMemory, BlindIndex) {
+    path_ = folder_.write("keyring", keyring_of(2, " digests=hmac-sha256 ciphers=aes-256-gcm"));
+    const EnginePtr engine = loaded();
+    sealed_ = seal_of(engine.get(), kUuid, "c", kData).bytes;
+    index_ = hex(index_of(engine.get(), "c", "v", 16).bytes);
+    const std::string long_context(500, 'x');  // which a string has to be allocated for
+    const std::string expected = hex(index_of(engine.get(), long_context, "v", 16).bytes);
+    std::uint8_t out[16];
+    fail_first_and_later(
+        [&](caas_engine* on) {
+            return caas_blind_index(on, 0, long_context.data(), long_context.size(), "v", 1, out, sizeof out, nullptr);
+        },
+        [&](caas_engine* on, caas_status status) {
+            EXPECT_EQ(hex(out), status == CAAS_OK ? expected : std::string(32, '0'));
+            EXPECT_EQ(hex(index_of(on, long_context, "v", 16).bytes), expected);
+        });
+}
+
+TEST_P(ValuesOutOfMemory, Passwords) {
+    for (const char* algorithm : {"scrypt", "pbkdf2-sha512", "argon2id"}) {
+        // OpenSSL's PBKDF2 allocates in every one of its 10,000 rounds, and its Argon2 (seen in 3.5) goes on, to a
+        // wrong hash, when it lacks the memory of its first digest.
+        if (std::string_view(algorithm) != "scrypt" && !fails_cpp()) continue;
+        if (!expect_provided(algorithm)) {
+            std::cout << algorithm << ": not run, " << kNeedsOpenSsl32 << "\n";
+            continue;
+        }
+        path_ = folder_.write("keyring", keyring_of(1, " digests=hmac-sha256 passwords=" + std::string(algorithm)));
+        const EnginePtr engine = loaded();
+        char text[CAAS_PASSWORD_TEXT_BYTES];
+        char good[CAAS_PASSWORD_TEXT_BYTES];
+        ASSERT_EQ(caas_password_hash(engine.get(), kUuid.data(), "pw", 2, &kCheap, good, nullptr), CAAS_OK);
+        const auto verified = [&](caas_engine* on, const char* stored, int& match) {
+            return caas_password_verify(on, kUuid.data(), "pw", 2, stored, std::strlen(stored), &match, nullptr);
+        };
+        int match = 0;
+        const int failures = fail_each(
+            [&] { return loaded(); },
+            [&](caas_engine* on) { return caas_password_hash(on, kUuid.data(), "pw", 2, &kCheap, text, nullptr); },
+            [&](caas_engine* on, caas_status status) {
+                if (status != CAAS_OK) {
+                    EXPECT_TRUE(all_zero(bytes_of(std::string_view(text, sizeof text))));
+                } else {
+                    EXPECT_EQ(verified(on, text, match), CAAS_OK);
+                    EXPECT_EQ(match, 1);
+                }
+            });
+        EXPECT_GT(failures, 0);
+        // Out of memory is an error and never "the wrong password".
+        (void)fail_each([&] { return loaded(); }, [&](caas_engine* on) { return verified(on, good, match); },
+                        [&](caas_engine* on, caas_status status) {
+                            EXPECT_EQ(match, status == CAAS_OK ? 1 : 0);
+                            EXPECT_EQ(verified(on, good, match), CAAS_OK);
+                            EXPECT_EQ(match, 1);
+                        });
+        int old = 0;
+        (void)fail_each([&] { return loaded(); },
+                        [&](caas_engine* on) {
+                            return caas_password_outdated(on, good, std::strlen(good), &kCheap, &old, nullptr);
+                        },
+                        [&](caas_engine*, caas_status) { EXPECT_EQ(old, 0); });
+    }
+}
+
+// Every cipher and password function in the pools: a load that lacks memory says so, and does not call an algorithm
+// missing.
+TEST_P(ValuesOutOfMemory, Load) {
+    const std::string optional = openssl_is_3_2() ? ",aes-256-gcm-siv passwords=scrypt,pbkdf2-sha512,argon2id"
+                                                  : " passwords=scrypt,pbkdf2-sha512";
+    path_ = folder_.write("keyring", keyring_of(1,
+                                                " digests=hmac-sha256 ciphers=aes-256-gcm,chacha20-poly1305,"
+                                                "aes-256-ocb,aria-256-gcm" +
+                                                    optional));
+    (void)loaded();  // what OpenSSL sets up once
+    const int failures = fail_each(
+        new_engine, [&](caas_engine* on) { return caas_engine_load(on, path_.c_str(), nullptr); },
+        [&](caas_engine* on, caas_status status) {
+            EXPECT_EQ(seal_of(on, kUuid, "c", kData).status, status == CAAS_OK ? CAAS_OK : CAAS_ERR_NO_KEYRING);
+        });
+    EXPECT_GT(failures, 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpp, ValuesOutOfMemory, failing_cpp());
+INSTANTIATE_TEST_SUITE_P(OpenSsl, ValuesOutOfMemory, failing_openssl());
+
+TEST(SecretArena, ValuesWithoutRoomForTheirKeys) {
+    const EnginePtr engine = engine_with(keyring_of(2));
+    const Blob sealed = seal_of(engine.get(), kUuid, "c", kData).bytes;
+    std::vector<SecretKey<1>> taken = every_free_block();
+    char text[CAAS_PASSWORD_TEXT_BYTES];
+    EXPECT_EQ(hex(open_of(engine.get(), kUuid, "c", sealed).bytes), hex(kData));
+    EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_ERR_NO_MEMORY);
+    EXPECT_EQ(caas_password_hash(engine.get(), kUuid.data(), "pw", 2, &kCheap, text, nullptr), CAAS_ERR_NO_MEMORY);
+    taken.clear();
+    EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_OK);
+}
+
+// The arena is sized for this: every key of every generation at once.
+TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
+    constexpr int kCount = 1024;
+    const EnginePtr engine = engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512"));
+    for (int number = 1; number <= kCount; number++) {
+        ASSERT_EQ(digest_of(engine.get(), kUuid, "x", number).status, CAAS_OK);
+        ASSERT_EQ(index_of(engine.get(), "c", "v", 16, number).status, CAAS_OK);
+        Blob sealed(CAAS_SEALED_OVERHEAD);
+        sealed[0] = 1;
+        sealed[1] = static_cast<std::uint8_t>(number >> 8);
+        sealed[2] = static_cast<std::uint8_t>(number);
+        ASSERT_EQ(open_of(engine.get(), kUuid, "c", sealed).status, CAAS_ERR_CANNOT_OPEN);
+        // No password is of this algorithm, so the key is derived and no slow work done.
+        const std::string stored = "$caas-scrypt$v=1$g=" + std::to_string(number) +
+                                   ",ln=15,r=8,p=3$AAECAwQFBgcICQoLDA0ODw$hY4mXxWLrsSb+fROiT1fCZrzWWYkHduVArQ3L78ZB/A";
+        int match = 1;
+        ASSERT_EQ(
+            caas_password_verify(engine.get(), kUuid.data(), "pw", 2, stored.data(), stored.size(), &match, nullptr),
+            CAAS_OK);
+        ASSERT_EQ(match, 0);
+    }
+}
+
+}  // namespace
+}  // namespace caas::test
