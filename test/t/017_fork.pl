@@ -1,6 +1,7 @@
 # Preloaded into the postmaster, the library reads no keyring there: each backend has its own, in locked memory.
 use strict;
 use warnings;
+no warnings 'portable';    # addresses have 64 bits
 use lib 'test/perl';
 use CaasTest;
 use MIME::Base64 qw(decode_base64);

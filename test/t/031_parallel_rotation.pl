@@ -69,8 +69,8 @@ for my $participation ('on', 'off')
 	like($out . $error, $expected, "participation $participation: workers with the new keyring refuse");
 	($out, $error) = answer($session, 'SELECT generation FROM caas_profile(gen_random_uuid())');
 	is($out, '1', "participation $participation: the leader alone goes on with what it has");
-	$node->reload;
-	# The reload reaches the idle session with its next statement at the latest.
+	reload_sessions($node, $session);
+	# A file that changed just before the statement is refused too.
 	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		($out, $error) = answer($session, $query);
