@@ -68,6 +68,7 @@ private:
 
 // Made at the first use and never destroyed, so that it outlives whatever has a secret.
 Arena& arena() {
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the arena is what the process shares
     static Arena& made = *new Arena;
     return made;
 }
