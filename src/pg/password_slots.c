@@ -102,7 +102,7 @@ caas_password_slot_give(void)
 	SpinLockAcquire(&slots->mutex);
 	slots->taken--;
 	SpinLockRelease(&slots->mutex);
-	/* To all: from 17 on a signal is lost when the one that gets it is being cancelled, and a
-	 * waiting session may know another limit than the next. */
+	/* To all: a signal is lost when the session that gets it is being cancelled, and one that waits
+	 * may know a lower limit than the next. */
 	ConditionVariableBroadcast(&slots->given_back);
 }

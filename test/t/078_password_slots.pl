@@ -90,6 +90,29 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($others[1]{pid})");
 is(waiting(4), '2', 'a waiting session is ended');
 is(outcome($others[0], "SELECT caas_password_outdated('x'), caas_encrypt('$ada', 'x') IS NULL"), 't|f', 'what is no hash does not wait');
 
+# One is cancelled at the very moment when it is woken: the slot is then for the next.
+my ($woken, $next) = @others[2, 3];
+my @rest = @others[4, 5];
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($_->{pid})") for @rest, $woken, $next;
+is(finished($_), '57014', 'begin again') for @rest, $woken, $next;
+answer($next, "SET statement_timeout = '20s'");
+begin($woken, $hash);
+waiting(1);
+begin($next, $hash);
+waiting(2);
+kill 'STOP', $woken->{pid} or die "kill: $!";
+let_go($held[0]);
+like(finished($held[0]), $phc, 'a slot is given back while the first who waits is stopped');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($woken->{pid})");
+let_go($woken);
+is(finished($woken), '57014', 'who is cancelled then');
+like(finished($next), $phc, 'and the next takes the slot');
+answer($next, 'RESET statement_timeout');
+$held[0]->quit;
+$held[0] = stopped_session();
+begin($_, $hash) for $woken, $next, @rest;
+is(waiting(4), '2', 'two hash, four wait');
+
 # A lower limit holds for statements that begin after the reload.
 limit(1, $others[0]);
 answer($others[0], 'SET statement_timeout = 0');
