@@ -158,7 +158,7 @@ like(finished($_), $phc, 'both end') for $holder, $session;
 $_->quit for $holder, $session;
 
 # Without shared memory there is no limit.
-$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\nsession_preload_libraries = 'caas'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 $holder = stopped_session();
 $session = session();
@@ -166,6 +166,17 @@ like(outcome($session, $hash), $phc, 'not in shared_preload_libraries: nobody wa
 let_go($holder);
 like(finished($holder), $phc, 'nor did the other');
 $_->quit for $holder, $session;
+
+# Costs that a client sets before the library is loaded do not become those of its hashes.
+$node->safe_psql('postgres', 'CREATE ROLE client LOGIN; GRANT EXECUTE ON FUNCTION caas_hash_password(uuid, text) TO client');
+for my $way ([ '-c caas.scrypt_ln=10', '' ], [ '', 'SET caas.scrypt_ln = 10;' ], [ '', 'BEGIN; SET LOCAL caas.scrypt_ln = 10; SAVEPOINT s; SET LOCAL caas.scrypt_ln = 11;' ])
+{
+	my ($options, $before) = @$way;
+	local $ENV{PGOPTIONS} = with_key() . " $options";
+	my ($code, $out, $error) = $node->psql('postgres', "$before $hash; SHOW caas.scrypt_ln", extra_params => [ '-U', 'client' ]);
+	like($out, qr/,ln=15,.*\n15$/, "costs set by a client: '$options$before'");
+	like($error, qr/permission denied to set parameter "caas.scrypt_ln"/, 'which is told so');
+}
 $node->stop;
 
 done_testing();
