@@ -1,5 +1,6 @@
 #include "digest_pool.hpp"
 
+#include "hmac.hpp"
 #include "openssl.hpp"
 
 #include <openssl/core_names.h>
@@ -77,7 +78,7 @@ public:
         // One buffer serves both hashes: the padded key, then the salt and the data, or the inner digest.
         ScratchSecret<kMaxBlockBytes + kMaxSaltBytes + kJoinBytes> scratch;
         std::uint8_t* block = scratch.reserve(block_bytes + kMaxSaltBytes + (joined ? data.size() : 0));
-        pad_key(key, 0x36, block);
+        pad_hmac_key(key, 0x36, std::span(block, block_bytes));
         Writer writer(block + block_bytes);
         writer.add(salt);
         if (joined) writer.add(data);
@@ -91,24 +92,13 @@ public:
             digest_len != algorithm_.output_bytes) {
             return false;
         }
-        pad_key(key, 0x5c, block);
+        pad_hmac_key(key, 0x5c, std::span(block, block_bytes));
         return EVP_DigestInit_ex2(ctx_.get(), nullptr, nullptr) == 1 &&
                EVP_DigestUpdate(ctx_.get(), block, block_bytes + digest_len) == 1 &&
                EVP_DigestFinal_ex(ctx_.get(), out, &digest_len) == 1;
     }
 
 private:
-    // Every block is longer than our key, so the key is never hashed first. In words: over bytes it costs 2 % of a row.
-    void pad_key(std::span<const std::uint8_t, kMacKeyBytes> key, std::uint8_t pad, std::uint8_t* block) const {
-        std::memset(block, pad, algorithm_.block_bytes);
-        for (std::size_t at = 0; at < kMacKeyBytes; at += sizeof(std::uint64_t)) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, key.data() + at, sizeof word);
-            word ^= 0x0101010101010101U * pad;
-            std::memcpy(block + at, &word, sizeof word);
-        }
-    }
-
     EvpMdCtx ctx_;
     const DigestAlgorithm& algorithm_;
 };

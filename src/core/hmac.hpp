@@ -7,6 +7,9 @@
 
 namespace caas {
 
+// Fills a hash's block with the key, xored with ipad or opad of RFC 2104. The block is longer than the key.
+void pad_hmac_key(std::span<const std::uint8_t, 32> key, std::uint8_t pad, std::span<std::uint8_t> block);
+
 // HmacSha256 keeps the states behind the blocks of the key, so that a key that serves twice is hashed once.
 class HmacSha256 {
 public:

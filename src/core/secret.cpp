@@ -5,6 +5,7 @@
 
 #include <bitset>
 #include <mutex>
+#include <type_traits>
 
 namespace caas {
 
@@ -12,6 +13,14 @@ namespace {
 
 // 1024 generations with a secret, three subkeys and an index key each take 5120.
 constexpr std::size_t kBlocks = 8192;
+
+// Pages are locked when they are first touched, where that can be had: most keyrings fill one.
+bool lock(void* memory, std::size_t size) {
+#ifdef MLOCK_ONFAULT
+    if (mlock2(memory, size, MLOCK_ONFAULT) == 0) return true;
+#endif
+    return mlock(memory, size) == 0;
+}
 
 // Arena hands out blocks of one size from pages between two that nobody may touch.
 class Arena {
@@ -25,7 +34,7 @@ public:
             (void)munmap(all, kBytes + 2 * page);
             throw std::bad_alloc();
         }
-        locked_ = mlock(memory_, kBytes) == 0;
+        locked_ = lock(memory_, kBytes);
 #ifdef MADV_DONTDUMP
         locked_ = madvise(memory_, kBytes, MADV_DONTDUMP) == 0 && locked_;
 #endif
@@ -66,10 +75,10 @@ private:
     std::size_t next_ = 0;
 };
 
-// Made at the first use and never destroyed, so that it outlives whatever has a secret.
+// Made at the first use. There is nothing to destroy, so that it outlives whatever has a secret.
 Arena& arena() {
-    // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the arena is what the process shares
-    static Arena& made = *new Arena;
+    static_assert(std::is_trivially_destructible_v<Arena>);
+    static Arena made;
     return made;
 }
 

@@ -80,7 +80,7 @@ FreedMemoryWatch::FreedMemoryWatch(std::span<const std::uint8_t> pattern) {
     watch.length = pattern.size();
 }
 
-FreedMemoryWatch::~FreedMemoryWatch() { watch.length = 0; }
+FreedMemoryWatch::~FreedMemoryWatch() { watch = {}; }
 
 int FreedMemoryWatch::found() const { return watch.found; }
 

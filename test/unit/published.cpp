@@ -44,13 +44,30 @@ bool read_field(const std::string& line, Record& record) {
     return true;
 }
 
+namespace {
+
+Record record_of(const nlohmann::json& object) {
+    Record record;
+    for (const auto& [name, value] : object.items()) {
+        record[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+    return record;
+}
+
+}  // namespace
+
 std::vector<Record> read_flat_json(const std::string& path) {
     std::vector<Record> records;
-    for (const auto& object : nlohmann::json::parse(read_whole_file(path))) {
-        Record& record = records.emplace_back();
-        for (const auto& [name, value] : object.items()) {
-            record[name] = value.is_string() ? value.get<std::string>() : value.dump();
-        }
+    for (const auto& object : nlohmann::json::parse(read_whole_file(path))) records.push_back(record_of(object));
+    return records;
+}
+
+std::vector<Record> read_wycheproof_aeads(const std::string& path) {
+    std::vector<Record> records;
+    const nlohmann::json file = nlohmann::json::parse(read_whole_file(path));
+    for (const auto& group : file.at("testGroups")) {
+        if (group.at("keySize") != 256 || group.at("ivSize") != 96 || group.at("tagSize") != 128) continue;
+        for (const auto& test : group.at("tests")) records.push_back(record_of(test));
     }
     return records;
 }

@@ -36,4 +36,8 @@ struct WycheproofMac {
 };
 std::vector<WycheproofMac> read_wycheproof_macs(const std::string& path);
 
+// Those with a key of 32 bytes, an iv of 12 and a tag of 16. The fields are Wycheproof's: key, iv, aad, msg, ct, tag,
+// in hex, result and tcId.
+std::vector<Record> read_wycheproof_aeads(const std::string& path);
+
 }  // namespace caas::test

@@ -2,9 +2,8 @@
 // implementation of docs/spec.md, so that agreement means something.
 #include "../../src/core/generation_keys.hpp"
 #include "../../src/core/text.hpp"
+#include "published.hpp"
 #include "values.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <map>
@@ -12,22 +11,20 @@
 namespace caas::test {
 namespace {
 
-using nlohmann::json;
-
-std::string text(const json& vector, const char* field) { return vector.at(field).get<std::string>(); }
+int number_of(const Record& vector) { return std::stoi(vector.at("generation")); }
 
 // The generation of a vector, active in an engine of its own.
 class Generations {
 public:
     // A record of kind "generation": what follows uses it.
-    void add(const json& record) {
-        const int number = record.at("generation");
-        const Blob secret = unhex(text(record, "secret"));
+    void add(const Record& record) {
+        const int number = number_of(record);
+        const Blob secret = unhex(record.at("secret"));
         std::string line = generation_line(number, "active", secret, pools_of(record));
         engines_[number] = engine_with(std::string(kVersionLine) + line);
         caas_generation_info info = {};
         ASSERT_EQ(caas_engine_generation(engines_[number].get(), 0, &info, nullptr), CAAS_OK);
-        EXPECT_EQ(info.check_value, text(record, "check_value"));
+        EXPECT_EQ(info.check_value, record.at("check_value"));
         for (const char* purpose : {"seal", "index", "password"}) {
             const std::string field = "key_" + std::string(purpose);
             if (!record.contains(field)) continue;
@@ -35,47 +32,47 @@ public:
                 SecretKey<kSecretBytes>(std::span<const std::uint8_t, kSecretBytes>(secret.data(), kSecretBytes)),
                 purpose);
             ASSERT_TRUE(key.ok());
-            EXPECT_EQ(hex(key.value().expose()), text(record, field.c_str()));
+            EXPECT_EQ(hex(key.value().expose()), record.at(field));
         }
     }
-    caas_engine* of(const json& vector) const { return engines_.at(vector.at("generation").get<int>()).get(); }
+    caas_engine* of(const Record& vector) const { return engines_.at(number_of(vector)).get(); }
 
 private:
-    static std::string pools_of(const json& record) {
-        return " digests=" + text(record, "digests") + " ciphers=" + text(record, "ciphers") +
-               " passwords=" + text(record, "passwords");
+    static std::string pools_of(const Record& record) {
+        return " digests=" + record.at("digests") + " ciphers=" + record.at("ciphers") +
+               " passwords=" + record.at("passwords");
     }
     std::map<int, EnginePtr> engines_;
 };
 
-void check_sealed(caas_engine* engine, const json& vector) {
-    const Blob uuid = parse_uuid(text(vector, "uuid"));
-    const std::string context = text(vector, "context");
-    const std::string data = text(vector, "text");
-    const std::string sealed = text(vector, "sealed");
-    ASSERT_EQ(hex(sealed_with_nonce(engine, uuid, context, unhex(text(vector, "nonce")), bytes_of(data))), sealed);
+void check_sealed(caas_engine* engine, const Record& vector) {
+    const Blob uuid = parse_uuid(vector.at("uuid"));
+    const std::string context = vector.at("context");
+    const std::string data = vector.at("text");
+    const std::string sealed = vector.at("sealed");
+    ASSERT_EQ(hex(sealed_with_nonce(engine, uuid, context, unhex(vector.at("nonce")), bytes_of(data))), sealed);
     const Value opened = open_of(engine, uuid, context, unhex(sealed));
     ASSERT_EQ(opened.status, CAAS_OK);
     ASSERT_EQ(hex(opened.bytes), hex(bytes_of(data)));
     caas_sealed_info info = {};
     ASSERT_EQ(caas_sealed_describe(unhex(sealed).data(), sealed.size() / 2, &info), CAAS_OK);
-    EXPECT_EQ(info.generation, vector.at("generation").get<int>());
+    EXPECT_EQ(info.generation, number_of(vector));
     EXPECT_EQ(info.data_len, data.size());
 }
 
-void check_blind_index(caas_engine* engine, const json& vector) {
-    const Value index = index_of(engine, text(vector, "context"), text(vector, "text"), vector.at("length"));
+void check_blind_index(caas_engine* engine, const Record& vector) {
+    const Value index = index_of(engine, vector.at("context"), vector.at("text"), std::stoul(vector.at("length")));
     ASSERT_EQ(index.status, CAAS_OK);
-    ASSERT_EQ(hex(index.bytes), text(vector, "index"));
+    ASSERT_EQ(hex(index.bytes), vector.at("index"));
 }
 
-void check_password(caas_engine* engine, const json& vector) {
-    const Blob uuid = parse_uuid(text(vector, "uuid"));
-    const std::string password = text(vector, "password");
-    const std::string stored = text(vector, "stored");
+void check_password(caas_engine* engine, const Record& vector) {
+    const Blob uuid = parse_uuid(vector.at("uuid"));
+    const std::string password = vector.at("password");
+    const std::string stored = vector.at("stored");
     const auto parsed = parse_password(stored);
     ASSERT_TRUE(parsed);
-    EXPECT_EQ(hex(parsed->salt), text(vector, "salt"));
+    EXPECT_EQ(hex(parsed->salt), vector.at("salt"));
     PasswordCosts costs = {PasswordCost{10, 8, 1}, {8, 1, 1}, {10000, 0, 0}};
     costs[parsed->algorithm] = parsed->cost;
     const auto made = engine->core.hash_password_with_salt(as_uuid(uuid), bytes_of(password), costs, parsed->salt);
@@ -89,41 +86,41 @@ void check_password(caas_engine* engine, const json& vector) {
 }
 
 // The pepper key and what goes into the slow function.
-void check_pepper(const json& generation, const json& vector) {
-    const Blob secret = unhex(text(generation, "secret"));
+void check_pepper(const Record& generation, const Record& vector) {
+    const Blob secret = unhex(generation.at("secret"));
     GenerationKeys keys;
     const auto kdf =
         keys.subject(Purpose::password,
                      SecretKey<kSecretBytes>(std::span<const std::uint8_t, kSecretBytes>(secret.data(), kSecretBytes)));
     ASSERT_TRUE(kdf.ok());
-    const Blob uuid = parse_uuid(text(vector, "uuid"));
+    const Blob uuid = parse_uuid(vector.at("uuid"));
     Pepper pepper;
     ASSERT_TRUE(pepper.derive(*kdf.value(), as_uuid(uuid), default_pool(password_pool)));
-    EXPECT_EQ(hex(pepper.expose_key()), text(vector, "pepper_key"));
+    EXPECT_EQ(hex(pepper.expose_key()), vector.at("pepper_key"));
     PepperedInput input;
-    ASSERT_TRUE(pepper.apply(bytes_of(text(vector, "password")), input));
-    EXPECT_EQ(hex(input.expose()), text(vector, "input"));
+    ASSERT_TRUE(pepper.apply(bytes_of(vector.at("password")), input));
+    EXPECT_EQ(hex(input.expose()), vector.at("input"));
 }
 
 // Runs a whole file and returns how many records of each kind it holds: nothing is left out unseen.
 std::map<std::string, int> run_file(const std::string& file) {
     std::map<std::string, int> seen;
     Generations generations;
-    std::map<int, json> records;
-    for (const json& vector : json::parse(read_whole_file("test/vectors/" + file))) {
-        const std::string kind = text(vector, "kind");
+    std::map<int, Record> records;
+    for (const Record& vector : read_flat_json("test/vectors/" + file)) {
+        const std::string kind = vector.at("kind");
         seen[kind]++;
         SCOPED_TRACE(file + " " + kind + " " + std::to_string(seen[kind]));
         if (kind == "generation") {
             generations.add(vector);
-            records[vector.at("generation")] = vector;
+            records[number_of(vector)] = vector;
         } else if (kind == "sealed") {
             check_sealed(generations.of(vector), vector);
         } else if (kind == "blind_index") {
             check_blind_index(generations.of(vector), vector);
         } else if (kind == "password") {
             check_password(generations.of(vector), vector);
-            check_pepper(records.at(vector.at("generation")), vector);
+            check_pepper(records.at(number_of(vector)), vector);
         } else {
             ADD_FAILURE() << "unknown kind";
         }
@@ -149,18 +146,18 @@ TEST(ValueVectors, AlgorithmsOfOpenSsl32) {
 // The retired generations open through one keyring, whichever is active.
 TEST(ValueVectors, OneKeyringOpensThemAll) {
     std::string keyring(kVersionLine);
-    std::vector<json> sealed;
-    for (const json& vector : json::parse(read_whole_file("test/vectors/sealed.json"))) {
+    std::vector<Record> sealed;
+    for (const Record& vector : read_flat_json("test/vectors/sealed.json")) {
         if (vector.at("kind") == "sealed") sealed.push_back(vector);
         if (vector.at("kind") != "generation") continue;
-        const int number = vector.at("generation");
-        keyring += generation_line(number, number == 1 ? "active" : "retired", unhex(text(vector, "secret")));
+        const int number = number_of(vector);
+        keyring += generation_line(number, number == 1 ? "active" : "retired", unhex(vector.at("secret")));
     }
     const EnginePtr engine = engine_with(keyring);
-    for (const json& vector : sealed) {
-        const Value opened = open_of(engine.get(), parse_uuid(text(vector, "uuid")), text(vector, "context"),
-                                     unhex(text(vector, "sealed")));
-        EXPECT_EQ(hex(opened.bytes), hex(bytes_of(text(vector, "text"))));
+    for (const Record& vector : sealed) {
+        const Value opened =
+            open_of(engine.get(), parse_uuid(vector.at("uuid")), vector.at("context"), unhex(vector.at("sealed")));
+        EXPECT_EQ(hex(opened.bytes), hex(bytes_of(vector.at("text"))));
     }
 }
 
