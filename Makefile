@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.co
 
 MODULE_big = caas
 CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
-CLI_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/cli/*.cpp)))
+CLI_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/cli/*.cpp src/http/*.cpp)))
 PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 DATA = $(sort $(wildcard sql/caas--*--*.sql))
@@ -43,8 +43,10 @@ src/core/abi.o: caas.control
 $(DATA_built): sql/caas.sql caas.control
 	cp $< $@
 
+PROGRAM_LIBS = -lssl -lcrypto -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
+
 caas: $(CLI_OBJS) $(CORE_OBJS)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
 
 install: install-program
 install-program: caas

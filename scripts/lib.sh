@@ -86,8 +86,8 @@ clean_up() {
 
 SUDO=()
 MISSING=()
-DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev)
-TEST_PACKAGES=(libgtest-dev nlohmann-json3-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
+DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libsystemd-dev)
+TEST_PACKAGES=(libgtest-dev libipc-run-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck man-db)
 
 # Prints those of the named packages that are not installed, one a line.

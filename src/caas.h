@@ -280,6 +280,9 @@ void caas_hex_encode(const void *data, size_t len, char *out);
 /* caas_text_check is CAAS_OK for valid UTF-8 (RFC 3629) without U+0000, else CAAS_ERR_TEXT. */
 caas_status caas_text_check(const void *text, size_t len);
 
+/* caas_uuid_parse reads RFC 9562's text form, hexadecimal digits of either case: 1, or 0 with out zeroed. */
+int caas_uuid_parse(const char *text, size_t len, uint8_t out[CAAS_UUID_BYTES]);
+
 /* --- API keys ----------------------------------------------------------- */
 
 /* caas_api_key_digest is SHA-256 of the key's bytes. Errors: CAAS_ERR_CRYPTO. */

@@ -66,15 +66,8 @@ SecretText ask_secret(const char* prompt) {
 }
 
 std::array<std::uint8_t, kUuidBytes> parse_uuid(const std::string& text) {
-    constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     std::array<std::uint8_t, kUuidBytes> uuid{};
-    std::string digits;
-    bool shaped = text.size() == kShape.size();
-    for (std::size_t i = 0; shaped && i < text.size(); i++) {
-        shaped = (kShape[i] == '-') == (text[i] == '-');
-        if (text[i] != '-') digits += text[i];
-    }
-    if (!shaped || !hex_decode(bytes_of(digits), uuid)) {
+    if (!uuid_decode(text, uuid)) {
         throw usage_failure("--uuid: it is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
     }
     return uuid;

@@ -174,6 +174,12 @@ void caas_hex_encode(const void* data, size_t len, char* out) { hex_encode(view(
 
 caas_status caas_text_check(const void* text, size_t len) { return is_text(view(text, len)) ? CAAS_OK : CAAS_ERR_TEXT; }
 
+int caas_uuid_parse(const char* text, size_t len, uint8_t out[CAAS_UUID_BYTES]) {
+    if (uuid_decode({text, len}, std::span<std::uint8_t, CAAS_UUID_BYTES>(out, CAAS_UUID_BYTES))) return 1;
+    std::memset(out, 0, CAAS_UUID_BYTES);
+    return 0;
+}
+
 caas_status caas_api_key_digest(const void* key, size_t key_len, uint8_t out[CAAS_SHA256_BYTES]) {
     if (EVP_Digest(key, key_len, out, nullptr, EVP_sha256(), nullptr) == 1) return CAAS_OK;
     std::memset(out, 0, CAAS_SHA256_BYTES);

@@ -101,4 +101,16 @@ bool hex_decode(Bytes text, std::span<std::uint8_t> out) {
     return true;
 }
 
+bool uuid_decode(std::string_view text, std::span<std::uint8_t, CAAS_UUID_BYTES> out) {
+    constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    std::array<std::uint8_t, 2 * CAAS_UUID_BYTES> digits{};
+    if (text.size() != kShape.size()) return false;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if ((kShape[i] == '-') != (text[i] == '-')) return false;
+        if (text[i] != '-') digits[count++] = static_cast<std::uint8_t>(text[i]);
+    }
+    return hex_decode(digits, out);
+}
+
 }  // namespace caas

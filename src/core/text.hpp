@@ -2,6 +2,7 @@
 #pragma once
 #include "core_only.hpp"
 
+#include "../caas.h"
 #include "secret.hpp"
 
 #include <optional>
@@ -22,5 +23,8 @@ void hex_encode(Bytes data, char* out);
 // Digits of either case; out receives text.size() / 2 bytes. False, with nothing written, when it is not hex or longer
 // than capacity.
 bool hex_decode(Bytes text, std::span<std::uint8_t> out);
+
+// RFC 9562's text form, 8-4-4-4-12 hexadecimal digits of either case. False, with nothing written, for another.
+bool uuid_decode(std::string_view text, std::span<std::uint8_t, CAAS_UUID_BYTES> out);
 
 }  // namespace caas

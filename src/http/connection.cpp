@@ -1,0 +1,313 @@
+#include "connection.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <array>
+#include <optional>
+#include <type_traits>
+
+namespace caas::http {
+
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using ErrorCode = boost::system::error_code;
+using TlsStream = asio::ssl::stream<Socket>;
+
+constexpr std::size_t kHeaderBytes = std::size_t{8} * 1024;
+constexpr std::size_t kSmallRead = std::size_t{2} * 1024;  // what a connection that waits for a request keeps
+constexpr std::size_t kLargeRead = std::size_t{64} * 1024;
+constexpr std::size_t kBufferBytes = kHeaderBytes + kLargeRead;
+constexpr std::chrono::seconds kLastRequest{1};  // how long one that ends waits for a request that is on its way
+constexpr std::chrono::seconds kLinger{2};
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+const Problem& problem_of(const ErrorCode& error) {
+    if (error == http::error::body_limit) return problem::kBodyTooLarge;
+    if (error == http::error::header_limit) return problem::kHeadersTooLarge;
+    return problem::kBadRequest;
+}
+
+template <typename Stream>
+class Connection : public ConnectionBase, public std::enable_shared_from_this<Connection<Stream>> {
+public:
+    template <typename... Arguments>
+    Connection(Connections& all, Socket socket, Arguments&... arguments)
+        : all_(all), stream_(std::move(socket), arguments...) {
+        all_.add(this);
+    }
+    ~Connection() override { all_.remove(this); }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void start();
+    void on_tick(Clock::time_point now) override;
+    void on_stop(Clock::time_point now) override;
+
+private:
+    enum class Phase { handshake, idle, reading, writing, closing };
+    static constexpr bool kTls = !std::is_same_v<Stream, Socket>;
+
+    Socket& socket() {
+        if constexpr (kTls) {
+            return stream_.next_layer();
+        } else {
+            return stream_;
+        }
+    }
+    void enter(Phase phase, std::chrono::seconds at_most) {
+        phase_ = phase;
+        deadline_ = Clock::now() + at_most;
+    }
+    void next_request();
+    void begin_request();
+    void read_more(std::size_t bytes);
+    void on_read(const ErrorCode& error, std::size_t bytes);
+    void parse();
+    bool on_head();
+    void on_request();
+    void refuse(const Problem& problem);
+    void send(Answer answer, Microseconds taken, bool keep_alive);
+    void send_continue();
+    void finish();
+    void drain();
+    void close();
+
+    Head head() const {
+        const auto& request = parser_->get();
+        return {view(request.method_string()), view(request.target()), view(request[http::field::content_type]),
+                view(request[http::field::authorization])};
+    }
+
+    Connections& all_;
+    Stream stream_;
+    Phase phase_ = Phase::handshake;
+    Clock::time_point deadline_ = Clock::now();
+    beast::flat_buffer buffer_{kBufferBytes};
+    std::optional<http::request_parser<http::string_body>> parser_;
+    http::response<http::string_body> response_;
+    bool head_seen_ = false;
+    bool timed_out_ = false;
+};
+
+template <typename Stream>
+void Connection<Stream>::start() {
+    if constexpr (kTls) {
+        enter(Phase::handshake, all_.limits.request_timeout);
+        stream_.async_handshake(asio::ssl::stream_base::server,
+                                [self = this->shared_from_this()](const ErrorCode& error) {
+                                    if (!error) self->next_request();
+                                });
+    } else {
+        next_request();
+    }
+}
+
+template <typename Stream>
+void Connection<Stream>::next_request() {
+    parser_.emplace();
+    parser_->eager(true);
+    parser_->header_limit(kHeaderBytes);
+    parser_->body_limit(all_.limits.body_bytes);
+    head_seen_ = false;
+    if (buffer_.size() > 0) {  // a client that does not wait for answers
+        begin_request();
+        return parse();
+    }
+    buffer_.shrink_to_fit();  // frees, and so cleanses, what the last request left
+    enter(Phase::idle, all_.stopping() ? std::min(kLastRequest, all_.limits.idle_timeout) : all_.limits.idle_timeout);
+    read_more(kSmallRead);
+}
+
+template <typename Stream>
+void Connection<Stream>::begin_request() {
+    enter(Phase::reading, all_.limits.request_timeout);
+}
+
+template <typename Stream>
+void Connection<Stream>::read_more(std::size_t bytes) {
+    if (buffer_.size() + bytes > kBufferBytes) return refuse(problem::kBadRequest);  // a chunk's head without an end
+    stream_.async_read_some(
+        buffer_.prepare(bytes),
+        [self = this->shared_from_this()](const ErrorCode& error, std::size_t got) { self->on_read(error, got); });
+}
+
+template <typename Stream>
+void Connection<Stream>::on_read(const ErrorCode& error, std::size_t bytes) {
+    if (timed_out_) return refuse(problem::kRequestTimeout);
+    if (error) return;  // the client has gone; the last reference closes the socket
+    buffer_.commit(bytes);
+    if (phase_ == Phase::idle) begin_request();
+    parse();
+}
+
+template <typename Stream>
+void Connection<Stream>::parse() {
+    ErrorCode error;
+    buffer_.consume(parser_->put(buffer_.data(), error));
+    if (error && error != http::error::need_more) return refuse(problem_of(error));
+    if (parser_->is_done()) return on_request();
+    if (parser_->is_header_done() && !head_seen_ && !on_head()) return;
+    read_more(parser_->is_header_done() ? kLargeRead : kSmallRead);
+}
+
+// The body is not whole yet. False where nothing more is to be read now.
+template <typename Stream>
+bool Connection<Stream>::on_head() {
+    head_seen_ = true;
+    auto& request = parser_->get();
+    if (const auto length = parser_->content_length()) {
+        request.body().reserve(*length + simdjson::SIMDJSON_PADDING);  // at most the limit, which has been checked
+    }
+    if (!beast::iequals(request[http::field::expect], "100-continue")) return true;
+    if (auto refusal = all_.handler.refuse(head())) {
+        send(std::move(*refusal), Microseconds(0), false);
+    } else {
+        send_continue();
+    }
+    return false;
+}
+
+template <typename Stream>
+void Connection<Stream>::send_continue() {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
+                      [self = this->shared_from_this()](const ErrorCode& error, std::size_t) {
+                          if (!error) self->read_more(kLargeRead);
+                      });
+}
+
+template <typename Stream>
+void Connection<Stream>::on_request() {
+    auto& request = parser_->get();
+    const auto coding = request[http::field::transfer_encoding];
+    const bool wrong_host = request.version() >= 11 && request.count(http::field::host) != 1;  // RFC 9112, section 3.2
+    if (wrong_host || (!coding.empty() && !beast::iequals(coding, "chunked"))) return refuse(problem::kBadRequest);
+    const Clock::time_point arrived = Clock::now();
+    Answer answer = all_.handler.handle(head(), request.body());
+    const auto taken = std::chrono::duration_cast<Microseconds>(Clock::now() - arrived);
+    send(std::move(answer), taken, request.keep_alive() && !all_.stopping());
+}
+
+// Answers what is not a whole request, and ends the connection.
+template <typename Stream>
+void Connection<Stream>::refuse(const Problem& problem) {
+    timed_out_ = false;
+    const char* route = parser_->is_header_done() ? Handler::route_of(head().target) : nullptr;
+    send(Handler::failed({&problem}, route), Microseconds(0), false);
+}
+
+template <typename Stream>
+void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive) {
+    all_.log.add(answer, taken);
+    all_.requests.add(answer.route, answer.status, taken);
+    response_ = {};
+    response_.version(11);
+    response_.result(answer.status);
+    response_.set(http::field::content_type, answer.content_type);
+    response_.set(http::field::cache_control, "no-store");
+    response_.keep_alive(keep_alive);
+    response_.content_length(answer.body.size());
+    if (answer.allow != nullptr) response_.set(http::field::allow, answer.allow);
+    if (answer.retry_after) response_.set(http::field::retry_after, "1");
+    if (answer.status == 401) response_.set(http::field::www_authenticate, "Bearer");
+    if (parser_->get().method() != http::verb::head) response_.body() = std::move(answer.body);
+    enter(Phase::writing, all_.limits.request_timeout);
+    http::async_write(stream_, response_,
+                      [self = this->shared_from_this(), keep_alive](const ErrorCode& error, std::size_t) {
+                          if (error) return;
+                          self->response_ = {};
+                          keep_alive ? self->next_request() : self->finish();
+                      });
+}
+
+// Tells the client that nothing more comes, and waits for its end: closing at once could take the answer away from it.
+template <typename Stream>
+void Connection<Stream>::finish() {
+    enter(Phase::closing, kLinger);
+    parser_.reset();
+    if constexpr (kTls) {
+        stream_.async_shutdown([self = this->shared_from_this()](const ErrorCode&) { self->drain(); });
+    } else {
+        drain();
+    }
+}
+
+template <typename Stream>
+void Connection<Stream>::drain() {
+    ErrorCode error;
+    socket().shutdown(Socket::shutdown_send, error);
+    if (error) return;
+    buffer_.clear();
+    socket().async_read_some(buffer_.prepare(kSmallRead),
+                             [self = this->shared_from_this()](const ErrorCode& end, std::size_t) {
+                                 if (!end) self->drain();
+                             });
+}
+
+template <typename Stream>
+void Connection<Stream>::close() {
+    ErrorCode ignored;
+    socket().close(ignored);
+}
+
+template <typename Stream>
+void Connection<Stream>::on_tick(Clock::time_point now) {
+    if (now < deadline_) return;
+    if (phase_ == Phase::reading && !timed_out_) {
+        timed_out_ = true;
+        ErrorCode ignored;
+        socket().cancel(ignored);  // on_read answers
+    } else {
+        close();
+    }
+}
+
+template <typename Stream>
+void Connection<Stream>::on_stop(Clock::time_point now) {
+    if (phase_ == Phase::idle) deadline_ = std::min(deadline_, now + kLastRequest);
+}
+
+}  // namespace
+
+void Connections::open(Socket socket, const TlsContext& tls) {
+    ErrorCode ignored;  // a Unix socket has no such option
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    if (tls) {
+        std::make_shared<Connection<TlsStream>>(*this, std::move(socket), *tls)->start();
+    } else {
+        std::make_shared<Connection<Socket>>(*this, std::move(socket))->start();
+    }
+}
+
+void Connections::add(ConnectionBase* connection) {
+    open_.insert(connection);
+    metrics_.connections(1);
+}
+
+void Connections::remove(ConnectionBase* connection) {
+    open_.erase(connection);
+    metrics_.connections(-1);
+    everywhere_--;
+}
+
+void Connections::tick(Clock::time_point now) {
+    for (ConnectionBase* connection : open_) connection->on_tick(now);
+}
+
+void Connections::stop(Clock::time_point now) {
+    stopping_ = true;
+    for (ConnectionBase* connection : open_) connection->on_stop(now);
+}
+
+}  // namespace caas::http

@@ -1,0 +1,106 @@
+#include "fields.hpp"
+
+namespace caas::http {
+
+namespace {
+
+using simdjson::dom::element_type;
+
+// A request has an object, an array and objects in it; what is deeper is none.
+constexpr std::size_t kMaxDepth = 16;
+
+constexpr std::array<FieldRule, kFieldCount> rules = {{
+    {"apiKey", FieldType::text, "The API key, unless the header Authorization has it."},
+    {"userUUID", FieldType::text, "The user, in the text form of RFC 9562."},
+    {"sensitiveData", FieldType::text, "The data: text without U+0000, or base64."},
+    {"encryptedData", FieldType::text, "A digest in hexadecimal digits."},
+    {"sealedData", FieldType::text, "A sealed value in base64."},
+    {"context", FieldType::text, "What the value is for, at most 1024 bytes; empty by default."},
+    {"encoding", FieldType::text, "How the data is written: text, by default, or base64."},
+    {"generation", FieldType::integer, "A generation of the keyring; the active one by default."},
+    {"length", FieldType::integer, "Bytes of the blind index, 4 to 32; 16 by default."},
+    {"operation", FieldType::text, "What to do with each of the requests."},
+    {"requests", FieldType::array, "Requests of the operation, without apiKey."},
+}};
+
+std::optional<Field> field_named(std::string_view name) {
+    for (std::size_t i = 0; i < rules.size(); i++) {
+        if (name == rules[i].name) return static_cast<Field>(i);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+const FieldRule& rule_of(Field field) { return rules[static_cast<std::size_t>(field)]; }
+
+Fields::Fields(simdjson::dom::object object) {
+    for (const auto& [key, value] : object) {
+        const std::optional<Field> field = field_named(key);
+        if (!field) {
+            unknown_ = true;
+        } else if (seen_.has(*field)) {
+            fault(problem::kDuplicateField, *field);
+        } else {
+            seen_.add(*field);
+            if (!value.is_null()) read(*field, value);
+        }
+    }
+}
+
+void Fields::read(Field field, simdjson::dom::element value) {
+    const FieldType type = rule_of(field).type;
+    bool fits = false;
+    if (type == FieldType::text) {
+        fits = value.get_string().get(texts_[index(field)]) == simdjson::SUCCESS;
+    } else if (type == FieldType::integer) {
+        // A double such as 2.0 is not an integer here.
+        fits =
+            value.type() == element_type::INT64 && value.get_int64().get(integers_[index(field)]) == simdjson::SUCCESS;
+    } else {
+        fits = value.get_array().get(array_) == simdjson::SUCCESS;
+    }
+    if (fits) {
+        present_.add(field);
+    } else {
+        fault(problem::kWrongType, field);
+    }
+}
+
+void Fields::fault(const Problem& problem, Field field) {
+    if (!fault_) fault_ = Failure{&problem, rule_of(field).name};
+}
+
+std::optional<Failure> Fields::check(FieldSet required, FieldSet optional) const {
+    if (unknown_) return Failure{&problem::kUnknownField};
+    for (std::size_t i = 0; i < kFieldCount; i++) {
+        const auto field = static_cast<Field>(i);
+        if (seen_.has(field) && !required.has(field) && !optional.has(field)) {
+            return Failure{&problem::kUnknownField, rule_of(field).name};
+        }
+    }
+    if (fault_) return fault_;
+    for (std::size_t i = 0; i < kFieldCount; i++) {
+        const auto field = static_cast<Field>(i);
+        if (required.has(field) && !has(field)) return Failure{&problem::kMissingField, rule_of(field).name};
+    }
+    return std::nullopt;
+}
+
+Document::Document(std::string& body) {
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    simdjson::dom::element root;
+    simdjson::error_code error = parser_.allocate(std::max<std::size_t>(body.size(), 1), kMaxDepth);
+    if (error == simdjson::SUCCESS) error = parser_.parse(body.data(), body.size(), false).get(root);
+    if (error == simdjson::MEMALLOC) {
+        failure_ = Failure{&problem::kInternal};
+    } else if (error == simdjson::UTF8_ERROR) {
+        failure_ = Failure{&problem::kInvalidUtf8};
+    } else if (error != simdjson::SUCCESS) {
+        failure_ = Failure{&problem::kInvalidJson};
+    } else if (root.get_object().get(object_) != simdjson::SUCCESS) {
+        failure_ = Failure{&problem::kNotAnObject};
+    }
+}
+
+}  // namespace caas::http

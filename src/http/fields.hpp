@@ -1,0 +1,98 @@
+// The fields of requests, and how they are read from JSON.
+#pragma once
+#include "problem.hpp"
+
+#include <simdjson.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace caas::http {
+
+enum class Field : std::uint8_t {
+    api_key,
+    user_uuid,
+    sensitive_data,
+    encrypted_data,
+    sealed_data,
+    context,
+    encoding,
+    generation,
+    length,
+    operation,
+    requests
+};
+
+inline constexpr std::size_t kFieldCount = 11;
+
+enum class FieldType : std::uint8_t { text, integer, array };
+
+struct FieldRule {
+    const char* name;
+    FieldType type;
+    const char* description;
+};
+
+const FieldRule& rule_of(Field field);
+
+// FieldSet is a set of fields.
+class FieldSet {
+public:
+    constexpr FieldSet() = default;
+    constexpr FieldSet(std::initializer_list<Field> fields) {
+        for (const Field field : fields) add(field);
+    }
+    constexpr void add(Field field) { bits_ |= 1U << static_cast<unsigned>(field); }
+    constexpr bool has(Field field) const { return (bits_ >> static_cast<unsigned>(field) & 1U) != 0; }
+
+private:
+    unsigned bits_ = 0;
+};
+
+// Fields are those of one JSON object. Text points into the document.
+class Fields {
+public:
+    // What is not known, twice there or of another type is noted, and told by check().
+    explicit Fields(simdjson::dom::object object);
+
+    // Refuses the first fault of reading, a field that is in neither set, and a required one that is missing.
+    std::optional<Failure> check(FieldSet required, FieldSet optional) const;
+
+    bool has(Field field) const { return present_.has(field); }
+    // Empty, or 0, or no array, where the field is not there.
+    std::string_view text(Field field) const { return texts_[index(field)]; }
+    std::int64_t integer(Field field) const { return integers_[index(field)]; }
+    simdjson::dom::array array() const { return array_; }
+
+private:
+    static std::size_t index(Field field) { return static_cast<std::size_t>(field); }
+    void read(Field field, simdjson::dom::element value);
+    void fault(const Problem& problem, Field field);
+
+    FieldSet present_, seen_;
+    std::array<std::string_view, kFieldCount> texts_;
+    std::array<std::int64_t, kFieldCount> integers_{};
+    simdjson::dom::array array_;
+    bool unknown_ = false;
+    std::optional<Failure> fault_;
+};
+
+// Document is a JSON text. It and all that points into it ends with it, and its memory is cleansed.
+class Document {
+public:
+    // Makes room in body for what the parser reads beyond the end.
+    explicit Document(std::string& body);
+
+    std::optional<Failure> failure() const { return failure_; }
+    simdjson::dom::object object() const { return object_; }
+
+private:
+    simdjson::dom::parser parser_;
+    simdjson::dom::object object_;
+    std::optional<Failure> failure_;
+};
+
+}  // namespace caas::http

@@ -1,0 +1,73 @@
+// From a request to its answer, without a network.
+#pragma once
+#include "metrics.hpp"
+#include "operation.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace caas::http {
+
+struct EngineFree {
+    void operator()(caas_engine* engine) const { caas_engine_free(engine); }
+};
+using EnginePtr = std::unique_ptr<caas_engine, EngineFree>;
+
+// What the answers depend on. A reload replaces it; a part that could not be read is null.
+struct State {
+    EnginePtr engine;
+    std::shared_ptr<const ApiKeys> api_keys;
+};
+
+// The lines above the body, as far as they matter.
+struct Head {
+    std::string_view method;
+    std::string_view target;
+    std::string_view content_type;
+    std::string_view authorization;
+};
+
+struct Answer {
+    unsigned status = 200;
+    std::string body;
+    const char* content_type = "application/json";
+    const char* allow = nullptr;  // the header Allow
+    bool retry_after = false;     // the header Retry-After
+    const char* route = nullptr;  // one of ours, static, or nullptr
+    std::string client;           // the name of the API key; empty without
+};
+
+class Handler {
+public:
+    Handler(Metrics& metrics, RateLimiter& limiter) : metrics_(metrics), limiter_(limiter) {}
+
+    void replace(State state) { state_ = std::move(state); }
+
+    // What can be refused before there is a body; nullopt where the body is wanted.
+    std::optional<Answer> refuse(const Head& head) const;
+    // The body gets room behind its end.
+    Answer handle(const Head& head, std::string& body);
+    // An answer to what is not a whole request.
+    static Answer failed(const Failure& failure, const char* route = nullptr);
+    // The path of ours that a target leads to, or nullptr.
+    static const char* route_of(std::string_view target);
+
+private:
+    Answer get(std::string_view path) const;
+    Answer health() const;
+    Answer post(const char* path, const Head& head, std::string& body);
+    // The client, or why the request is not served. Its name goes into the answer.
+    std::optional<Failure> admit(const Head& head, const Fields& fields, const Client*& client);
+    std::optional<Failure> permit(const Client& client, const OperationRule& rule, std::size_t requests);
+    Outcome batch(const Client& client, const Fields& fields);
+
+    Metrics& metrics_;
+    RateLimiter& limiter_;
+    State state_;
+};
+
+// An error as it is answered, also in the place of one answer of a batch.
+Json error_object(const Failure& failure);
+
+}  // namespace caas::http

@@ -1,0 +1,68 @@
+// Counters for Prometheus. No label holds anything of a request but its route.
+#pragma once
+#include "operation.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace caas::http {
+
+using Microseconds = std::chrono::microseconds;
+
+// Metrics is shared by all threads.
+class Metrics {
+public:
+    struct OfRequest {
+        prometheus::Counter* count;
+        prometheus::Histogram* duration;
+    };
+
+    Metrics();
+
+    // The counters of a route and a code; they live as long as this.
+    OfRequest of_request(const char* route, unsigned code);
+    void authentication_failure() { authentication_failures_->Increment(); }
+    void values(Operation operation, std::size_t count) {
+        values_[static_cast<std::size_t>(operation)]->Increment(static_cast<double>(count));
+    }
+    void connections(long change) { connections_->Increment(static_cast<double>(change)); }
+    void reloaded(bool well) { (well ? reloads_well_ : reloads_badly_)->Increment(); }
+    void active_generation(int number) { active_generation_->Set(number); }
+
+    // The text format of Prometheus.
+    std::string text() const;
+
+private:
+    prometheus::Registry registry_;
+    prometheus::Family<prometheus::Counter>& requests_;
+    prometheus::Family<prometheus::Histogram>& durations_;
+    std::array<prometheus::Counter*, kOperationCount> values_{};
+    prometheus::Counter* authentication_failures_;
+    prometheus::Counter* reloads_well_;
+    prometheus::Counter* reloads_badly_;
+    prometheus::Gauge* connections_;
+    prometheus::Gauge* active_generation_;
+};
+
+// RequestMetrics belongs to one thread, which looks each counter up once.
+class RequestMetrics {
+public:
+    explicit RequestMetrics(Metrics& metrics) : metrics_(metrics) {}
+    // route is a path of ours, static, or nullptr.
+    void add(const char* route, unsigned code, Microseconds taken);
+
+private:
+    Metrics& metrics_;
+    std::map<std::pair<const char*, unsigned>, Metrics::OfRequest> found_;
+};
+
+}  // namespace caas::http

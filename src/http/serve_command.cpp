@@ -1,0 +1,78 @@
+// `caas serve`: its options.
+#include "../cli/register.hpp"
+#include "serve_options.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace caas::cli {
+
+namespace {
+
+using http::ServeOptions;
+
+// "--max-body" is also CAAS_MAX_BODY.
+std::string variable_of(const std::string& option) {
+    std::string name = "CAAS_" + option.substr(2);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return c == '-' ? '_' : std::toupper(c); });
+    return name;
+}
+
+template <typename Value>
+CLI::Option* add(CLI::App& line, const char* name, Value& value, const char* type, const char* description) {
+    return line.add_option(name, value, description)->type_name(type)->envname(variable_of(name));
+}
+
+void add_files(CLI::App& line, ServeOptions& options) {
+    add(line, "--keyring", options.keyring, "FILE", "The keyring")->required();
+    add(line, "--api-keys", options.api_keys, "FILE", "The API keys, one a line: NAME:SHA-256 and what it may do")
+        ->required();
+    add(line, "--tls-cert", options.tls_cert, "FILE", "Certificate chain in PEM: TLS on every TCP address");
+    add(line, "--tls-key", options.tls_key, "FILE", "Its private key in PEM");
+    add(line, "--access-log", options.access_log, "FILE",
+        "One JSON object a request; - is standard output, off is none")
+        ->capture_default_str();
+}
+
+void add_network(CLI::App& line, ServeOptions& options) {
+    add(line, "--listen", options.listen, "ADDRESS", "HOST:PORT, [HOST]:PORT or unix:PATH; may be repeated")
+        ->delimiter(',')
+        ->capture_default_str();
+    line.add_flag("--insecure", options.insecure, "Allow a TCP address beyond loopback without TLS")
+        ->envname(variable_of("--insecure"));
+    add(line, "--threads", options.threads, "N", "Threads; by default one a processor")->check(CLI::Range(1, 1024));
+    add(line, "--max-connections", options.max_connections, "N", "Further ones wait")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str();
+}
+
+void add_limits(CLI::App& line, ServeOptions& options) {
+    add(line, "--max-body", options.max_body, "BYTES", "The largest body of a request")
+        ->check(CLI::Range(1, 1 << 30))
+        ->capture_default_str();
+    add(line, "--request-timeout", options.request_timeout, "SECONDS",
+        "From the first byte of a request to its last, and again for its answer")
+        ->check(CLI::Range(1, 3600))
+        ->capture_default_str();
+    add(line, "--idle-timeout", options.idle_timeout, "SECONDS", "A connection between two requests is closed")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
+    add(line, "--rate-limit", options.rate_limit, "N", "Requests a second and key name; 0: no limit")
+        ->check(CLI::Range(0, 1000000))
+        ->capture_default_str();
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, Action& chosen) {
+    const auto command =
+        add_command(app, chosen, "serve", "Answer HTTP requests with what the SQL functions compute", http::serve);
+    add_files(*command.line, *command.options);
+    add_network(*command.line, *command.options);
+    add_limits(*command.line, *command.options);
+    command.line->set_config("--config", "", "Options of this command: NAME = VALUE, one a line")->type_name("FILE");
+    command.line->allow_config_extras(false);
+}
+
+}  // namespace caas::cli

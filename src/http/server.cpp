@@ -1,0 +1,197 @@
+#include "server.hpp"
+
+#include "../cli/command.hpp"
+#include "state.hpp"
+#include "tls.hpp"
+
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <thread>
+
+namespace caas::http {
+
+namespace {
+
+using ErrorCode = boost::system::error_code;
+
+constexpr std::chrono::milliseconds kRetry{100};
+constexpr rlim_t kOtherFiles = 64;  // besides connections
+
+// Tells systemd, if it is what started the service (sd_notify(3)).
+void notify(const char* state) { (void)sd_notify(0, state); }
+
+void notify_reloading() {
+    timespec now{};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::string microseconds = std::to_string(now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+    notify(("RELOADING=1\nMONOTONIC_USEC=" + microseconds).c_str());
+}
+
+// Every connection is an open file.
+void allow_connections(std::size_t count) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count + kOtherFiles) {
+        cli::warn("the limit of open files, " + std::to_string(limit.rlim_cur) +
+                  ", is lower than --max-connections asks for");
+    }
+}
+
+std::size_t thread_count(unsigned asked) {
+    return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Server::Server(const ServeOptions& options)
+    : options_(options),
+      limits_{options.max_body, std::chrono::seconds(options.request_timeout),
+              std::chrono::seconds(options.idle_timeout)},
+      log_(options.access_log),
+      limiter_(options.rate_limit) {
+    if (options.tls_cert.empty() != options.tls_key.empty()) {
+        throw cli::usage_failure("--tls-cert and --tls-key belong together");
+    }
+    if (!options.tls_cert.empty()) tls_ = make_tls_context(options.tls_cert, options.tls_key);
+    const std::size_t threads = thread_count(options.threads);
+    std::vector<EnginePtr> engines = load_engines(options.keyring, threads);
+    const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(options.api_keys));
+    for (EnginePtr& engine : engines) {
+        State state{std::move(engine), keys};
+        metrics_.active_generation(active_generation(state));
+        workers_.push_back(std::make_unique<Worker>(log_, metrics_, limiter_, limits_, open_, std::move(state)));
+    }
+    for (const std::string& address : options.listen) {
+        gates_.push_back(
+            {Listener(context_, address, tls_ != nullptr, options.insecure), asio::steady_timer(context_)});
+    }
+}
+
+void Server::run() {
+    (void)std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is an error of write()
+    allow_connections(options_.max_connections);
+    running_ = workers_.size();
+    for (const auto& worker : workers_) {
+        worker->start([this] { asio::post(context_, [this] { on_worker_end(); }); });
+    }
+    for (Gate& gate : gates_) {
+        accept(gate);
+        cli::note("listening on " + gate.listener.url());
+    }
+    wait_for_signal();
+    notify("READY=1");
+    context_.run();
+    for (const auto& worker : workers_) worker->join();
+    cli::note("stopped");
+}
+
+Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
+
+void Server::hand_over(Worker& worker, Socket socket, const Gate& gate) {
+    open_++;
+    worker.accept(std::move(socket), gate.listener.tls() ? tls_ : nullptr);
+}
+
+void Server::accept(Gate& gate) {
+    if (stopping_) return;
+    if (open_ >= options_.max_connections) return accept_later(gate);
+    Worker& worker = next_worker();
+    gate.listener.acceptor().async_accept(worker.context().get_executor(),
+                                          [this, &gate, &worker](const ErrorCode& error, Socket socket) {
+                                              if (!error) hand_over(worker, std::move(socket), gate);
+                                              error ? accept_later(gate) : accept(gate);
+                                          });
+}
+
+// No file is free, or no connection: those that wait are kept by the system.
+void Server::accept_later(Gate& gate) {
+    if (stopping_) return;
+    gate.timer.expires_after(kRetry);
+    gate.timer.async_wait([this, &gate](const ErrorCode& error) {
+        if (!error) accept(gate);
+    });
+}
+
+// What the system has accepted for us would be lost with the socket.
+void Server::accept_waiting(Gate& gate) {
+    for (ErrorCode error; !error;) {
+        Worker& worker = next_worker();
+        Socket socket = gate.listener.acceptor().accept(worker.context().get_executor(), error);
+        if (!error) hand_over(worker, std::move(socket), gate);
+    }
+}
+
+void Server::wait_for_signal() {
+    signals_.async_wait([this](const ErrorCode& error, int signal) {
+        if (!error) on_signal(signal);
+    });
+}
+
+void Server::on_signal(int signal) {
+    if (signal == SIGHUP && !stopping_) return reload();  // which waits for the next signal when it is done
+    if (signal != SIGHUP) stop();
+    wait_for_signal();
+}
+
+void Server::reload() {
+    notify_reloading();
+    bool well = true;
+    try {
+        log_.reopen();
+        if (tls_) tls_ = make_tls_context(options_.tls_cert, options_.tls_key);
+    } catch (const cli::Failure& failure) {
+        well = false;
+        cli::warn(std::string(failure.what()) + "; what was in use before stays");
+    }
+    std::vector<State> states = load_what_can_be_used(options_.keyring, options_.api_keys, workers_.size());
+    well = well && states.front().engine && states.front().api_keys;
+    metrics_.active_generation(active_generation(states.front()));
+    replacing_ = workers_.size();
+    for (std::size_t i = 0; i < workers_.size(); i++) {
+        workers_[i]->replace(std::move(states[i]),
+                             [this, well] { asio::post(context_, [this, well] { on_reloaded(well); }); });
+    }
+}
+
+void Server::on_reloaded(bool well) {
+    if (--replacing_ != 0) return;
+    metrics_.reloaded(well);
+    cli::note(well ? "reloaded" : "reloaded in part");
+    notify("READY=1");
+    wait_for_signal();
+}
+
+// The second time: at once.
+void Server::stop() {
+    if (stopping_) {
+        for (const auto& worker : workers_) worker->stop_at_once();
+        return;
+    }
+    notify("STOPPING=1");
+    stopping_ = true;
+    for (Gate& gate : gates_) {
+        accept_waiting(gate);
+        ErrorCode ignored;
+        gate.listener.acceptor().close(ignored);
+        gate.timer.cancel();
+    }
+    for (const auto& worker : workers_) worker->stop();
+}
+
+void Server::on_worker_end() {
+    if (--running_ == 0) signals_.cancel();
+}
+
+int serve(const ServeOptions& options) {
+    Server(options).run();
+    return cli::kExitOk;
+}
+
+}  // namespace caas::http

@@ -1,0 +1,64 @@
+#include "state.hpp"
+
+#include "../cli/command.hpp"
+#include "../cli/keyring_view.hpp"
+
+namespace caas::http {
+
+namespace {
+
+caas_keyring_info info_of(const EnginePtr& engine) {
+    caas_keyring_info info{};
+    caas_engine_keyring(engine.get(), &info);
+    return info;
+}
+
+EnginePtr load_engine(const std::string& keyring) {
+    caas_engine* made = nullptr;
+    caas_error error{};
+    caas_status status = caas_engine_new(&made, &error);
+    EnginePtr engine(made);
+    if (status == CAAS_OK) status = caas_engine_load(engine.get(), keyring.c_str(), &error);
+    if (status == CAAS_OK) return engine;
+    throw cli::keyring_failure(cli::kExitFailed, keyring,
+                               Error{.status = status,
+                                     .line = error.line,
+                                     .os_error = error.os_error,
+                                     .reason = error.reason,
+                                     .subject = error.subject});
+}
+
+}  // namespace
+
+std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t count) {
+    std::vector<EnginePtr> engines;
+    while (engines.size() < count) {
+        engines.push_back(load_engine(keyring));
+        if (info_of(engines.back()).fingerprint != info_of(engines.front()).fingerprint) {
+            engines.erase(engines.begin(), engines.end() - 1);  // it has just been replaced: all read the new one
+        }
+    }
+    cli::print_warnings(keyring, info_of(engines.front()).warnings);
+    return engines;
+}
+
+std::vector<State> load_what_can_be_used(const std::string& keyring, const std::string& api_keys, std::size_t count) {
+    std::vector<State> states(count);
+    try {
+        std::vector<EnginePtr> engines = load_engines(keyring, count);
+        for (std::size_t i = 0; i < count; i++) states[i].engine = std::move(engines[i]);
+    } catch (const cli::Failure& failure) {
+        cli::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    }
+    try {
+        const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(api_keys));
+        for (State& state : states) state.api_keys = keys;
+    } catch (const cli::Failure& failure) {
+        cli::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    }
+    return states;
+}
+
+int active_generation(const State& state) { return state.engine ? info_of(state.engine).active : 0; }
+
+}  // namespace caas::http

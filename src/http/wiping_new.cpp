@@ -1,0 +1,24 @@
+// Memory of the program is cleansed when it is freed: requests, answers and what JSON made of them lie there.
+#include <malloc.h>
+#include <openssl/crypto.h>
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+void cleanse_and_free(void* memory) noexcept {
+    if (memory == nullptr) return;
+    OPENSSL_cleanse(memory, malloc_usable_size(memory));
+    std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
+    throw std::bad_alloc();
+}
+
+void operator delete(void* memory) noexcept { cleanse_and_free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { cleanse_and_free(memory); }

@@ -1,0 +1,76 @@
+#include "worker.hpp"
+
+#include "../cli/command.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace caas::http {
+
+namespace {
+
+// How exact time limits are, and how late a line of the access log may be.
+constexpr std::chrono::milliseconds kTick{100};
+
+}  // namespace
+
+Worker::Worker(LogFile& log, Metrics& metrics, RateLimiter& limiter, const Limits& limits, OpenCount& open, State state)
+    : log_(log), handler_(metrics, limiter), connections_(handler_, log_, metrics, limits, open) {
+    handler_.replace(std::move(state));
+}
+
+void Worker::start(std::function<void()> on_end) {
+    wait_for_tick();
+    thread_ = std::thread([this, on_end = std::move(on_end)] {
+        run();
+        log_.flush();
+        on_end();
+    });
+}
+
+void Worker::run() {
+    for (bool ended = false; !ended;) {
+        try {
+            context_.run();
+            ended = true;
+        } catch (const std::exception&) {  // out of memory: the connection that met it is closed, the others go on
+            cli::warn("a connection was closed after an unexpected failure");
+        }
+    }
+}
+
+void Worker::accept(Socket socket, TlsContext tls) {
+    asio::post(context_, [this, socket = std::move(socket), tls = std::move(tls)]() mutable {
+        connections_.open(std::move(socket), tls);
+    });
+}
+
+void Worker::replace(State state, std::function<void()> done) {
+    asio::post(context_, [this, state = std::move(state), done = std::move(done)]() mutable {
+        handler_.replace(std::move(state));
+        log_.flush();
+        done();
+    });
+}
+
+void Worker::stop() {
+    asio::post(context_, [this] { connections_.stop(Clock::now()); });
+}
+
+void Worker::wait_for_tick() {
+    timer_.expires_after(kTick);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) tick();
+    });
+}
+
+void Worker::tick() {
+    connections_.tick(Clock::now());
+    log_.flush();
+    if (connections_.stopping() && connections_.count() == 0) {
+        work_.reset();  // nothing waits any more
+    } else {
+        wait_for_tick();
+    }
+}
+
+}  // namespace caas::http
