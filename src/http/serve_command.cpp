@@ -25,9 +25,9 @@ CLI::Option* add(CLI::App& line, const char* name, Value& value, const char* typ
 }
 
 void add_files(CLI::App& line, ServeOptions& options) {
-    add(line, "--keyring", options.keyring, "FILE", "The keyring")->required();
-    add(line, "--api-keys", options.api_keys, "FILE", "The API keys, one a line: NAME:SHA-256 and what it may do")
-        ->required();
+    add(line, "--keyring", options.keyring, "FILE", "The keyring; required");
+    add(line, "--api-keys", options.api_keys, "FILE",
+        "The API keys, one a line: NAME:SHA-256 and what it may do; required");
     add(line, "--tls-cert", options.tls_cert, "FILE", "Certificate chain in PEM: TLS on every TCP address");
     add(line, "--tls-key", options.tls_key, "FILE", "Its private key in PEM");
     add(line, "--access-log", options.access_log, "FILE",
@@ -63,16 +63,54 @@ void add_limits(CLI::App& line, ServeOptions& options) {
         ->capture_default_str();
 }
 
+CLI::Option& option_named(CLI::App& line, const std::string& path, const CLI::ConfigItem& item) {
+    CLI::Option* option = nullptr;
+    if (item.parents.empty()) {
+        for (CLI::Option* one : line.get_options()) {
+            if (one->get_configurable() && one->check_lname(item.name)) option = one;
+        }
+    }
+    if (option == nullptr) throw usage_failure(path + ": there is no option " + item.fullname());
+    return *option;
+}
+
+// CLI11 itself reads files for the whole program only, and prefers them to the environment.
+void read_config(CLI::App& line, const std::string& path) {
+    std::vector<CLI::ConfigItem> items;
+    try {
+        items = CLI::ConfigTOML().from_file(path);
+    } catch (const CLI::Error&) {
+        throw failure(path + ": the file cannot be read");
+    }
+    for (const CLI::ConfigItem& item : items) {
+        CLI::Option& option = option_named(line, path, item);
+        if (option.count() > 0) continue;  // the command line or the environment has said it
+        option.add_result(item.inputs);
+        try {
+            option.run_callback();
+        } catch (const CLI::ParseError&) {
+            throw usage_failure(path + ": " + item.name + " has a value that it cannot have");
+        }
+    }
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& app, Action& chosen) {
-    const auto command =
-        add_command(app, chosen, "serve", "Answer HTTP requests with what the SQL functions compute", http::serve);
-    add_files(*command.line, *command.options);
-    add_network(*command.line, *command.options);
-    add_limits(*command.line, *command.options);
-    command.line->set_config("--config", "", "Options of this command: NAME = VALUE, one a line")->type_name("FILE");
-    command.line->allow_config_extras(false);
+    CLI::App* line = app.add_subcommand("serve", "Answer HTTP requests with what the SQL functions compute");
+    auto options = std::make_shared<ServeOptions>();
+    add_files(*line, *options);
+    add_network(*line, *options);
+    add_limits(*line, *options);
+    auto config = std::make_shared<std::string>();
+    add(*line, "--config", *config, "FILE", "More of these options: NAME = VALUE, one a line")->configurable(false);
+    line->get_help_ptr()->configurable(false);
+    line->callback([&chosen, line, options, config] {
+        if (!config->empty()) read_config(*line, *config);
+        if (options->keyring.empty()) throw usage_failure("--keyring is required");
+        if (options->api_keys.empty()) throw usage_failure("--api-keys is required");
+        chosen = [options] { return http::serve(*options); };
+    });
 }
 
 }  // namespace caas::cli

@@ -39,6 +39,8 @@ std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t coun
         }
     }
     cli::print_warnings(keyring, info_of(engines.front()).warnings);
+    if (caas_secrets_locked() == 0)
+        cli::warn("secrets are not in locked memory; the limit of it (ulimit -l) is too low");
     return engines;
 }
 
