@@ -52,11 +52,11 @@ class Handler(BaseHTTPRequestHandler):
         fields = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         try:
             answer = answer_to(self.path, fields)
-            self.reply(200 if answer else 404, answer)
+            status = 200 if answer else 404
         except Refused as refused:
-            self.reply(400 if refused.status == 400 else 502, {"error": refused.code})
-
-    def reply(self, status, answer):
+            status, answer = 400 if refused.status == 400 else 502, {"error": refused.code}
+        except OSError:
+            status, answer = 503, {"error": "no_service"}
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
