@@ -47,7 +47,7 @@ ok($option{$_}, "serve has $_") for @named;
 
 # The drop-ins that the documentation shows.
 my @shown = grep { /\A# \w+\.conf/ } read_file('docs/http.md') =~ /^```ini\n(.*?)^```$/msg;
-is(scalar @shown, 4, 'the documentation shows drop-ins');
+is(scalar @shown, 7, 'the documentation shows drop-ins');
 for my $drop_in (@shown)
 {
 	my ($name) = $drop_in =~ /\A# (\w+\.conf)/;
