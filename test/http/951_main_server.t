@@ -47,9 +47,9 @@ is_deeply(asked('/users/' . some_uuid() . '/phone', {}), [ 404, undef ], 'no suc
 is_deeply(asked('/users', { email => "a\0b", phone => '1' }), [ 400, { error => 'invalid_text' } ], 'what the service refuses');
 
 my $stored = read_file("$dir/users.db");
-like($stored, qr/\Q$id\E/, 'the database has the user');
-unlike($stored, qr/ada\@|555 000/, 'and neither address nor phone');
-unlike($stored . read_file("$dir/err"), qr/caas_[0-9a-f]{64}/, 'nor the key');
+ok($stored =~ /\Q$id\E/, 'the database has the user');
+ok($stored !~ /ada\@|555 000/, 'and neither address nor phone');
+ok($stored . read_file("$dir/err") !~ /caas_[0-9a-f]{64}/, 'nor the key');
 my ($digest) = $stored =~ /\Q$id\E([0-9a-f]{64,128})/;
 is($service->post('/encrypt', { userUUID => $id, sensitiveData => $email })->{json}{encrypted_data}, $digest, 'but the digest, as the service makes it');
 
