@@ -5,6 +5,7 @@ use lib 'test/cli', 'test/http';
 use CaasCli qw(program options);
 use File::Basename qw(dirname);
 use HttpService;
+use JSON::PP qw(decode_json);
 use Test::More;
 
 my $exposure = 11;    # in tenths, as systemd 252, 257 and 262 measure it
@@ -38,6 +39,12 @@ is($?, 0, "exposure is $exposure tenths at most") or diag($said);
 $report = sprintf $security, 5;
 `$report`;
 isnt($?, 0, 'which a lower threshold would not let pass');
+
+# What is open: it listens, in the system's file tree, where its user says.
+my @open = map { $_->{name} } grep { defined $_->{set} && !$_->{set} }
+  @{ decode_json(`systemd-analyze security --no-pager --offline=true --json=short $dir/caas.service`) };
+is_deeply([ sort @open ], [ 'DeviceAllow=', 'IPAddressDeny=', 'PrivateNetwork=', 'RestrictAddressFamilies=~AF_(INET|INET6)',
+		'RestrictAddressFamilies=~AF_UNIX', 'RootDirectory=/RootImage=' ], 'all else is shut');
 
 my %option = map { $_ => 1 } options('serve');
 my ($command) = $source =~ m{^ExecStart=/usr/local/bin/caas serve (.*)$}m;
