@@ -51,14 +51,17 @@ caas: $(CLI_OBJS) $(CORE_OBJS)
 install: install-program
 install-program: caas
 	$(INSTALL) -d '$(DESTDIR)$(PROGRAM_PREFIX)/bin' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1' \
-		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions'
+		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system'
 	$(INSTALL) -m 755 caas '$(DESTDIR)$(PROGRAM_PREFIX)/bin/caas'
 	$(INSTALL) -m 644 docs/caas.1 '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1/caas.1'
 	$(INSTALL) -m 644 src/cli/completion.bash '$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas'
+	sed 's,/usr/local/,$(PROGRAM_PREFIX)/,' src/http/caas.service | \
+		$(INSTALL) -m 644 /dev/stdin '$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system/caas.service'
 
 uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(PROGRAM_PREFIX)/bin/caas' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1/caas.1' \
-		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas'
+		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas' \
+		'$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system/caas.service'
 
 .PHONY: install-program uninstall-program

@@ -22,16 +22,19 @@ _caas_value() {
         --ciphers) _caas_names "$2" aes-256-gcm chacha20-poly1305 aes-256-ocb aria-256-gcm aes-256-gcm-siv ;;
         --passwords) _caas_names "$2" scrypt argon2id pbkdf2-sha512 ;;
         --user) COMPREPLY=($(compgen -u -- "$2")) ;;
-        --keyring) ;; # file names are the default
+        --access-log) COMPREPLY=($(compgen -W off -- "$2") $(compgen -f -- "$2")) ;;
+        --keyring | --api-keys | --tls-cert | --tls-key | --config) ;; # file names are the default
         --uuid | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
+        --listen | --threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
         *) return 1 ;;
     esac
+    return 0 # also when nothing begins like this
 }
 
 # The words that may follow a command.
 _caas_words() {
     case $1 in
-        '') echo keyring api-key encrypt verify --help --version ;;
+        '') echo keyring api-key encrypt verify serve --help --version ;;
         keyring) echo init rotate activate retire remove list check --help ;;
         'keyring init') echo --digests --ciphers --passwords --help ;;
         'keyring rotate') echo --digests --ciphers --passwords --stage --help ;;
@@ -45,6 +48,10 @@ _caas_words() {
         'api-key digest') echo --name --json --help ;;
         encrypt) echo --keyring --uuid --generation --line --raw --help ;;
         verify) echo --keyring --uuid --digest --line --raw --help ;;
+        serve)
+            echo --keyring --api-keys --listen --tls-cert --tls-key --insecure --threads --max-body --max-connections \
+                --request-timeout --idle-timeout --rate-limit --access-log --config --help
+            ;;
     esac
 }
 

@@ -8,7 +8,7 @@ use Test::More;
 plan skip_all => 'man is not installed' if system('man --version > /dev/null 2>&1') != 0;
 
 is(`man --warnings -E UTF-8 -l -Tutf8 -Z docs/caas.1 2>&1 > /dev/null`, '', 'no warning');
-my $page = `MANWIDTH=200 man -E ascii -l docs/caas.1 2> /dev/null`;
+my $page = `MANWIDTH=400 man -E ascii -l docs/caas.1 2> /dev/null`;
 $page =~ s/.\x08//g;
 like($page, qr/^NAME\n\s+caas - /m, 'it is shown');
 my ($synopsis, $described) = $page =~ /^SYNOPSIS\n(.*?)^DESCRIPTION\n.*^OPTIONS\n(.*?)^ALGORITHMS\n/ms;
