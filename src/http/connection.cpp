@@ -8,7 +8,6 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include <array>
 #include <optional>
@@ -95,7 +94,8 @@ private:
     Clock::time_point deadline_ = Clock::now();
     beast::flat_buffer buffer_{kBufferBytes};
     std::optional<http::request_parser<http::string_body>> parser_;
-    http::response<http::string_body> response_;
+    std::shared_ptr<const std::string> answer_head_;
+    std::string answer_body_;
     bool head_seen_ = false;
     bool timed_out_ = false;
 };
@@ -211,22 +211,14 @@ template <typename Stream>
 void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive) {
     all_.log.add(answer, taken);
     all_.requests.add(answer.route, answer.status, taken);
-    response_ = {};
-    response_.version(11);
-    response_.result(answer.status);
-    response_.set(http::field::content_type, answer.content_type);
-    response_.set(http::field::cache_control, "no-store");
-    response_.keep_alive(keep_alive);
-    response_.content_length(answer.body.size());
-    if (answer.allow != nullptr) response_.set(http::field::allow, answer.allow);
-    if (answer.retry_after) response_.set(http::field::retry_after, "1");
-    if (answer.status == 401) response_.set(http::field::www_authenticate, "Bearer");
-    if (parser_->get().method() != http::verb::head) response_.body() = std::move(answer.body);
+    answer_head_ = all_.heads.of(answer, keep_alive);
+    answer_body_ = parser_->get().method() == http::verb::head ? "" : std::move(answer.body);
     enter(Phase::writing, all_.limits.request_timeout);
-    http::async_write(stream_, response_,
+    const std::array<asio::const_buffer, 2> buffers = {asio::buffer(*answer_head_), asio::buffer(answer_body_)};
+    asio::async_write(stream_, buffers,
                       [self = this->shared_from_this(), keep_alive](const ErrorCode& error, std::size_t) {
                           if (error) return;
-                          self->response_ = {};
+                          self->answer_body_ = {};
                           keep_alive ? self->next_request() : self->finish();
                       });
 }

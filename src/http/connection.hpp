@@ -1,6 +1,7 @@
 // One connection: reads requests, hands them to the handler, writes the answers in order.
 #pragma once
 #include "access_log.hpp"
+#include "answer_heads.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -62,6 +63,7 @@ public:
     Handler& handler;
     AccessLog& log;
     RequestMetrics requests;
+    AnswerHeads heads;
     const Limits& limits;
 
 private:

@@ -60,7 +60,6 @@ Answer Handler::failed(const Failure& failure, const char* route) {
     Answer answer;
     answer.status = failure.problem->status;
     answer.body = error_object(failure).dump();
-    answer.retry_after = failure.problem == &problem::kRateLimited;
     answer.route = route;
     return answer;
 }

@@ -33,7 +33,6 @@ struct Answer {
     std::string body;
     const char* content_type = "application/json";
     const char* allow = nullptr;  // the header Allow
-    bool retry_after = false;     // the header Retry-After
     const char* route = nullptr;  // one of ours, static, or nullptr
     std::string client;           // the name of the API key; empty without
 };
