@@ -24,7 +24,8 @@ for my $vector (@sealed)
 	given($service->post('/open', { %value, context => undef }), { sensitive_data => $vector->{text} }, 'as is null');
 }
 
-my @values = map { { userUUID => $_->{uuid}, sealedData => encode_base64(pack('H*', $_->{sealed}), ''), context => $_->{context} } } @sealed;
+my @values = map { { userUUID => $_->{uuid}, sealedData => encode_base64(pack('H*', $_->{sealed}), ''),
+	context => $_->{context} } } @sealed;
 given($service->post('/batch', { operation => 'open', requests => \@values }),
 	{ answers => [ map { { sensitive_data => $_->{text} } } @sealed ] }, 'all in a batch');
 

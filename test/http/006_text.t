@@ -32,12 +32,16 @@ like(encrypt("\0")->{json}{error}{code}, qr/\Ainvalid_(?:json|text)\z/, 'a raw z
 refused(encrypt($_), 400, 'invalid_json', 'a raw control character is no JSON') for "\x01", "\n", "\t", "\x1f";
 given(encrypt("\x7f"), encrypt('\u007f')->{json}, 'DEL is');
 
-my %not_utf8 = ('a lone continuation' => "\x80", 'a cut sequence' => "\xc3", 'cut before more' => "\xe2\x82x", 'overlong slash' => "\xc0\xaf",
-	'overlong zero' => "\xc0\x80", 'overlong, three' => "\xe0\x80\xaf", 'overlong, four' => "\xf0\x80\x80\xaf", 'a surrogate' => "\xed\xa0\x80",
-	'a surrogate pair' => "\xed\xa0\xbd\xed\xb8\x80", 'beyond U+10FFFF' => "\xf4\x90\x80\x80", 'five bytes' => "\xf8\x88\x80\x80\x80", 'ff' => "\xff", 'latin-1' => "caf\xe9");
+my %not_utf8 = ('a lone continuation' => "\x80", 'a cut sequence' => "\xc3", 'cut before more' => "\xe2\x82x",
+	'overlong slash' => "\xc0\xaf",
+	'overlong zero' => "\xc0\x80", 'overlong, three' => "\xe0\x80\xaf", 'overlong, four' => "\xf0\x80\x80\xaf",
+	'a surrogate' => "\xed\xa0\x80",
+	'a surrogate pair' => "\xed\xa0\xbd\xed\xb8\x80", 'beyond U+10FFFF' => "\xf4\x90\x80\x80", 'five bytes' => "\xf8\x88\x80\x80\x80",
+	'ff' => "\xff", 'latin-1' => "caf\xe9");
 refused(encrypt($not_utf8{$_}), 400, 'invalid_utf8', $_) for sort keys %not_utf8;
 refused($service->post('/encrypt', qq({"userUUID":"$user{userUUID}","sensitiveData":"x","\xff":1})), 400, 'invalid_utf8', 'in a name');
-refused($service->post('/seal', qq({"userUUID":"$user{userUUID}","sensitiveData":"x","context":"\xff"})), 400, 'invalid_utf8', 'in a context');
+refused($service->post('/seal', qq({"userUUID":"$user{userUUID}","sensitiveData":"x","context":"\xff"})), 400, 'invalid_utf8',
+	'in a context');
 
 for my $lone ('\ud800', '\udfff', 'a\udc00b', '\ud800\ud800', '\ude00\ud83d', '\ud83dx', '\ud83d\n', '\ud83d\u0041')
 {

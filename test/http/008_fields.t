@@ -14,8 +14,10 @@ my %optional = ('/encrypt' => [qw(encoding generation)], '/verify' => ['encoding
 	'/open' => [qw(context encoding)], '/blind-index' => [qw(context length encoding)], '/batch' => []);
 my %of_type = ((map { ($_ => 'string') } qw(apiKey encoding context operation encryptedData sealedData), @user), requests => 'array',
 	generation => 'number', length => 'number');
-my %values = (string => '"1"', number => '1', array => '[]', object => '{}', true => 'true', false => 'false', null => 'null', fraction => '1.5');
-my @all = (keys %of_type, qw(apikey api_key useruuid user_uuid UserUUID sensitive_data Context), 'context ', '', "a\0", 'x' x 300, '__proto__');
+my %values = (string => '"1"', number => '1', array => '[]', object => '{}', true => 'true', false => 'false', null => 'null',
+	fraction => '1.5');
+my @all = (keys %of_type, qw(apikey api_key useruuid user_uuid UserUUID sensitive_data Context), 'context ', '', "a\0", 'x' x 300,
+	'__proto__');
 
 # The body with one member set to this JSON.
 sub with
@@ -60,6 +62,7 @@ for my $route (sort keys %required)
 }
 my $key = api_key('app');
 my $body = encode_json(body_of('/encrypt'));
-refused($service->post('/encrypt', $body =~ s/\}\z/,"apiKey":"$key","apiKey":"$key"}/r, key => undef), 400, 'duplicate_field', 'apiKey twice');
+refused($service->post('/encrypt', $body =~ s/\}\z/,"apiKey":"$key","apiKey":"$key"}/r, key => undef), 400, 'duplicate_field',
+	'apiKey twice');
 $service->stop;
 done_testing();

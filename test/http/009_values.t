@@ -15,8 +15,10 @@ sub encrypt { return $service->post('/encrypt', { userUUID => $_[0], sensitiveDa
 my $digest = encrypt($uuid)->{json};
 given(encrypt(uc $uuid), $digest, 'a UUID in capitals');
 given(encrypt($_), encrypt(lc $_)->{json}, $_) for '00000000-0000-0000-0000-00000000000A', 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF';
-my @no_uuid = ('', 'x', $uuid =~ s/-//gr, "{$uuid}", "urn:uuid:$uuid", " $uuid", "$uuid ", "$uuid\n", "$uuid\0", substr($uuid, 0, 35), "${uuid}0",
-	$uuid =~ s/-/_/gr, $uuid =~ s/4/g/r, $uuid =~ s/-/--/r, $uuid =~ s/4/é/r, $uuid =~ s/4dbc-?/4dbc-/r, '4dbcbcfe-4800-40a8-badf-c26b73af230', '-' x 36,
+my @no_uuid = ('', 'x', $uuid =~ s/-//gr, "{$uuid}", "urn:uuid:$uuid", " $uuid", "$uuid ", "$uuid\n", "$uuid\0", substr($uuid, 0, 35),
+	"${uuid}0",
+	$uuid =~ s/-/_/gr, $uuid =~ s/4/g/r, $uuid =~ s/-/--/r, $uuid =~ s/4/é/r, $uuid =~ s/4dbc-?/4dbc-/r,
+	'4dbcbcfe-4800-40a8-badf-c26b73af230', '-' x 36,
 	'4dbcbcfe4-800-40a8-badf-c26b73af230c', '４dbcbcfe-4800-40a8-badf-c26b73af230c', $uuid x 1000);
 for my $bad (@no_uuid)
 {
@@ -58,17 +60,21 @@ for my $at (3 .. length($sealed) - 1)
 }
 $message{ open_bytes("$sealed\0")->{body} }++;
 $message{ open_bytes(substr $sealed, 0, -1)->{body} }++;
-$message{ $service->post('/open', { userUUID => $_, sealedData => encode_base64($sealed, '') })->{body} }++ for '01234567-89ab-cdef-0123-456789abcdef';
+$message{ $service->post('/open', { userUUID => $_, sealedData => encode_base64($sealed, '') })->{body} }++
+	for '01234567-89ab-cdef-0123-456789abcdef';
 $message{ $service->post('/open', { userUUID => $uuid, context => 'y', sealedData => encode_base64($sealed, '') })->{body} }++;
 is(keys %message, 1, 'it is never told why');
 
 my $no = { valid => JSON::PP::false, generation => undef };
 my $hex = $digest->{encrypted_data};
-for my $bad ('', '0', 'zz', 'x' x 128, " $hex", "$hex ", substr($hex, 0, -1), "${hex}00", substr($hex, 0, -2), "\\x$hex", "$hex\0", "é$hex", '0' x 100_000)
+for my $bad ('', '0', 'zz', 'x' x 128, " $hex", "$hex ", substr($hex, 0, -1), "${hex}00", substr($hex, 0, -2), "\\x$hex", "$hex\0",
+	"é$hex", '0' x 100_000)
 {
-	given($service->post('/verify', { userUUID => $uuid, sensitiveData => 'x', encryptedData => $bad }), $no, 'what is no digest does not match');
+	given($service->post('/verify', { userUUID => $uuid, sensitiveData => 'x', encryptedData => $bad }), $no,
+		'what is no digest does not match');
 }
-given($service->post('/verify', { userUUID => $uuid, sensitiveData => 'x', encryptedData => $_ }), { valid => JSON::PP::true, generation => 1 }, 'a digest does')
+given($service->post('/verify', { userUUID => $uuid, sensitiveData => 'x', encryptedData => $_ }), { valid => JSON::PP::true,
+	generation => 1 }, 'a digest does')
   for $hex, uc $hex, ucfirst $hex;
 refused($service->post('/batch', { operation => $_, requests => [] }), 400, 'invalid_operation', "operation '$_'")
   for '', 'ENCRYPT', '/encrypt', 'batch', 'health', 'blind_index', "encrypt\0";

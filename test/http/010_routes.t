@@ -9,8 +9,10 @@ my $service = service();
 my @posts = qw(/encrypt /verify /seal /open /blind-index /batch);
 my @gets = qw(/health /metrics /openapi.json);
 
-for my $path ('/', '/encrypt/', '//encrypt', '/Encrypt', '/encrypt/x', '/v1/encrypt', '/%65ncrypt', '/encrypt%00', '/./encrypt', '/x/../encrypt',
-	'/blind_index', '/decrypt', '/reseal', '/password', '/openapi', '/openapi.yaml', '/healthz', '/favicon.ico', '/..', '/etc/passwd', '/../../etc/passwd', '/' . 'x' x 2000)
+for my $path ('/', '/encrypt/', '//encrypt', '/Encrypt', '/encrypt/x', '/v1/encrypt', '/%65ncrypt', '/encrypt%00', '/./encrypt',
+	'/x/../encrypt',
+	'/blind_index', '/decrypt', '/reseal', '/password', '/openapi', '/openapi.yaml', '/healthz', '/favicon.ico', '/..', '/etc/passwd',
+	'/../../etc/passwd', '/' . 'x' x 2000)
 {
 	my $name = substr $path, 0, 30;
 	refused($service->post($path, body_of('/encrypt')), 404, 'not_found', "POST $name");

@@ -6,7 +6,8 @@ use HttpService;
 use Test::More;
 
 my @operations = qw(encrypt verify seal open blind-index);
-my %rights = ('everything' => undef, 'support' => 'open', 'app' => 'encrypt verify seal blind-index', 'index' => 'blind-index', 'tabs' => "\tverify \t seal",
+my %rights = ('everything' => undef, 'support' => 'open', 'app' => 'encrypt verify seal blind-index', 'index' => 'blind-index',
+	'tabs' => "\tverify \t seal",
 	map { ("only-$_" => $_) } @operations);
 my $service = service(keys => [ '# a comment', '', "  \t", (map { key_line($_, $rights{$_}) } sort keys %rights), '# the end' ]);
 

@@ -8,7 +8,8 @@ use Time::HiRes qw(time sleep);
 
 my $limit = 5;
 my $second = key_line('app2') =~ s/\Aapp2:/app:/r;
-my $service = service(keys => [ key_line('app'), $second, key_line('other'), key_line('idle', 'open') ], args => [ '--rate-limit', $limit ]);
+my $service = service(keys => [ key_line('app'), $second, key_line('other'), key_line('idle', 'open') ],
+	args => [ '--rate-limit', $limit ]);
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 
 # The answers to many requests at once, and how long they took.

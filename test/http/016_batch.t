@@ -28,7 +28,8 @@ sub same_as_singly
 	return is_deeply($got, singly($operation, @requests), 'the answers are those of the single requests');
 }
 
-my @bad = ({}, { nonsense => 1 }, { %user, sensitiveData => 1 }, { %user, sensitiveData => "\0" }, { userUUID => 'x', sensitiveData => 'x' },
+my @bad = ({}, { nonsense => 1 }, { %user, sensitiveData => 1 }, { %user, sensitiveData => "\0" }, { userUUID => 'x',
+	sensitiveData => 'x' },
 	{ %user, sensitiveData => '*', encoding => 'base64' }, { %user, sensitiveData => 'x', encoding => 'x' });
 for my $operation (qw(encrypt verify blind-index open))
 {
@@ -41,12 +42,13 @@ same_as_singly('encrypt', 'options', map { { %user, sensitiveData => 'aGk=', %$_
 	  { encoding => 'base64' }, { generation => 1 }, { generation => 2 }, { encoding => undef, generation => undef }, { context => 'x' });
 my $sealed = batch('seal', map { { %user, sensitiveData => "s$_", context => "c$_" } } 1 .. 50)->{json}{answers};
 same_as_singly('open', 'what was sealed', map { { %user, sealedData => $sealed->[ $_ - 1 ]{sealed_data}, context => "c$_" } } 1 .. 50);
-is_deeply([ map { $_->{sensitive_data} } @{ batch('open', map { { %user, sealedData => $sealed->[ $_ - 1 ]{sealed_data}, context => "c$_" } } 1 .. 50)->{json}{answers} } ],
-	[ map { "s$_" } 1 .. 50 ], 'comes back in order');
+given(batch('open', map { { %user, sealedData => $sealed->[ $_ - 1 ]{sealed_data}, context => "c$_" } } 1 .. 50),
+	{ answers => [ map { { sensitive_data => "s$_" } } 1 .. 50 ] }, 'comes back in order');
 
 given(batch('encrypt'), { answers => [] }, 'an empty batch');
 my $key = api_key('app');
-my @codes = map { error_code($_) } @{ batch('encrypt', { %user, sensitiveData => 'x', apiKey => $key }, 1, 'x', undef, [], JSON::PP::true, [ {} ])->{json}{answers} };
+my @codes = map { error_code($_) } @{ batch('encrypt', { %user, sensitiveData => 'x', apiKey => $key }, 1, 'x', undef, [],
+	JSON::PP::true, [ {} ])->{json}{answers} };
 is($codes[0], 'unknown_field', 'a request of a batch has no key of its own');
 is($_, 'not_an_object', 'and is an object') for @codes[ 1 .. 6 ];
 
@@ -54,7 +56,8 @@ refused($service->post('/batch', { operation => 'encrypt', requests => [], %$_ }
   for { userUUID => some_uuid() }, { generation => 1 }, { Requests => [] };
 my $one = qq({"userUUID":"$user{userUUID}","sensitiveData":"x"});
 my $twice = $service->post('/batch', qq({"operation":"encrypt","requests":[$one,{"sensitiveData":"y",${\ substr $one, 1},$one]}));
-is_deeply([ map { error_code($_) } @{ $twice->{json}{answers} } ], [ 'no error', 'duplicate_field', 'no error' ], 'a field twice, in its place');
+is_deeply([ map { error_code($_) } @{ $twice->{json}{answers} } ], [ 'no error', 'duplicate_field', 'no error' ],
+	'a field twice, in its place');
 refused($service->post('/batch', qq({"operation":"encrypt","requests":[$one,$one)), 400, 'invalid_json', 'broken JSON is an error of all');
 refused($service->post('/batch', qq({"operation":"encrypt","requests":[$one,"\xff"]})), 400, 'invalid_utf8', 'as is no UTF-8');
 my $order = qq({"requests":[$one],"apiKey":"$key","operation":"encrypt"});

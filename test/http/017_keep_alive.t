@@ -9,7 +9,8 @@ my $service = service();
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 my $client = $service->connect;
 my %code = (200 => $encrypt, 400 => question('POST', '/encrypt', '{'), 401 => question('POST', '/encrypt', {}, key => undef),
-	404 => question('POST', '/nothing', {}), 405 => question('PUT', '/encrypt', {}), 415 => question('POST', '/encrypt', '{}', type => undef));
+	404 => question('POST', '/nothing', {}), 405 => question('PUT', '/encrypt', {}),
+	415 => question('POST', '/encrypt', '{}', type => undef));
 for my $round (1 .. 50)
 {
 	for my $code (sort keys %code)
@@ -24,7 +25,8 @@ is($client->answer->{code}, 200, 'the connection is still open');
 
 # A path or a method that is refused has a body all the same, which is no request.
 my $trap = 'GET /health HTTP/1.1' . "\r\nHost: x\r\n\r\n";
-for my $question (question('POST', '/nothing', $trap), question('PUT', '/encrypt', $trap), question('POST', '/health', $trap), question('GET', '/health', $trap))
+for my $question (question('POST', '/nothing', $trap), question('PUT', '/encrypt', $trap), question('POST', '/health', $trap),
+	question('GET', '/health', $trap))
 {
 	my ($line) = $question =~ /\A(.*) HTTP/;
 	$client = $service->connect;

@@ -36,7 +36,8 @@ for my $size (1, 7, 100, 1000, 1_000_003)
 
 # Other routes, errors and large bodies between them.
 my @mixed = (question('GET', '/health', undef, key => undef), question('POST', '/nothing', {}), question('POST', '/encrypt', '{'),
-	question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 500_000)), question('HEAD', '/health', undef, key => undef), $questions[0]);
+	question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 500_000)), question('HEAD', '/health', undef, key => undef),
+	$questions[0]);
 for my $round (1 .. 3)
 {
 	$client->send(join '', (@mixed) x 3);

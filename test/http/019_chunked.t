@@ -21,8 +21,10 @@ for my $size (1, 2, 15, 16, 17, 1000)
 	given($client->answer, $digest, "chunks of $size bytes");
 }
 my $piece = sprintf "%X\r\n%s\r\n", length $body, $body;
-my %fine = ('capital hexadecimal' => "${piece}0\r\n\r\n", 'leading zeros' => "000$piece" . "000\r\n\r\n", 'a trailer' => "${piece}0\r\nX-Checksum: 1\r\n\r\n",
-	'an extension' => $piece =~ s/\r\n/;name=value\r\n/r . "0\r\n\r\n", 'a quoted extension' => $piece =~ s/\r\n/;name="v;x"\r\n/r . "0;last\r\n\r\n");
+my %fine = ('capital hexadecimal' => "${piece}0\r\n\r\n", 'leading zeros' => "000$piece" . "000\r\n\r\n",
+	'a trailer' => "${piece}0\r\nX-Checksum: 1\r\n\r\n",
+	'an extension' => $piece =~ s/\r\n/;name=value\r\n/r . "0\r\n\r\n",
+	'a quoted extension' => $piece =~ s/\r\n/;name="v;x"\r\n/r . "0;last\r\n\r\n");
 for my $name (sort keys %fine)
 {
 	$client = $service->connect;
@@ -44,9 +46,13 @@ is(length $client->answer->{body}, length $seal->{body}, 'in chunks too');
 $client->send("${head}0\r\n\r\n");
 refused($client->answer, 400, 'invalid_json', 'no body at all');
 
-my %bad = ('no size' => "\r\n$body\r\n0\r\n\r\n", 'no number' => "xyz\r\n$body\r\n0\r\n\r\n", 'negative' => "-5\r\n$body\r\n0\r\n\r\n", 'a sign' => "+$piece" . "0\r\n\r\n",
-	'0x' => "0x$piece" . "0\r\n\r\n", 'a blank before' => " $piece" . "0\r\n\r\n", 'too long' => sprintf("%x\r\n%s\r\n0\r\n\r\n", length($body) - 1, $body),
-	'too short' => sprintf("%x\r\n%s\r\n0\r\n\r\n", length($body) + 1, $body), 'over 64 bits' => "10000000000000000\r\n$body\r\n0\r\n\r\n", 'LF alone after the size' => $piece =~ s/\r\n/\n/r . "0\r\n\r\n", 'LF alone after the data' => sprintf("%x\r\n%s\n0\r\n\r\n", length $body, $body),
+my %bad = ('no size' => "\r\n$body\r\n0\r\n\r\n", 'no number' => "xyz\r\n$body\r\n0\r\n\r\n", 'negative' => "-5\r\n$body\r\n0\r\n\r\n",
+	'a sign' => "+$piece" . "0\r\n\r\n",
+	'0x' => "0x$piece" . "0\r\n\r\n", 'a blank before' => " $piece" . "0\r\n\r\n",
+	'too long' => sprintf("%x\r\n%s\r\n0\r\n\r\n", length($body) - 1, $body),
+	'too short' => sprintf("%x\r\n%s\r\n0\r\n\r\n", length($body) + 1, $body),
+	'over 64 bits' => "10000000000000000\r\n$body\r\n0\r\n\r\n", 'LF alone after the size' => $piece =~ s/\r\n/\n/r . "0\r\n\r\n",
+	'LF alone after the data' => sprintf("%x\r\n%s\n0\r\n\r\n", length $body, $body),
 	'CR alone' => $piece =~ s/\r\n/\r/r . "0\r\n\r\n", 'LF in an extension' => $piece =~ s/\r\n/;a\nb\r\n/r . "0\r\n\r\n");
 for my $name (sort keys %bad)
 {
@@ -62,7 +68,8 @@ for my $size ('ffffffffffffffff', '7fffffffffffffff', 'fffffffe', '100001')
 	refused($client->answer, 413, 'body_too_large', "a chunk said to have $size bytes");
 	ok($client->ends, 'ends the connection');
 }
-my %long = ('trailers' => "${piece}0\r\n" . "X-Trailer: x\r\n" x 20_000, 'a trailer' => "${piece}0\r\nX: " . 'x' x 300_000, 'an extension' => '1;' . 'x' x 300_000,
+my %long = ('trailers' => "${piece}0\r\n" . "X-Trailer: x\r\n" x 20_000, 'a trailer' => "${piece}0\r\nX: " . 'x' x 300_000,
+	'an extension' => '1;' . 'x' x 300_000,
 	'the zeros of a size' => '0' x 300_000);
 for my $name (sort keys %long)
 {

@@ -40,7 +40,8 @@ $client = $service->connect;
 $client->send(head('/encrypt', 1001));
 refused($client->answer, 413, 'body_too_large', 'a body that is too large is not asked for');
 ok($client->ends, 'and the connection ends');
-my @early = ([ 404, 'not_found', '/nothing' ], [ 405, 'method_not_allowed', '/encrypt', method => 'PUT' ], [ 415, 'unsupported_media_type', '/encrypt', type => 'text/plain' ]);
+my @early = ([ 404, 'not_found', '/nothing' ], [ 405, 'method_not_allowed', '/encrypt', method => 'PUT' ],
+	[ 415, 'unsupported_media_type', '/encrypt', type => 'text/plain' ]);
 for my $case (@early)
 {
 	my ($code, $error, $path, %option) = @$case;

@@ -8,10 +8,21 @@ use Test::More;
 my $limit = 5000;
 my $service = service(args => [ '--max-body', $limit ]);
 
-# A body of exactly so many bytes: blanks count.
-sub sized { my ($size) = @_; my $body = '{"userUUID":"' . some_uuid() . '","sensitiveData":"x"}'; return $body . ' ' x ($size - length $body); }
-sub chunked { my ($size) = @_; return question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ])
-	  . join('', map { sprintf "%x\r\n%s\r\n", length, $_ } unpack '(a100)*', sized($size)) . "0\r\n\r\n"; }
+# A body of exactly so many bytes: blanks count. The same in chunks, as a request.
+sub sized
+{
+	my ($size) = @_;
+	my $body = '{"userUUID":"' . some_uuid() . '","sensitiveData":"x"}';
+	return $body . ' ' x ($size - length $body);
+}
+
+sub chunked
+{
+	my ($size) = @_;
+	my @headers = ('Content-Type: application/json', 'Transfer-Encoding: chunked');
+	my @chunks = map { sprintf "%x\r\n%s\r\n", length, $_ } unpack '(a100)*', sized($size);
+	return join '', question('POST', '/encrypt', undef, headers => \@headers), @chunks, "0\r\n\r\n";
+}
 
 my $client = $service->connect;
 $client->send(question('POST', '/encrypt', sized($_))), is($client->answer->{code}, 200, "$_ bytes") for 200, $limit - 1, $limit;

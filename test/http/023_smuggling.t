@@ -15,7 +15,8 @@ sub smuggle
 {
 	my ($name, $lines, $rest) = @_;
 	my $client = $service->connect;
-	my $bytes = join('', "POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n", map { ref $_ ? $$_ : "$_\r\n" } @$lines);
+	my $bytes = join('', "POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+		map { ref $_ ? $$_ : "$_\r\n" } @$lines);
 	$client->send("$bytes\r\n" . ($rest // $hidden) . $hidden);
 	refused(scalar eval { $client->answer }, 400, 'bad_request', $name) or diag($@);
 	ok($client->ends, 'and the connection ends, with nothing after it') or diag(substr $client->{in}, 0, 40);
@@ -28,10 +29,12 @@ smuggle('chunks and a length', [ $te, "Content-Length: $length" ], "$chunked$hid
 smuggle('two lengths', [ "Content-Length: $length", 'Content-Length: 0' ]);
 smuggle('two lengths, the other way', [ 'Content-Length: 0', "Content-Length: $length" ]);
 smuggle('a list of lengths', ["Content-Length: $length, 0"]);
-smuggle("length '$_'", ["Content-Length: $_"]) for "+$length", "-$length", '-1', "0x10", '1e1', '1.0', "$length x", "$length 0", 'x', '""', "\x{b9}", ' ', '';
+smuggle("length '$_'", ["Content-Length: $_"]) for "+$length", "-$length", '-1', "0x10", '1e1', '1.0', "$length x", "$length 0", 'x',
+	'""', "\x{b9}", ' ', '';
 smuggle("length $_, over 64 bits", ["Content-Length: $_"]) for '18446744073709551616', '99999999999999999999999', '18446744073709551617';
 smuggle("coding '$_'", ["Transfer-Encoding: $_"], "$chunked$hidden")
-  for 'gzip', 'gzip, chunked', 'chunked, gzip', 'chunked, chunked', 'identity', 'xchunked', 'chunked-x', '"chunked"', "chunked\x0b", "\x0bchunked", 'chunked;q=1', '';
+  for 'gzip', 'gzip, chunked', 'chunked, gzip', 'chunked, chunked', 'identity', 'xchunked', 'chunked-x', '"chunked"', "chunked\x0b",
+  "\x0bchunked", 'chunked;q=1', '';
 smuggle('two codings', [ $te, $te ], "$chunked$hidden");
 smuggle('two codings, one unknown', [ 'Transfer-Encoding: identity', $te ], "$chunked$hidden");
 

@@ -7,10 +7,14 @@ use Test::More;
 
 my $service = service();
 my $host = "\r\nHost: x\r\n\r\n";
-my %bad = ('no version' => "GET /health$host", 'HTTP/0.9' => "GET /health\r\n\r\n", 'HTTP/2' => "GET /health HTTP/2.0$host", 'HTTP/3' => "GET /health HTTP/3$host",
-	'a version in small letters' => "GET /health http/1.1$host", 'a longer version' => "GET /health HTTP/1.11$host", 'another name' => "GET /health HTP/1.1$host",
-	'two blanks' => "GET  /health HTTP/1.1$host", 'two blanks after' => "GET /health  HTTP/1.1$host", 'a tab' => "GET\t/health\tHTTP/1.1$host",
-	'a blank in the path' => "GET /hea lth HTTP/1.1$host", 'a blank at the end' => "GET /health HTTP/1.1 $host", 'no path' => "GET HTTP/1.1$host", 'no method' => " /health HTTP/1.1$host",
+my %bad = ('no version' => "GET /health$host", 'HTTP/0.9' => "GET /health\r\n\r\n", 'HTTP/2' => "GET /health HTTP/2.0$host",
+	'HTTP/3' => "GET /health HTTP/3$host",
+	'a version in small letters' => "GET /health http/1.1$host", 'a longer version' => "GET /health HTTP/1.11$host",
+	'another name' => "GET /health HTP/1.1$host",
+	'two blanks' => "GET  /health HTTP/1.1$host", 'two blanks after' => "GET /health  HTTP/1.1$host",
+	'a tab' => "GET\t/health\tHTTP/1.1$host",
+	'a blank in the path' => "GET /hea lth HTTP/1.1$host", 'a blank at the end' => "GET /health HTTP/1.1 $host",
+	'no path' => "GET HTTP/1.1$host", 'no method' => " /health HTTP/1.1$host",
 	'a method with a colon' => "GE:T /health HTTP/1.1$host", 'a zero byte in the path' => "GET /hea\0lth HTTP/1.1$host",
 	'a control character' => "GET /hea\x01lth HTTP/1.1$host", 'words' => "hello, is anybody there?\r\n\r\n",
 	'zeros' => "\0" x 100 . "\r\n\r\n", 'JSON' => "{\"apiKey\":1}\r\n\r\n", 'the preface of HTTP/2' => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

@@ -39,8 +39,10 @@ sub too_slow
 }
 too_slow('a slow head', '', $encrypt);
 too_slow('a slow body', substr($encrypt, 0, $head_length), substr $encrypt, $head_length);
-too_slow('a slow chunked body', question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]), "1\r\n{\r\n" x 50);
-too_slow('a slow trailer', question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]) . "0\r\n", "X: y\r\n" x 50);
+too_slow('a slow chunked body', question('POST', '/encrypt', undef,
+	headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]), "1\r\n{\r\n" x 50);
+too_slow('a slow trailer', question('POST', '/encrypt', undef,
+	headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]) . "0\r\n", "X: y\r\n" x 50);
 too_slow('one byte and silence', 'P', '');
 too_slow('a head and silence', substr($encrypt, 0, $head_length), '');
 my $used = $service->connect;

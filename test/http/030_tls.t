@@ -16,7 +16,8 @@ is($service->url(2), "unix:$dir/socket", 'a socket takes none');
 my %tls = (connect => { tls => tls_of($dir, 'caas.test') });
 my $digest = $service->post('/encrypt', body_of('/encrypt'), %tls);
 is($digest->{code}, 200, 'a request');
-is($service->post('/encrypt', body_of('/encrypt'), connect => { tls => tls_of($dir, '127.0.0.1') })->{body}, $digest->{body}, 'by the address');
+is($service->post('/encrypt', body_of('/encrypt'), connect => { tls => tls_of($dir, '127.0.0.1') })->{body}, $digest->{body},
+	'by the address');
 is($service->get('/health', connect => { tls => tls_of($dir, 'caas.test'), url => $service->url(1) })->{code}, 200, 'the other address');
 is($service->post('/encrypt', body_of('/encrypt'), connect => { url => $service->url(2) })->{body}, $digest->{body}, 'the socket');
 

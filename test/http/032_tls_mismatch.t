@@ -10,7 +10,8 @@ my $dir = new_ca(folder());
 new_certificate($dir, 'server', 'DNS:caas.test');
 my $service = service(args => [ certificate_args($dir, 'server'), '--request-timeout', 2 ]);
 my %tls = (connect => { tls => tls_of($dir, 'caas.test') });
-for my $bytes (request_bytes('GET', '/health'), question('POST', '/encrypt', body_of('/encrypt')), "\0" x 100, "\x16\x03\x01\xff\xff" . 'x' x 1000, "\x80\x2e\x01\x00\x02", 'x' x 100_000)
+for my $bytes (request_bytes('GET', '/health'), question('POST', '/encrypt', body_of('/encrypt')), "\0" x 100,
+	"\x16\x03\x01\xff\xff" . 'x' x 1000, "\x80\x2e\x01\x00\x02", 'x' x 100_000)
 {
 	my $client = $service->connect(plain => 1);
 	$client->send($bytes);

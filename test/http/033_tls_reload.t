@@ -31,12 +31,14 @@ $old->send(question('POST', '/encrypt', body_of('/encrypt')));
 is(($old->answer // { code => 'no answer' })->{code}, 200, 'the old connection goes on');
 
 my %broken = ('the key of another' => sub { install('third', 'second') }, 'no certificate' => sub { unlink "$dir/server.pem" or die },
-	'no key' => sub { install('third', 'third'); unlink "$dir/server.key" or die }, 'no PEM' => sub { install('third', 'third'); write_file("$dir/server.pem", "x\n") },
+	'no key' => sub { install('third', 'third'); unlink "$dir/server.key" or die },
+	'no PEM' => sub { install('third', 'third'); write_file("$dir/server.pem", "x\n") },
 	'an empty key' => sub { install('third', 'third'); write_file("$dir/server.key", '') });
 for my $name (sort keys %broken)
 {
 	$broken{$name}->();
-	ok($service->says(qr/^caas: (?:note|warning): [^\n]*(?:certificate|tls|server\.(?:pem|key))[^\n]*\n/mi, sub { $service->signal('HUP') }), "$name: it says so");
+	ok($service->says(qr/^caas: (?:note|warning): [^\n]*(?:certificate|tls|server\.(?:pem|key))[^\n]*\n/mi,
+		sub { $service->signal('HUP') }), "$name: it says so");
 	is(shown(), 'second', 'the old one stays');
 }
 is($service->post('/encrypt', body_of('/encrypt'), connect => { tls => tls_of($dir, 'caas.test') })->{code}, 200, 'and works');

@@ -22,7 +22,8 @@ sub limited
 sub config { return write_file($config, join '', map { "$_\n" } @_); }
 my %three = (env => { CAAS_MAX_BODY => 600 }, dir => $dir);
 config('max-body = 900');
-for my $case ([ 300, [ '--max-body', 300, '--config', $config ], %three ], [ 600, [ '--config', $config ], %three ], [ 900, [ '--config', $config ], dir => $dir ],
+for my $case ([ 300, [ '--max-body', 300, '--config', $config ], %three ], [ 600, [ '--config', $config ], %three ],
+	[ 900, [ '--config', $config ], dir => $dir ],
 	[ 300, [ '--max-body', 300 ], %three ], [ 600, [], %three ])
 {
 	my ($limit, $args, %option) = @$case;
@@ -32,20 +33,24 @@ for my $case ([ 300, [ '--max-body', 300, '--config', $config ], %three ], [ 600
 }
 
 # Everything in the file, or in the environment, and nothing on the command line.
-config('# a comment', '', "keyring = \"$keyring\"", "api-keys = \"$keys\"", 'listen = ["127.0.0.1:0", "127.0.0.2:0"]', 'threads = 1', 'max-connections = 50',
+config('# a comment', '', "keyring = \"$keyring\"", "api-keys = \"$keys\"", 'listen = ["127.0.0.1:0", "127.0.0.2:0"]', 'threads = 1',
+	'max-connections = 50',
 	'request-timeout = 5', 'idle-timeout = 5', 'rate-limit = 0', "access-log = \"$dir/log\"", 'max-body = 900');
 my $service = service(listen => [ 1, 2 ], command => [ '--config', $config ], log => "$dir/log", dir => $dir);
 is(limited($service), 900, 'a whole configuration in a file');
 is(scalar @{ $service->listening }, 2, 'with two addresses');
 $service->stop;
-my %environment = (CAAS_KEYRING => $keyring, CAAS_API_KEYS => $keys, CAAS_LISTEN => '127.0.0.1:0', CAAS_THREADS => 1, CAAS_MAX_BODY => 600, CAAS_MAX_CONNECTIONS => 50,
+my %environment = (CAAS_KEYRING => $keyring, CAAS_API_KEYS => $keys, CAAS_LISTEN => '127.0.0.1:0', CAAS_THREADS => 1,
+	CAAS_MAX_BODY => 600, CAAS_MAX_CONNECTIONS => 50,
 	CAAS_REQUEST_TIMEOUT => 5, CAAS_IDLE_TIMEOUT => 5, CAAS_RATE_LIMIT => 0, CAAS_ACCESS_LOG => 'off');
 $service = service(command => [], env => \%environment, log => undef, dir => $dir);
 is(limited($service), 600, 'a whole configuration in the environment');
 $service->stop;
 is($service->printed, '', 'with the access log off');
-$service = service(command => [ '--listen', '127.0.0.1:0' ], env => { %environment, CAAS_LISTEN => '127.0.0.2:0' }, log => undef, dir => $dir);
-like(join(' ', @{ $service->listening }), qr{\Ahttp://127\.0\.0\.1:[0-9]+\z}, 'an address on the command line stands instead of the one in the environment');
+$service = service(command => [ '--listen', '127.0.0.1:0' ], env => { %environment, CAAS_LISTEN => '127.0.0.2:0' }, log => undef,
+	dir => $dir);
+like(join(' ', @{ $service->listening }), qr{\Ahttp://127\.0\.0\.1:[0-9]+\z},
+	'an address on the command line stands instead of the one in the environment');
 $service->stop;
 
 my @file = (args => [ '--config', $config ], dir => $dir);

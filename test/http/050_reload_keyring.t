@@ -11,9 +11,12 @@ my $digest = $service->post('/encrypt', body_of('/encrypt'))->{json};
 my $client = $service->connect;
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 
-my %broken = ('no keyring' => sub { unlink "$dir/keyring" }, 'an empty one' => sub { write_file("$dir/keyring", '') },
-	'a line that is wrong' => sub { published_keyring("$dir/keyring"); write_file("$dir/keyring", read_file("$dir/keyring") . "marker-in-line\n"); },
-	'others may read it' => sub { published_keyring("$dir/keyring"); chmod 0644, "$dir/keyring" }, 'a folder' => sub { unlink "$dir/keyring"; mkdir "$dir/keyring" });
+my %broken = (
+	'no keyring' => sub { unlink "$dir/keyring" },
+	'an empty one' => sub { write_file("$dir/keyring", '') },
+	'a line that is wrong' => sub { write_file("$dir/keyring", read_file(published_keyring("$dir/keyring")) . "marker-in-line\n") },
+	'others may read it' => sub { chmod 0644, published_keyring("$dir/keyring") },
+	'a folder' => sub { unlink "$dir/keyring"; mkdir "$dir/keyring" });
 for my $name (sort keys %broken)
 {
 	$broken{$name}->();

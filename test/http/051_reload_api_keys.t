@@ -21,7 +21,8 @@ is(code('less'), 403, 'and rights are those of the file');
 is(code('app'), 200, 'who stays, stays');
 
 my %broken = ('no file' => sub { unlink "$dir/api-keys" }, 'a wrong line' => sub { key_file("$dir/api-keys", @good, 'marker-in-line') },
-	'a key twice' => sub { key_file("$dir/api-keys", @good, @good) }, 'others may write it' => sub { key_file("$dir/api-keys", @good); chmod 0666, "$dir/api-keys" });
+	'a key twice' => sub { key_file("$dir/api-keys", @good, @good) },
+	'others may write it' => sub { key_file("$dir/api-keys", @good); chmod 0666, "$dir/api-keys" });
 for my $name (sort keys %broken)
 {
 	$broken{$name}->();

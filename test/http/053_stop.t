@@ -22,7 +22,8 @@ for my $signal (qw(TERM INT))
 	my $url = $service->url;
 	my $began = time;
 	$service->signal($signal);
-	is(scalar(grep { my $answer = $many->answer; $answer && $answer->{body} eq $digest } 2 .. 200), 199, "SIG$signal: what was received is answered");
+	is(scalar(grep { my $answer = $many->answer; $answer && $answer->{body} eq $digest } 2 .. 200), 199,
+		"SIG$signal: what was received is answered");
 	ok($many->ends, 'then the connection ends');
 	ok($_->ends, 'as do those without a request') for $idle, $used;
 	ok(wait_for(sub { !eval { HttpClient->new($url) } }), 'no more connections');

@@ -16,6 +16,7 @@ sub asked
 	push @expected, [ $key, $route, $code ];
 	return;
 }
+sub named { return join ' ', map { $_ // 'null' } @_; }
 sub raw { my ($bytes) = @_; my $client = $service->connect; $client->send($bytes); return scalar $client->answer; }
 
 asked($service->post("/$_", body_of("/$_")), 'app', "/$_", 200) for qw(encrypt verify seal blind-index);
@@ -43,13 +44,14 @@ my @entries = $service->log_entries(scalar @expected);
 is(scalar @entries, scalar @expected, 'one line a request');
 for my $entry (map { [ @$_{qw(key route code)} ] } @entries)
 {
-	my $name = join ' ', map { $_ // 'null' } @$entry;
-	my ($found) = grep { "@{ [ map { $_ // 'null' } @{ $expected[$_] } ] }" eq $name || join(' ', map { $_ // 'null' } @{ $expected[$_] }) eq $name } 0 .. $#expected;
+	my $name = named(@$entry);
+	my ($found) = grep { named(@{ $expected[$_] }) eq $name } 0 .. $#expected;
 	ok(defined $found, "a line that belongs: $name");
 	splice @expected, $found, 1 if defined $found;
 }
 is(scalar @expected, 0, 'and none is missing') or diag(explain(\@expected));
-is(join(' ', sort map { $_->{time} } @entries), join(' ', map { $_->{time} } sort { $a->{time} cmp $b->{time} } @entries), 'times can be sorted');
+is(join(' ', sort map { $_->{time} } @entries), join(' ', map { $_->{time} } sort { $a->{time} cmp $b->{time} } @entries),
+	'times can be sorted');
 ok(!grep({ $_->{microseconds} > 5_000_000 } @entries), 'microseconds are those of the work');
 $service->stop;
 

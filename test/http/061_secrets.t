@@ -31,14 +31,21 @@ note_error($service->post($_->[0], @{$_}[ 1 .. $#$_ ])) for
   [ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark wrong" } ],
   [ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark context" } ],
   [ '/open', { userUUID => $mark, sealedData => $mark } ], [ '/encrypt', { %user, userUUID => "$marked_uuid$mark" } ],
-  [ '/encrypt', { %user, sensitiveData => "\0$mark" } ], [ '/encrypt', { %user, encoding => $mark } ], [ '/encrypt', { %user, $mark => $mark } ],
-  [ '/encrypt', { %user, encoding => 'base64' } ], [ '/encrypt', { %user, sensitiveData => [$mark] } ], [ '/encrypt', { %user, generation => $mark } ],
+  [ '/encrypt', { %user, sensitiveData => "\0$mark" } ], [ '/encrypt', { %user, encoding => $mark } ],
+  [ '/encrypt', { %user, $mark => $mark } ],
+  [ '/encrypt', { %user, encoding => 'base64' } ], [ '/encrypt', { %user, sensitiveData => [$mark] } ],
+  [ '/encrypt', { %user, generation => $mark } ],
   [ '/blind-index', { sensitiveData => $mark, length => 99, context => $mark } ], [ '/seal', { %user, context => $mark x 1000 } ],
-  [ '/batch', { operation => $mark, requests => [] } ], [ '/batch', { operation => 'encrypt', requests => [ \%user, { %user, $mark => 1 }, $mark, { $mark => $mark } ] } ],
-  [ '/encrypt', "{\"$mark\":" ], [ '/encrypt', "$mark" ], [ '/encrypt', "{\"userUUID\":\"$marked_uuid\",\"sensitiveData\":\"$mark\xff\"}" ], [ '/encrypt', "[\"$mark\"]" ],
-  [ '/encrypt', "{\"$mark\":1,\"$mark\":1}" ], [ '/encrypt', {%user}, %bad_key ], [ '/encrypt', { %user, apiKey => "caas_$mark" } ], [ '/encrypt', {%user}, type => "text/$mark" ],
-  [ "/$mark", {%user} ], [ "/encrypt/$mark", {%user} ], [ "/encrypt?$mark=$marked_uuid", {} ], [ "/$marked_uuid?apiKey=$mark", {%user}, %bad_key ],
-  [ '/encrypt', {%user}, headers => [ "X-Data: $mark", "Cookie: $mark", "User-Agent: $mark", "Referer: http://$mark/", "X-Request-Id: $mark" ] ],
+  [ '/batch', { operation => $mark, requests => [] } ], [ '/batch', { operation => 'encrypt',
+  requests => [ \%user, { %user, $mark => 1 }, $mark, { $mark => $mark } ] } ],
+  [ '/encrypt', "{\"$mark\":" ], [ '/encrypt', "$mark" ], [ '/encrypt',
+  "{\"userUUID\":\"$marked_uuid\",\"sensitiveData\":\"$mark\xff\"}" ], [ '/encrypt', "[\"$mark\"]" ],
+  [ '/encrypt', "{\"$mark\":1,\"$mark\":1}" ], [ '/encrypt', {%user}, %bad_key ], [ '/encrypt', { %user, apiKey => "caas_$mark" } ],
+  [ '/encrypt', {%user}, type => "text/$mark" ],
+  [ "/$mark", {%user} ], [ "/encrypt/$mark", {%user} ], [ "/encrypt?$mark=$marked_uuid", {} ],
+  [ "/$marked_uuid?apiKey=$mark", {%user}, %bad_key ],
+  [ '/encrypt', {%user}, headers => [ "X-Data: $mark", "Cookie: $mark", "User-Agent: $mark", "Referer: http://$mark/",
+  "X-Request-Id: $mark" ] ],
   [ '/encrypt', "$mark" x 3000 ];
 note_error($service->ask($mark, '/encrypt', undef));
 note_error($service->ask('GET', '/encrypt', undef, headers => ["Host: $mark"]));
@@ -67,9 +74,11 @@ my $open = $service->get('/metrics')->{body} . $service->get('/openapi.json')->{
 like($open, qr/caas/, 'there are metrics');
 $service->stop;
 
-my %seen = ('the log' => $service->log_text, 'standard error' => $service->said, 'standard output' => $service->printed, 'an error' => $errors, 'the open routes' => $open);
+my %seen = ('the log' => $service->log_text, 'standard error' => $service->said, 'standard output' => $service->printed,
+	'an error' => $errors, 'the open routes' => $open);
 my ($secret) = read_file('test/vectors/digest.json') =~ /"secret": "([0-9a-f]{64})"/;
-my %never = (mark => $mark, uuid => $marked_uuid, digest => $digest, sealed => $sealed, key => api_key('app'), listed => (key_line('app') =~ /:(.*)/)[0],
+my %never = (mark => $mark, uuid => $marked_uuid, digest => $digest, sealed => $sealed, key => api_key('app'),
+	listed => (key_line('app') =~ /:(.*)/)[0],
 	secret => $secret, 'secret in base64' => encode_base64(pack('H*', $secret), ''));
 for my $where (sort keys %seen)
 {

@@ -39,12 +39,16 @@ sub now
 my $route = sub { my ($samples, $path, $code) = @_; return $samples->{"caas_http_requests_total code=$code route=$path"} // 0; };
 my $before = now();
 
-my %ask = ('/encrypt 200' => sub { $service->post('/encrypt', body_of('/encrypt')) }, '/encrypt 400' => sub { $service->post('/encrypt', {}) },
-	'/verify 200' => sub { $service->post('/verify', body_of('/verify')) }, '/seal 200' => sub { $service->post('/seal', body_of('/seal')) },
-	'/open 400' => sub { $service->post('/open', body_of('/open')) }, '/blind-index 200' => sub { $service->post('/blind-index', body_of('/blind-index')) },
+my %ask = ('/encrypt 200' => sub { $service->post('/encrypt', body_of('/encrypt')) },
+	'/encrypt 400' => sub { $service->post('/encrypt', {}) },
+	'/verify 200' => sub { $service->post('/verify', body_of('/verify')) },
+	'/seal 200' => sub { $service->post('/seal', body_of('/seal')) },
+	'/open 400' => sub { $service->post('/open', body_of('/open')) },
+	'/blind-index 200' => sub { $service->post('/blind-index', body_of('/blind-index')) },
 	'/batch 200' => sub { $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 7 ])) },
 	'/encrypt 401' => sub { $service->post('/encrypt', body_of('/encrypt'), key => 'stranger') },
-	'/encrypt 403' => sub { $service->post('/encrypt', body_of('/encrypt'), key => 'marked-name') }, '/encrypt 405' => sub { $service->ask('PUT', '/encrypt', {}) },
+	'/encrypt 403' => sub { $service->post('/encrypt', body_of('/encrypt'), key => 'marked-name') },
+	'/encrypt 405' => sub { $service->ask('PUT', '/encrypt', {}) },
 	'/encrypt 415' => sub { $service->post('/encrypt', '{}', type => undef) }, '/health 200' => sub { $service->get('/health') },
 	'/openapi.json 200' => sub { $service->get('/openapi.json') });
 my $times = 0;
@@ -67,13 +71,17 @@ is(scalar @unknown, 1, 'paths that are none are counted together');
 cmp_ok(scalar(grep { /\Acaas_http_requests_total / } keys %$after), '<', 30, 'and there is no sample a path');
 
 my $failures = sub { my ($samples) = @_; my ($name) = grep { /auth\w*_fail|fail\w*_auth/ } keys %$samples; return $samples->{$name} // 'none'; };
-is($failures->($after) - $failures->($before), (grep { (sort keys %ask)[$_] eq '/encrypt 401' } 0 .. keys(%ask) - 1)[0] + 1, 'failed authentications');
+is($failures->($after) - $failures->($before), (grep { (sort keys %ask)[$_] eq '/encrypt 401' } 0 .. keys(%ask) - 1)[0] + 1,
+	'failed authentications');
 my ($active) = grep { /active_generation/ } keys %$after;
 is($after->{$active}, 1, 'the active generation');
 
 # The latencies: buckets add up, and there are as many as requests.
 my %buckets;
-for (keys %$after) { push @{ $buckets{$1} }, [ $3, $after->{$_} ] if /\A(\w+)_bucket(.*?) ?le=(\S+)(?: route=(\S+))?\z/ && !($4 && ($4 ne '/encrypt')); }
+for my $sample (keys %$after)
+{
+	push @{ $buckets{$1} }, [ $2, $after->{$sample} ] if $sample =~ m{\A(\w+)_bucket le=(\S+)(?: route=/encrypt)?\z};
+}
 cmp_ok(scalar keys %buckets, '>=', 1, 'there are latencies');
 for my $name (keys %buckets)
 {

@@ -63,7 +63,8 @@ for my $path (@paths)
 	if ($is_get)
 	{
 		described($path, 'get', $service->get($path), $path);
-		is(fits($error, $api->{paths}{$path}{get}{responses}{405}{content}{'application/json'}{schema}), 1, "$path: an error of another method");
+		is(fits($error, $api->{paths}{$path}{get}{responses}{405}{content}{'application/json'}{schema}), 1,
+			"$path: an error of another method");
 		next;
 	}
 	my $operation = $api->{paths}{$path}{post};
@@ -84,11 +85,14 @@ for my $path (@paths)
 		my $needed = !!grep { $_ eq $field } @required;
 		is(!!$schema->{nullable}, !$needed, "$path: $field may be null, or has to be there");
 		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field") if $needed;
-		refused($service->post($path, body_of($path, $field => $_)), 400, qw(invalid_encoding invalid_operation)[ $field eq 'operation' ], "$path: another $field")
+		refused($service->post($path, body_of($path, $field => $_)), 400,
+			qw(invalid_encoding invalid_operation)[ $field eq 'operation' ], "$path: another $field")
 		  for map { "$_ " } @{ $schema->{enum} // [] };
 		next unless exists $schema->{maximum};
-		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}), "invalid_$field", "$path: $field below its minimum");
-		is(error_code($service->post($path, body_of($path, $field => $schema->{maximum} + 1))->{json}), "invalid_$field", "$path: $field above its maximum");
+		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}), "invalid_$field",
+			"$path: $field below its minimum");
+		is(error_code($service->post($path, body_of($path, $field => $schema->{maximum} + 1))->{json}), "invalid_$field",
+			"$path: $field above its maximum");
 		is($service->post($path, body_of($path, $field => 0 + $schema->{maximum}))->{code}, 200, "$path: $field at its maximum");
 	}
 	my %known = map { ($_ => 1) } @fields;
@@ -97,7 +101,8 @@ for my $path (@paths)
 	my $good = { 200 => $service->post($path, $path eq '/open' ? sealed() : body_of($path)) };
 	described($path, 'post', $good->{200}, $path);
 	is($good->{200}{code}, 200, "$path: it is a success");
-	described($path, 'post', $service->post($path, body_of($path), @$_), "$path @{ [ map { $_ // 'undef' } @$_ ] }") for [ key => undef ], [ type => undef ];
+	described($path, 'post', $service->post($path, body_of($path), @$_), "$path @{ [ map { $_ // 'undef' } @$_ ] }")
+		for [ key => undef ], [ type => undef ];
 	described($path, 'post', $service->post($path, '{'), "$path, broken");
 	ok(fits($error, $operation->{responses}{400}{content}{'application/json'}{schema}), 'an error is described');
 	ok(!fits($wrong, $operation->{responses}{400}{content}{'application/json'}{schema}), 'with its codes');
@@ -106,13 +111,18 @@ sub sealed { return { userUUID => some_uuid(), sealedData => $service->post('/se
 
 # A batch whose answers are of every kind.
 described('/batch', 'post', $service->post('/batch', body_of('/batch', requests => [ {}, body_of('/encrypt') ])), 'a batch with an error');
-described('/batch', 'post', $service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])), "a batch of $_")
+described('/batch', 'post', $service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
+	"a batch of $_")
   for qw(encrypt verify seal open blind-index);
 
 # The codes and statuses of docs/http.md are those of the description.
 my $table = read_file('docs/http.md') =~ s/.*^## Errors//msr =~ s/^## .*//msr;
 my %status;
-for my $row ($table =~ /^\| ([0-9]{3} \|.*)$/mg) { my ($code) = $row =~ /([0-9]+)/; $status{$_} = $code for $row =~ s/\([^)]*\)//gr =~ /`([a-z0-9_]+)`/g; }
+for my $row ($table =~ /^\| ([0-9]{3} \|.*)$/mg)
+{
+	my ($code) = $row =~ /([0-9]+)/;
+	$status{$_} = $code for $row =~ s/\([^)]*\)//gr =~ /`([a-z0-9_]+)`/g;
+}
 cmp_ok(keys %status, '>=', 30, 'the documented codes');
 my ($schema) = map { resolved($_) } $api->{paths}{'/encrypt'}{post}{responses}{400}{content}{'application/json'}{schema};
 my @codes = sort @{ $schema->{properties}{error}{properties}{code}{enum} };
@@ -120,7 +130,8 @@ is("@codes", join(' ', sort keys %status), 'are the described ones');
 my %seen = map { ($_ => 1) } values %status;
 for my $path (grep { $api->{paths}{$_}{post} } @paths)
 {
-	is(join(' ', grep { $_ ne '200' } sort keys %{ $api->{paths}{$path}{post}{responses} }), join(' ', sort keys %seen), "$path: every documented status");
+	is(join(' ', grep { $_ ne '200' } sort keys %{ $api->{paths}{$path}{post}{responses} }), join(' ', sort keys %seen),
+		"$path: every documented status");
 }
 $service->stop;
 done_testing();
