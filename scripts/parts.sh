@@ -70,7 +70,8 @@ part_tap() {
     server_folder "$WORK/tap"
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
-    in_tree env CAAS_STAGE="$STAGE" TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
+    in_tree env CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
+        TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
         prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
