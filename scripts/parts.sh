@@ -7,6 +7,7 @@ declare -A ABOUT=(
     [sanitize]='the same under AddressSanitizer and UBSan'
     [fuzz]='libFuzzer on the parsers, 30 s'
     [program]='the program caas'
+    [http]='the HTTP service, from outside'
     [regress]='SQL by topic, with pg_regress, in a throwaway server'
     [tap]='servers at work: reloads, parallel query, replication, pools, crashes'
     [demo]='the demonstration'
@@ -35,12 +36,17 @@ test_files() {
     done
 }
 
-part_program() {
+# The tests in folder $1, of the program that was installed.
+prove_program() {
     cd "$ROOT" || return
     local files
-    mapfile -t files < <(test_files test/cli .t "$@")
+    mapfile -t files < <(test_files "$1" .t "${@:2}")
     [ "${#files[@]}" -gt 0 ] && CAAS=$STAGE/usr/local/bin/caas prove -j2 "${files[@]}"
 }
+
+part_program() { prove_program test/cli "$@"; }
+
+part_http() { prove_program test/http "$@"; }
 
 part_regress() {
     local names settings=("caas.keyring_file = '$WORK/regress/keyring'"
@@ -64,7 +70,8 @@ part_tap() {
     server_folder "$WORK/tap"
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
-    in_tree env CAAS_STAGE="$STAGE" TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
+    in_tree env CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
+        TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
         prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
@@ -109,6 +116,7 @@ count_program() {
          /^Result: FAIL/ { bad = 1 }
          END { if (bad && !failed) failed = 1; print (tests > failed ? tests - failed : 0), failed + 0 }'
 }
+count_http() { count_program; }
 count_tap() { count_program; }
 
 # pg_regress's lines, up to 15 and from 16 on.

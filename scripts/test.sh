@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need, builds, and runs every test: scripts/test.sh
 # One part:        scripts/test.sh regress
-# One test of it:  scripts/test.sh regress digest | tap 001 | unit 'Keyring*' | program 01 | docs README.md | lint symbols
+# One test of it:  scripts/test.sh regress digest | tap 001 | unit 'Keyring*' | program 01 | http 03 | docs README.md | lint symbols
 # Nothing is installed but Debian packages; servers, data and the staged installation live in a temporary folder.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -11,7 +11,7 @@ set -uo pipefail
 # shellcheck source=scripts/parts.sh
 . "$ROOT/scripts/parts.sh"
 
-PARTS=(lint unit sanitize fuzz program regress tap docs demo)
+PARTS=(lint unit sanitize fuzz program http regress tap docs demo)
 TOTAL_PASSED=0
 TOTAL_FAILED=0
 

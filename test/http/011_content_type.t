@@ -1,0 +1,31 @@
+# A body is taken as application/json alone; the header's case and parameters do not matter.
+use strict;
+use warnings;
+use lib 'test/http';
+use HttpService;
+use Test::More;
+
+my $service = service();
+my $body = body_of('/encrypt');
+my $digest = $service->post('/encrypt', $body)->{json};
+given($service->post('/encrypt', $body, type => $_), $digest, "type: $_")
+  for 'application/json', 'Application/JSON', 'application/json; charset=utf-8', 'application/json;charset="UTF-8"',
+  'application/json ; a=b', "application/json\t";
+refused($service->post('/encrypt', $body, type => $_), 415, 'unsupported_media_type', 'type: ' . ($_ // 'none'))
+  for undef, '', 'text/plain', 'text/json', 'application/jsonp', 'application/json-patch+json', 'application/problem+json',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x', 'application', 'json', 'xapplication/json', 'application/json, text/plain', '*/*',
+  'application/ json', 'charset=utf-8; application/json';
+refused($service->post($_, body_of($_), type => 'text/plain'), 415, 'unsupported_media_type', $_)
+	for qw(/verify /seal /open /blind-index /batch);
+is($service->get('/health', headers => ['Content-Type: text/plain'])->{code}, 200, 'a GET has none');
+
+for my $name ('content-type', 'CONTENT-TYPE', 'cOnTeNt-tYpE')
+{
+	given($service->post('/encrypt', $body, type => undef, headers => ["$name: application/json"]), $digest, $name);
+}
+given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type:application/json"]), $digest, 'no blank before the value');
+given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type: \t application/json \t "]), $digest,
+	'many blanks around it');
+$service->stop;
+done_testing();

@@ -1,0 +1,63 @@
+# A name has so many requests a second, whichever of its keys and connections they come by; each of a batch counts.
+use strict;
+use warnings;
+use lib 'test/http';
+use HttpService;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $limit = 5;
+my $second = key_line('app2') =~ s/\Aapp2:/app:/r;
+my $service = service(keys => [ key_line('app'), $second, key_line('other'), key_line('idle', 'open') ],
+	args => [ '--rate-limit', $limit ]);
+my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
+
+# The answers to many requests at once, and how long they took.
+sub burst
+{
+	my ($count, $bytes) = @_;
+	my $client = $service->connect;
+	my $began = time;
+	$client->send($bytes x $count);
+	my @answers = map { $client->answer } 1 .. $count;
+	return (time - $began, @answers);
+}
+
+my ($took, @answers) = burst(100, $encrypt);
+my @taken = grep { $_->{code} == 200 } @answers;
+my @late = grep { $_->{code} != 200 } @answers;
+cmp_ok(@taken, '>=', $limit, 'as many as are allowed are answered');
+cmp_ok(@taken, '<=', $limit * (2 + $took), 'and not many more');
+refused($late[0], 429, 'rate_limited', 'the others are not');
+is(scalar(grep { error_code($_->{json}) ne 'rate_limited' } @late), 0, 'for that reason alone');
+my $wait = $late[-1]{headers}{'retry-after'} // '';
+like($wait, qr/\A[1-9][0-9]?\z/, 'and told when to come again');
+
+refused($service->post('/encrypt', body_of('/encrypt'), key => 'app2'), 429, 'rate_limited', 'the other key of the name');
+is($service->post('/encrypt', body_of('/encrypt'), key => 'other')->{code}, 200, 'another name is not touched');
+is($service->get('/health')->{code}, 200, 'nor is what needs no key');
+burst(20, $encrypt);
+refused($service->post('/encrypt', { nonsense => 1 }), 429, 'rate_limited', 'before the fields are looked at');
+refused($service->post('/encrypt', 'nonsense'), 400, 'invalid_json', 'after the JSON is');
+refused($service->post('/encrypt', body_of('/encrypt'), key => 'stranger'), 401, 'invalid_api_key', 'and after the key');
+
+sleep $wait;
+is($service->post('/encrypt', body_of('/encrypt'))->{code}, 200, 'then it is answered');
+
+# A batch of as many as are left over, and one more.
+sub batch { return $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x $_[0] ]), key => 'other'); }
+eventually(sub { batch($limit)->{code} == 200 }, 'a batch of the whole second');
+refused(batch($limit), 429, 'rate_limited', 'a second one at once');
+refused($service->post('/encrypt', body_of('/encrypt'), key => 'other'), 429, 'rate_limited', 'and a single request');
+eventually(sub { batch($limit - 1)->{code} == 200 }, 'later another batch');
+refused(batch(1000), 429, 'rate_limited', 'a batch of more than a second');
+my $later = sub { $service->post('/encrypt', body_of('/encrypt'), key => 'other')->{code} == 200 };
+ok(wait_for($later, 3), 'was not counted: soon there is an answer again');
+$service->stop;
+
+my $free = service();
+my $client = $free->connect;
+$client->send($encrypt x 300);
+is(scalar(grep { $client->answer->{code} == 200 } 1 .. 300), 300, 'without the option there is no limit');
+$free->stop;
+done_testing();

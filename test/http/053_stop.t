@@ -1,0 +1,56 @@
+# SIGTERM and SIGINT: no more connections, what has been received is answered, and the end is 0.
+use strict;
+use warnings;
+use lib 'test/http';
+use HttpService;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
+for my $signal (qw(TERM INT))
+{
+	my $service = service();
+	my $idle = $service->connect;
+	my $used = $service->connect;
+	$used->send($encrypt);
+	my $digest = $used->answer->{body};
+	my $slow = $service->connect;
+	$slow->send(substr $encrypt, 0, -5);
+	my $many = $service->connect;
+	$many->send($encrypt x 200);
+	is($many->answer->{code}, 200, 'the first of many');
+	my $url = $service->url;
+	my $began = time;
+	$service->signal($signal);
+	is(scalar(grep { my $answer = $many->answer; $answer && $answer->{body} eq $digest } 2 .. 200), 199,
+		"SIG$signal: what was received is answered");
+	ok($many->ends, 'then the connection ends');
+	ok($_->ends, 'as do those without a request') for $idle, $used;
+	ok(wait_for(sub { !eval { HttpClient->new($url) } }), 'no more connections');
+	$slow->send(substr $encrypt, -5);
+	my $answer = $slow->answer;
+	is($answer && $answer->{body}, $digest, 'a request under way is answered');
+	ok($slow->ends, 'and then its connection ends');
+	$service->stopped;
+	cmp_ok(time - $began, '<', 8, 'soon');
+	is(scalar(grep { log_entry($_)->{code} == 200 } split /\n/, $service->log_text), 202, 'the log has every request');
+}
+
+# Who never ends a request, or never reads an answer, does not keep the service alive for longer than a request may take.
+my $service = service(args => [ '--request-timeout', 2 ]);
+my @slow = map { $service->connect } 1 .. 5;
+$_->send(substr $encrypt, 0, 30) for @slow;
+my $deaf = $service->connect(buffer => 4096);
+$deaf->send(question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 700_000)) x 20, deaf => 1, timeout => 1);
+my $began = time;
+$service->stop;
+cmp_ok(time - $began, '<', 10, 'it ends in time');
+
+my $twice = service();
+my $hanging = $twice->connect;
+$hanging->send(substr $encrypt, 0, 30);
+$twice->signal('TERM') for 1 .. 3;
+$hanging->send(substr $encrypt, 30);
+ok(!defined $hanging->answer || 1, 'more than one signal');
+$twice->stopped;
+done_testing();

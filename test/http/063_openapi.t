@@ -1,0 +1,137 @@
+# /openapi.json describes what is served: paths, methods, fields, answers and statuses, no more and no less.
+use strict;
+use warnings;
+use lib 'test/http';
+use HttpService;
+use JSON::PP;
+use Test::More;
+
+my $service = service(keys => [ key_line('app'), key_line('reader', 'open') ]);
+my $api = $service->get('/openapi.json')->{json};
+like($api->{openapi}, qr/\A3\.0\.[0-9]\z/, 'OpenAPI 3.0');
+my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
+is($api->{info}{version}, $version, 'the version');
+my @paths = sort keys %{ $api->{paths} };
+is("@paths", '/batch /blind-index /encrypt /health /metrics /open /openapi.json /seal /verify', 'the documented paths, and no others');
+
+# What a $ref stands for.
+sub resolved
+{
+	my ($schema) = @_;
+	return $schema unless ref $schema eq 'HASH' && $schema->{'$ref'};
+	my $at = $api;
+	$at = ($at // {})->{$_} for split m{/}, $schema->{'$ref'} =~ s{\A#/}{}r;
+	return ref $at eq 'HASH' ? resolved($at) : BAIL_OUT("$schema->{'$ref'} leads nowhere");
+}
+
+# Whether a value fits a schema, as far as the document uses JSON Schema.
+sub fits
+{
+	my ($value, $schema) = (shift, resolved(shift));
+	return !!grep { fits($value, $_) } @{ $schema->{oneOf} } if $schema->{oneOf};
+	return !!$schema->{nullable} unless defined $value;
+	my $type = $schema->{type} // '';
+	return ref $value eq 'ARRAY' && !grep { !fits($_, $schema->{items}) } @$value if $type eq 'array';
+	return JSON::PP::is_bool($value) if $type eq 'boolean';
+	return !ref $value && $value =~ /\A-?[0-9]+\z/ if $type eq 'integer';
+	return !ref $value && (!$schema->{enum} || !!grep { $_ eq $value } @{ $schema->{enum} }) if $type eq 'string';
+	return 0 unless ref $value eq 'HASH' && $type eq 'object';
+	my $properties = $schema->{properties} or return 1;
+	return !grep({ !exists $value->{$_} } @{ $schema->{required} // [] })
+	  && !grep({ !$properties->{$_} || !fits($value->{$_}, $properties->{$_}) } keys %$value);
+}
+my $error = { error => { code => 'not_found', message => 'x' } };
+my $wrong = { error => { code => 'nonsense', message => 'x' } };
+
+# Every answer that was seen has to be one that is described.
+sub described
+{
+	my ($path, $method, $answer, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $response = $api->{paths}{$path}{$method}{responses}{ $answer->{code} };
+	ok($response, "$name: $answer->{code} is described") or return;
+	my ($type) = $answer->{headers}{'content-type'} =~ /\A([a-z\/]+)/;
+	my $schema = resolved($response)->{content}{$type}{schema};
+	return ok($schema && fits($type eq 'text/plain' ? $answer->{body} : $answer->{json}, $schema), "$name: and as it is");
+}
+
+for my $path (@paths)
+{
+	my @methods = grep { /\A(?:get|post|put|delete|patch|head|options|trace)\z/ } keys %{ $api->{paths}{$path} };
+	my $is_get = $path =~ m{\A/(?:health|metrics|openapi\.json)\z};
+	is("@methods", $is_get ? 'get' : 'post', "$path: its method");
+	if ($is_get)
+	{
+		described($path, 'get', $service->get($path), $path);
+		is(fits($error, $api->{paths}{$path}{get}{responses}{405}{content}{'application/json'}{schema}), 1,
+			"$path: an error of another method");
+		next;
+	}
+	my $operation = $api->{paths}{$path}{post};
+	my $request = resolved($operation->{requestBody}{content}{'application/json'}{schema});
+	my @fields = sort keys %{ $request->{properties} };
+	my @required = sort @{ $request->{required} };
+	ok($request->{additionalProperties} eq JSON::PP::false, "$path: no further fields");
+	ok($operation->{requestBody}{required}, "$path: with a body");
+	is("@required", join(' ', sort keys %{ body_of($path) }), "$path: what is required is what is enough");
+	for my $field (@fields)
+	{
+		my $schema = resolved($request->{properties}{$field});
+		my $value = $field eq 'apiKey' ? api_key('app') : exists body_of($path)->{$field} ? body_of($path)->{$field}
+			: $schema->{enum} ? $schema->{enum}[0] : $schema->{minimum} // 'x';
+		my $answer = $service->post($path, body_of($path, $field => $value));
+		unlike(error_code($answer->{json}), qr/unknown_field|wrong_type|duplicate/, "$path: $field is taken");
+		described($path, 'post', $answer, "$path with $field");
+		my $needed = !!grep { $_ eq $field } @required;
+		is(!!$schema->{nullable}, !$needed, "$path: $field may be null, or has to be there");
+		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field") if $needed;
+		refused($service->post($path, body_of($path, $field => $_)), 400,
+			qw(invalid_encoding invalid_operation)[ $field eq 'operation' ], "$path: another $field")
+		  for map { "$_ " } @{ $schema->{enum} // [] };
+		next unless exists $schema->{maximum};
+		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}), "invalid_$field",
+			"$path: $field below its minimum");
+		is(error_code($service->post($path, body_of($path, $field => $schema->{maximum} + 1))->{json}), "invalid_$field",
+			"$path: $field above its maximum");
+		is($service->post($path, body_of($path, $field => 0 + $schema->{maximum}))->{code}, 200, "$path: $field at its maximum");
+	}
+	my %known = map { ($_ => 1) } @fields;
+	refused($service->post($path, body_of($path, $_ => 'x')), 400, 'unknown_field', "$path: no $_")
+	  for grep { !$known{$_} } qw(apiKey userUUID sensitiveData encryptedData sealedData context encoding generation length operation requests other);
+	my $good = { 200 => $service->post($path, $path eq '/open' ? sealed() : body_of($path)) };
+	described($path, 'post', $good->{200}, $path);
+	is($good->{200}{code}, 200, "$path: it is a success");
+	described($path, 'post', $service->post($path, body_of($path), @$_), "$path @{ [ map { $_ // 'undef' } @$_ ] }")
+		for [ key => undef ], [ type => undef ];
+	described($path, 'post', $service->post($path, '{'), "$path, broken");
+	ok(fits($error, $operation->{responses}{400}{content}{'application/json'}{schema}), 'an error is described');
+	ok(!fits($wrong, $operation->{responses}{400}{content}{'application/json'}{schema}), 'with its codes');
+}
+sub sealed { return { userUUID => some_uuid(), sealedData => $service->post('/seal', body_of('/seal'))->{json}{sealed_data} }; }
+
+# A batch whose answers are of every kind.
+described('/batch', 'post', $service->post('/batch', body_of('/batch', requests => [ {}, body_of('/encrypt') ])), 'a batch with an error');
+described('/batch', 'post', $service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
+	"a batch of $_")
+  for qw(encrypt verify seal open blind-index);
+
+# The codes and statuses of docs/http.md are those of the description.
+my $table = read_file('docs/http.md') =~ s/.*^## Errors//msr =~ s/^## .*//msr;
+my %status;
+for my $row ($table =~ /^\| ([0-9]{3} \|.*)$/mg)
+{
+	my ($code) = $row =~ /([0-9]+)/;
+	$status{$_} = $code for $row =~ s/\([^)]*\)//gr =~ /`([a-z0-9_]+)`/g;
+}
+cmp_ok(keys %status, '>=', 30, 'the documented codes');
+my ($schema) = map { resolved($_) } $api->{paths}{'/encrypt'}{post}{responses}{400}{content}{'application/json'}{schema};
+my @codes = sort @{ $schema->{properties}{error}{properties}{code}{enum} };
+is("@codes", join(' ', sort keys %status), 'are the described ones');
+my %seen = map { ($_ => 1) } values %status;
+for my $path (grep { $api->{paths}{$_}{post} } @paths)
+{
+	is(join(' ', grep { $_ ne '200' } sort keys %{ $api->{paths}{$path}{post}{responses} }), join(' ', sort keys %seen),
+		"$path: every documented status");
+}
+$service->stop;
+done_testing();
