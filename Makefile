@@ -43,6 +43,9 @@ src/core/abi.o: caas.control
 $(DATA_built): sql/caas.sql caas.control
 	cp $< $@
 
+# src/http/assertion.cpp handles them.
+$(filter src/http/%,$(CLI_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
+
 PROGRAM_LIBS = -lssl -lcrypto -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
 
 caas: $(CLI_OBJS) $(CORE_OBJS)

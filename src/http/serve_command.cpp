@@ -80,7 +80,7 @@ void read_config(CLI::App& line, const std::string& path) {
     try {
         items = CLI::ConfigTOML().from_file(path);
     } catch (const CLI::Error&) {
-        throw failure(path + ": the file cannot be read");
+        throw failure("--config: " + path + " cannot be read");
     }
     for (const CLI::ConfigItem& item : items) {
         CLI::Option& option = option_named(line, path, item);

@@ -61,7 +61,7 @@ for my $line ('max-bodies = 900', 'max_body = 900', 'password = "secret-value"',
 	unlike($said, qr/secret-value/, 'without repeating the value');
 }
 config($_), start_fails(2, qr/max-body/, "the file: $_", @file) for 'max-body = x', 'max-body = -1', 'max-body = ""', "max-body = [1, 2]";
-start_fails(2, qr/config/, 'no such file', args => [ '--config', "$dir/none" ]);
+start_fails(3, qr/config/, "no such file", args => [ '--config', "$dir/none" ]);
 start_fails(2, qr/max.body/i, "environment: '$_'", env => { CAAS_MAX_BODY => $_ }) for 'x', '-1', '1x';
 
 for my $option ('--threads', '--max-body', '--max-connections', '--request-timeout', '--idle-timeout', '--rate-limit')
