@@ -22,7 +22,7 @@ nothing() { ! grep . ; }
 
 cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; }
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
-core_files() { files | grep -E '^src/(core|cli)/.*\.cpp$'; }
+core_files() { files | grep -E '^src/(core|cli|http)/.*\.cpp$'; }
 cxx_flags() { printf '%s\n' -std=c++20 -Wall -Wextra -DCAAS_VERSION='"0"'; }
 server_headers() { "$PG_CONFIG" --includedir-server; }
 

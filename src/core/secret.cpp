@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <bitset>
+#include <functional>
 #include <mutex>
 #include <type_traits>
 
@@ -11,8 +12,10 @@ namespace caas {
 
 namespace {
 
-// 1024 generations with a secret, three subkeys and an index key each take 5120.
+// 1024 generations with a secret, three subkeys and an index key each take 5120: one process of the server never needs
+// more, the HTTP service has an engine a thread.
 constexpr std::size_t kBlocks = 8192;
+constexpr std::size_t kMaxChunks = 64;
 
 // Pages are locked when they are first touched, where that can be had: most keyrings fill one. AddressSanitizer makes
 // mlock do nothing, mlock2 it leaves alone.
@@ -23,10 +26,10 @@ bool lock(void* memory, std::size_t size) {
     return mlock(memory, size) == 0;
 }
 
-// Arena hands out blocks of one size from pages between two that nobody may touch.
-class Arena {
+// Chunk hands out blocks of one size from pages between two that nobody may touch.
+class Chunk {
 public:
-    Arena() {
+    Chunk() {
         const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
         void* const all = mmap(nullptr, kBytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (all == MAP_FAILED) throw std::bad_alloc();
@@ -41,39 +44,83 @@ public:
 #endif
     }
 
+    // nullptr when all are taken.
     std::uint8_t* take() {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        for (std::size_t tried = 0; tried < kBlocks; tried++) {
-            const std::size_t block = next_;
-            next_ = (next_ + 1) % kBlocks;
-            if (taken_[block]) continue;
-            taken_[block] = true;
-            return memory_ + block * kSecretBlock;
-        }
-        return nullptr;
+        if (count_ == kBlocks) return nullptr;
+        while (taken_[next_]) next_ = (next_ + 1) % kBlocks;
+        taken_[next_] = true;
+        count_++;
+        return memory_ + next_ * kSecretBlock;
     }
 
-    void give(std::uint8_t* block) {
-        OPENSSL_cleanse(block, kSecretBlock);
-        const std::lock_guard<std::mutex> guard(mutex_);
+    bool holds(const std::uint8_t* block) const {
+        return std::greater_equal<>()(block, memory_) && std::less<>()(block, memory_ + kBytes);
+    }
+
+    void give(const std::uint8_t* block) {
         taken_[static_cast<std::size_t>(block - memory_) / kSecretBlock] = false;
+        count_--;
     }
 
-    std::size_t taken() {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        return taken_.count();
-    }
-
+    std::size_t taken() const { return count_; }
     bool locked() const { return locked_; }
 
 private:
     static constexpr std::size_t kBytes = kBlocks * kSecretBlock;
 
-    std::mutex mutex_;
     std::uint8_t* memory_ = nullptr;
     bool locked_ = false;
     std::bitset<kBlocks> taken_;
+    std::size_t count_ = 0;
     std::size_t next_ = 0;
+};
+
+// Arena is a chunk, and more of them when that is full. They stay for the life of the process.
+class Arena {
+public:
+    Arena() { add(); }
+
+    std::uint8_t* take() {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        for (std::size_t i = 0; i < count_; i++) {
+            if (std::uint8_t* const block = chunks_[i]->take()) return block;
+        }
+        if (count_ == kMaxChunks) throw std::bad_alloc();
+        add();
+        return chunks_[count_ - 1]->take();
+    }
+
+    void give(std::uint8_t* block) {
+        OPENSSL_cleanse(block, kSecretBlock);
+        const std::lock_guard<std::mutex> guard(mutex_);
+        for (std::size_t i = 0; i < count_; i++) {
+            if (chunks_[i]->holds(block)) return chunks_[i]->give(block);
+        }
+    }
+
+    std::size_t taken() {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < count_; i++) sum += chunks_[i]->taken();
+        return sum;
+    }
+
+    bool locked() {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        bool all = true;
+        for (std::size_t i = 0; i < count_; i++) all = all && chunks_[i]->locked();
+        return all;
+    }
+
+private:
+    void add() {
+        chunks_[count_] = new Chunk;
+        count_++;
+    }
+
+    std::mutex mutex_;
+    std::array<Chunk*, kMaxChunks> chunks_{};
+    std::size_t count_ = 0;
 };
 
 // Made at the first use. There is nothing to destroy, so that it outlives whatever has a secret.
@@ -85,11 +132,7 @@ Arena& arena() {
 
 }  // namespace
 
-std::uint8_t* take_secret_block() {
-    std::uint8_t* const block = arena().take();
-    if (block == nullptr) throw std::bad_alloc();
-    return block;
-}
+std::uint8_t* take_secret_block() { return arena().take(); }
 
 void give_secret_block(std::uint8_t* block) noexcept {
     if (block != nullptr) arena().give(block);

@@ -73,6 +73,7 @@ private:
     enum class Phase { handshake, idle, reading, writing, closing };
     static constexpr bool kTls = !std::is_same_v<Stream, Socket>;
 
+    ConnectionTools& tools() { return all_.tools(); }
     Socket& socket() {
         if constexpr (kTls) {
             return stream_.next_layer();
@@ -120,7 +121,7 @@ private:
 template <typename Stream>
 void Connection<Stream>::start() {
     if constexpr (kTls) {
-        enter(Phase::handshake, all_.limits.request_timeout);
+        enter(Phase::handshake, tools().limits.request_timeout);
         stream_.async_handshake(asio::ssl::stream_base::server,
                                 [self = this->shared_from_this()](const ErrorCode& error) {
                                     if (!error) self->next_request();
@@ -134,19 +135,20 @@ template <typename Stream>
 void Connection<Stream>::next_request() {
     parser_.emplace();
     parser_->header_limit(kHeaderBytes);
-    parser_->body_limit(all_.limits.body_bytes);
+    parser_->body_limit(tools().limits.body_bytes);
     if (buffer_.size() > 0) {  // a client that does not wait for answers
         begin_request();
         return parse();
     }
     buffer_.shrink_to_fit();  // frees, and so cleanses, what the last request left
-    enter(Phase::idle, all_.stopping() ? std::min(kLastRequest, all_.limits.idle_timeout) : all_.limits.idle_timeout);
+    enter(Phase::idle,
+          all_.stopping() ? std::min(kLastRequest, tools().limits.idle_timeout) : tools().limits.idle_timeout);
     read_more(kSmallRead);
 }
 
 template <typename Stream>
 void Connection<Stream>::begin_request() {
-    enter(Phase::reading, all_.limits.request_timeout);
+    enter(Phase::reading, tools().limits.request_timeout);
 }
 
 template <typename Stream>
@@ -200,7 +202,7 @@ void Connection<Stream>::on_head() {
     if (buffer_.size() > 0 || !beast::iequals(request[http::field::expect], "100-continue")) {
         return buffer_.size() > 0 ? parse() : read_more(kLargeRead);
     }
-    if (auto refusal = all_.handler.refuse(head_)) {
+    if (auto refusal = tools().handler.refuse(head_)) {
         send(std::move(*refusal), Microseconds(0), false);
     } else {
         send_continue();
@@ -220,9 +222,9 @@ template <typename Stream>
 void Connection<Stream>::on_request() {
     auto& request = parser_->get();
     const Clock::time_point arrived = Clock::now();
-    Answer answer = all_.handler.handle(head_, request.body());
+    Answer answer = tools().handler.handle(head_, request.body());
     const auto taken = std::chrono::duration_cast<Microseconds>(Clock::now() - arrived);
-    send(std::move(answer), taken, request.keep_alive() && !all_.stopping());
+    send(std::move(answer), taken, request.version() >= 11 && request.keep_alive() && !all_.stopping());
 }
 
 // Answers what is not a whole request, and ends the connection.
@@ -232,7 +234,7 @@ void Connection<Stream>::refuse(const Problem& problem) {
     // Beast checks the announced length when it has read the rest of the head.
     const bool too_large = &problem == &problem::kBodyTooLarge;
     if (too_large) {
-        if (auto refusal = all_.handler.refuse(head())) return send(std::move(*refusal), Microseconds(0), false);
+        if (auto refusal = tools().handler.refuse(head())) return send(std::move(*refusal), Microseconds(0), false);
     }
     const bool head_known = too_large || parser_->is_header_done();
     send(Handler::failed({&problem}, head_known ? Handler::route_of(head().target) : nullptr), Microseconds(0), false);
@@ -240,11 +242,11 @@ void Connection<Stream>::refuse(const Problem& problem) {
 
 template <typename Stream>
 void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive) {
-    all_.log.add(answer, taken);
-    all_.requests.add(answer.route, answer.status, taken);
-    answer_head_ = all_.heads.of(answer, keep_alive);
+    tools().log.add(answer, taken);
+    tools().requests.add(answer.route, answer.status, taken);
+    answer_head_ = tools().heads.of(answer, keep_alive);
     answer_body_ = parser_->get().method() == http::verb::head ? "" : std::move(answer.body);
-    enter(Phase::writing, all_.limits.request_timeout);
+    enter(Phase::writing, tools().limits.request_timeout);
     const std::array<asio::const_buffer, 2> buffers = {asio::buffer(*answer_head_), asio::buffer(answer_body_)};
     asio::async_write(stream_, buffers,
                       [self = this->shared_from_this(), keep_alive](const ErrorCode& error, std::size_t) {

@@ -31,9 +31,6 @@ struct Limits {
     std::chrono::seconds idle_timeout;
 };
 
-// What the connections of one thread share.
-class Connections;
-
 class ConnectionBase {
 public:
     virtual ~ConnectionBase() = default;
@@ -47,10 +44,20 @@ protected:
     ConnectionBase& operator=(const ConnectionBase&) = default;
 };
 
+// What the connections of one thread work with.
+struct ConnectionTools {
+    Handler& handler;
+    AccessLog& log;
+    RequestMetrics requests;
+    const Limits& limits;
+    AnswerHeads heads{};
+};
+
 class Connections {
 public:
-    Connections(Handler& handler, AccessLog& log, Metrics& metrics, const Limits& limits, OpenCount& everywhere)
-        : handler(handler), log(log), requests(metrics), limits(limits), metrics_(metrics), everywhere_(everywhere) {}
+    // everywhere counts those of all threads.
+    Connections(ConnectionTools tools, Metrics& metrics, OpenCount& everywhere)
+        : tools_(std::move(tools)), metrics_(metrics), everywhere_(everywhere) {}
 
     void open(Socket socket, const TlsContext& tls);
     void tick(Clock::time_point now);
@@ -59,14 +66,10 @@ public:
     void remove(ConnectionBase* connection);
     bool stopping() const { return stopping_; }
     std::size_t count() const { return open_.size(); }
-
-    Handler& handler;
-    AccessLog& log;
-    RequestMetrics requests;
-    AnswerHeads heads;
-    const Limits& limits;
+    ConnectionTools& tools() { return tools_; }
 
 private:
+    ConnectionTools tools_;
     Metrics& metrics_;
     OpenCount& everywhere_;
     std::unordered_set<ConnectionBase*> open_;

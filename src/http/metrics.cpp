@@ -12,8 +12,10 @@ using prometheus::BuildCounter;
 using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
-const prometheus::Histogram::BucketBoundaries kSeconds = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
-                                                          0.001,   0.0025,   0.005,   0.01,   0.1,     1};
+// Upper bounds, in seconds.
+prometheus::Histogram::BucketBoundaries durations() {
+    return {0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1};
+}
 
 }  // namespace
 
@@ -57,7 +59,7 @@ Metrics::Metrics()
 
 Metrics::OfRequest Metrics::of_request(const char* route, unsigned code) {
     return {&requests_.Add({{"route", route}, {"code", std::to_string(code)}}),
-            &durations_.Add({{"route", route}}, kSeconds)};
+            &durations_.Add({{"route", route}}, durations())};
 }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }

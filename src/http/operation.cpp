@@ -162,7 +162,7 @@ Outcome blind_index(caas_engine* engine, const Fields& fields) {
 
 }  // namespace
 
-const std::array<OperationRule, kOperationCount> operation_rules = {{
+constexpr std::array<OperationRule, kOperationCount> operation_rules = {{
     {Operation::encrypt,
      "encrypt",
      "/encrypt",

@@ -10,13 +10,14 @@ namespace {
 void cleanse_and_free(void* memory) noexcept {
     if (memory == nullptr) return;
     OPENSSL_cleanse(memory, malloc_usable_size(memory));
-    std::free(memory);
+    std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): what new is made of
 }
 
 }  // namespace
 
 void* operator new(std::size_t size) {
-    if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
+    void* memory = std::malloc(size != 0 ? size : 1);  // NOLINT(cppcoreguidelines-no-malloc)
+    if (memory != nullptr) return memory;
     throw std::bad_alloc();
 }
 

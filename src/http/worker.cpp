@@ -14,7 +14,9 @@ constexpr std::chrono::milliseconds kTick{100};
 }  // namespace
 
 Worker::Worker(LogFile& log, Metrics& metrics, RateLimiter& limiter, const Limits& limits, OpenCount& open, State state)
-    : log_(log), handler_(metrics, limiter), connections_(handler_, log_, metrics, limits, open) {
+    : log_(log),
+      handler_(metrics, limiter),
+      connections_({handler_, log_, RequestMetrics(metrics), limits}, metrics, open) {
     handler_.replace(std::move(state));
 }
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <set>
+#include <vector>
 
 namespace caas::test {
 namespace {
@@ -40,6 +42,26 @@ TEST(Memory, SecretsAreLockedAndNotDumped) {
     const std::string flags = mapping_flags(key.expose().data());
     EXPECT_NE(flags.find(" lo "), std::string::npos) << flags;  // locked
     EXPECT_NE(flags.find(" dd "), std::string::npos) << flags;  // not dumped
+}
+
+// As many threads with engines of long keyrings take.
+TEST(Memory, TheArenaGrows) {
+    const std::size_t before = secret_blocks_taken();
+    {
+        std::vector<SecretKey<32>> keys(20000);
+        for (std::size_t i = 0; i < keys.size(); i++) keys[i].expose_mutable()[0] = static_cast<std::uint8_t>(i);
+        EXPECT_EQ(secret_blocks_taken(), before + keys.size());
+        std::set<const std::uint8_t*> places;
+        for (std::size_t i = 0; i < keys.size(); i++) {
+            places.insert(keys[i].expose().data());
+            ASSERT_EQ(keys[i].expose()[0], static_cast<std::uint8_t>(i));
+        }
+        EXPECT_EQ(places.size(), keys.size());
+        if (caas_secrets_locked() != 0) {
+            EXPECT_NE(mapping_flags(keys.back().expose().data()).find(" lo "), std::string::npos);
+        }
+    }
+    EXPECT_EQ(secret_blocks_taken(), before);
 }
 
 TEST(Memory, SecretKeyIsCleansed) {
