@@ -94,6 +94,7 @@ sub read_until
 
 # The next answer: code, headers (names in small letters), body, json; nothing when the connection ended before it.
 # Dies when it is not HTTP as it should be. head: it answers a HEAD, so no body comes.
+# raw: its JSON is left as it is.
 sub answer
 {
 	my ($self, %option) = @_;
@@ -118,7 +119,7 @@ sub answer
 	$self->read_until(sub { length $self->{in} >= $length }, $option{timeout}) or die "half a body\n";
 	$answer{body} = substr $self->{in}, 0, $length, '';
 	$answer{json} = eval { decode_json($answer{body}) }
-		if ($answer{headers}{'content-type'} // '') =~ m{\Aapplication/json\b};
+		if !$option{raw} && ($answer{headers}{'content-type'} // '') =~ m{\Aapplication/json\b};
 	return \%answer;
 }
 

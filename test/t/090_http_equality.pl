@@ -6,8 +6,7 @@ use lib 'test/perl', 'test/cli', 'test/http';
 use CaasCli qw(caas read_file write_file);
 use CaasTest;
 use Encode qw(encode_utf8);
-use HTTP::Tiny;
-use HttpService qw(service key_line file_vectors);
+use HttpService qw(service key_line question file_vectors);
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,8 +24,7 @@ $node->start;
 $ENV{PGOPTIONS} = with_key();
 my $service = service(keyring => $node->{caas_keyring}, keys => [ key_line('app') ], log => 'off');
 my $folder = PostgreSQL::Test::Utils::tempdir();
-my $http = HTTP::Tiny->new(keep_alive => 1, default_headers => {
-	'Content-Type' => 'application/json', Authorization => 'Bearer ' . HttpService::api_key('app') });
+my $client = $service->connect;
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
@@ -95,9 +93,10 @@ sub ask
 	my $lines = '';
 	for my $body (split /\n/, read_file("$folder/requests"))
 	{
-		my $answer = $http->post($service->url . '/batch', { content => $body });
-		die "$question: $answer->{status}" unless $answer->{status} == 200;
-		$lines .= "$answer->{content}\n";
+		$client->send(question('POST', '/batch', $body));
+		my $answer = $client->answer(raw => 1);
+		die "$question: $answer->{code}" unless $answer->{code} == 200;
+		$lines .= "$answer->{body}\n";
 	}
 	write_file("$folder/answers", $lines);
 	sql("TRUNCATE posted RESTART IDENTITY; COPY posted (body) FROM '$folder/answers' $raw;
