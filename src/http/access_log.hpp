@@ -1,6 +1,6 @@
 // The access log: one JSON object a request, nothing of the request but its route.
 #pragma once
-#include "handler.hpp"
+#include "answer.hpp"
 
 #include "../cli/new_file.hpp"
 

@@ -1,6 +1,6 @@
 // The lines above the body of an answer.
 #pragma once
-#include "handler.hpp"
+#include "answer.hpp"
 
 #include <map>
 #include <memory>

@@ -1,5 +1,6 @@
 // From a request to its answer, without a network.
 #pragma once
+#include "answer.hpp"
 #include "metrics.hpp"
 #include "operation.hpp"
 
@@ -18,23 +19,6 @@ using EnginePtr = std::unique_ptr<caas_engine, EngineFree>;
 struct State {
     EnginePtr engine;
     std::shared_ptr<const ApiKeys> api_keys;
-};
-
-// The lines above the body, as far as they matter.
-struct Head {
-    std::string_view method;
-    std::string_view target;
-    std::string_view content_type;
-    std::string_view authorization;
-};
-
-struct Answer {
-    unsigned status = 200;
-    std::string body;
-    const char* content_type = "application/json";
-    const char* allow = nullptr;  // the header Allow
-    const char* route = nullptr;  // one of ours, static, or nullptr
-    std::string client;           // the name of the API key; empty without
 };
 
 class Handler {

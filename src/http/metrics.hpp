@@ -1,5 +1,6 @@
 // Counters for Prometheus. No label holds anything of a request but its route.
 #pragma once
+#include "answer.hpp"
 #include "operation.hpp"
 
 #include <prometheus/counter.h>
@@ -15,8 +16,6 @@
 #include <utility>
 
 namespace caas::http {
-
-using Microseconds = std::chrono::microseconds;
 
 // Metrics is shared by all threads.
 class Metrics {

@@ -1,0 +1,28 @@
+// A request's head, and its answer.
+#pragma once
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace caas::http {
+
+using Microseconds = std::chrono::microseconds;
+
+// The lines above the body, as far as they matter.
+struct Head {
+    std::string_view method;
+    std::string_view target;
+    std::string_view content_type;
+    std::string_view authorization;
+};
+
+struct Answer {
+    unsigned status = 200;
+    std::string body;
+    const char* content_type = "application/json";
+    const char* allow = nullptr;  // the header Allow
+    const char* route = nullptr;  // one of ours, static, or nullptr
+    std::string client;           // the name of the API key; empty without
+};
+
+}  // namespace caas::http
