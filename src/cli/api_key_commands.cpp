@@ -76,6 +76,10 @@ int api_key_new(const ApiKeyOptions& options) {
         std::cerr << "\nThis is the only time the key is shown; the server keeps its digest alone.\n"
                      "In postgresql.conf (further digests are joined by commas), then reload:\n\n    "
                   << setting_of(entry) << "\n\nA client: set caas.api_key to the key.\n";
+        if (options.name) {
+            std::cerr << "\nFor caas serve, a line of its file of API keys, then SIGHUP:\n\n    " << entry
+                      << "\n\nA client: send the header Authorization: Bearer KEY.\n";
+        }
     }
     return kExitOk;
 }

@@ -15,7 +15,7 @@ namespace {
 // 1024 generations with a secret, three subkeys and an index key each take 5120: one process of the server never needs
 // more, the HTTP service has an engine a thread.
 constexpr std::size_t kBlocks = 8192;
-constexpr std::size_t kMaxChunks = 64;
+constexpr std::size_t kMaxChunks = 1024;
 
 // Pages are locked when they are first touched, where that can be had: most keyrings fill one. AddressSanitizer makes
 // mlock do nothing, mlock2 it leaves alone.

@@ -14,6 +14,7 @@ struct Head {
     std::string_view target;
     std::string_view content_type;
     std::string_view authorization;
+    std::string_view content_encoding = {};
 };
 
 struct Answer {
@@ -21,6 +22,7 @@ struct Answer {
     std::string body;
     const char* content_type = "application/json";
     const char* allow = nullptr;  // the header Allow
+    unsigned retry_after = 0;     // seconds, the header Retry-After; 0: none
     const char* route = nullptr;  // one of ours, static, or nullptr
     std::string client;           // the name of the API key; empty without
 };

@@ -24,7 +24,7 @@ std::string make(const Answer& answer, bool keep_alive) {
     response.keep_alive(keep_alive);
     response.content_length(answer.body.size());
     if (answer.allow != nullptr) response.set(http::field::allow, answer.allow);
-    if (answer.status == problem::kRateLimited.status) response.set(http::field::retry_after, "1");
+    if (answer.retry_after != 0) response.set(http::field::retry_after, std::to_string(answer.retry_after));
     if (answer.status == problem::kInvalidApiKey.status) response.set(http::field::www_authenticate, "Bearer");
     std::ostringstream text;
     text << response.base();
@@ -34,7 +34,7 @@ std::string make(const Answer& answer, bool keep_alive) {
 }  // namespace
 
 std::shared_ptr<const std::string> AnswerHeads::of(const Answer& answer, bool keep_alive) {
-    const Key key{answer.status, answer.body.size(), answer.content_type, answer.allow, keep_alive};
+    const Key key{answer.status, answer.body.size(), answer.content_type, answer.allow, answer.retry_after, keep_alive};
     const auto found = made_.find(key);
     if (found != made_.end()) return found->second;
     if (made_.size() >= kMostKept) made_.clear();

@@ -16,7 +16,7 @@ public:
     std::shared_ptr<const std::string> of(const Answer& answer, bool keep_alive);
 
 private:
-    using Key = std::tuple<unsigned, std::size_t, const char*, const char*, bool>;
+    using Key = std::tuple<unsigned, std::size_t, const char*, const char*, unsigned, bool>;
     std::map<Key, std::shared_ptr<const std::string>> made_;
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -104,8 +105,8 @@ const Client* ApiKeys::find(std::string_view key) const {
     return found;
 }
 
-bool RateLimiter::allow(const std::string& name, std::size_t requests) {
-    if (per_second_ == 0) return true;
+unsigned RateLimiter::wait_for(const std::string& name, std::size_t requests) {
+    if (per_second_ == 0) return 0;
     const Clock::time_point now = Clock::now();
     const std::lock_guard lock(mutex_);
     const double limit = per_second_;
@@ -113,9 +114,9 @@ bool RateLimiter::allow(const std::string& name, std::size_t requests) {
     const std::chrono::duration<double> passed = now - bucket.filled;
     bucket.tokens = std::min(limit, bucket.tokens + passed.count() * limit);
     bucket.filled = now;
-    if (bucket.tokens < 1) return false;
+    if (bucket.tokens < 1) return static_cast<unsigned>(std::ceil((1 - bucket.tokens) / limit));
     bucket.tokens -= static_cast<double>(requests);
-    return true;
+    return 0;
 }
 
 }  // namespace caas::http

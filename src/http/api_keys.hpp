@@ -35,6 +35,7 @@ public:
 
     // The client whose key this is, or nullptr. Every digest is compared, each in constant time.
     const Client* find(std::string_view key) const;
+    std::size_t count() const { return clients_.size(); }
 
 private:
     std::vector<Client> clients_;
@@ -45,7 +46,8 @@ private:
 class RateLimiter {
 public:
     explicit RateLimiter(unsigned per_second) : per_second_(per_second) {}
-    bool allow(const std::string& name, std::size_t requests);
+    // 0, or after how many seconds to come again.
+    unsigned wait_for(const std::string& name, std::size_t requests);
 
 private:
     using Clock = std::chrono::steady_clock;

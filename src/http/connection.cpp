@@ -7,7 +7,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <array>
 #include <optional>
@@ -46,19 +45,57 @@ bool has_folded_line(std::string_view head) {
     return false;
 }
 
-// Of another coding the parser would see no body, and take the body for the next request.
+// Whether everyone who reads the head sees the same request. Of a coding that is not chunked Beast would see no body,
+// and take the body for the next request.
 template <typename Request>
-bool is_readable_coding(const Request& request) {
-    const std::size_t count = request.count(http::field::transfer_encoding);
-    return count == 0 || (count == 1 && beast::iequals(request[http::field::transfer_encoding], "chunked"));
+bool is_clear(const Request& request) {
+    using http::field;
+    const std::size_t codings = request.count(field::transfer_encoding);
+    return (request.version() < 11 || request.count(field::host) == 1) &&  // RFC 9112, section 3.2
+           request.count(field::authorization) <= 1 && request.count(field::content_type) <= 1 &&
+           (codings == 0 || (codings == 1 && beast::iequals(request[field::transfer_encoding], "chunked")));
 }
+
+// Beast takes any byte within quotes, a proxy may see the end of the line.
+void check_chunk_extension(std::uint64_t, beast::string_view extension, ErrorCode& error) {
+    if (extension.find_first_of("\r\n") != beast::string_view::npos) error = http::error::bad_chunk_extension;
+}
+
+// As Beast's string_body, but makes room for what has come, not for what was announced: memory is cleansed when it is
+// freed, and so is used whether something was written there or not.
+struct GrowingBody {
+    using value_type = std::string;
+    class reader {
+    public:
+        template <bool isRequest, typename Fields>
+        reader(http::header<isRequest, Fields>&, std::string& body) : body_(body) {}
+        template <typename Length>
+        void init(const Length&, ErrorCode& error) {
+            error = {};
+        }
+        template <typename Buffers>
+        std::size_t put(const Buffers& buffers, ErrorCode& error) {
+            error = {};
+            const std::size_t before = body_.size();
+            for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers); ++at) {
+                const asio::const_buffer part = *at;
+                body_.append(static_cast<const char*>(part.data()), part.size());
+            }
+            return body_.size() - before;
+        }
+        void finish(ErrorCode& error) { error = {}; }
+
+    private:
+        std::string& body_;
+    };
+};
 
 template <typename Stream>
 class Connection : public ConnectionBase, public std::enable_shared_from_this<Connection<Stream>> {
 public:
     template <typename... Arguments>
-    Connection(Connections& all, Socket socket, Arguments&... arguments)
-        : all_(all), stream_(std::move(socket), arguments...) {
+    Connection(Connections& all, OpenToken token, Socket socket, Arguments&... arguments)
+        : all_(all), token_(std::move(token)), stream_(std::move(socket), arguments...) {
         all_.add(this);
     }
     ~Connection() override { all_.remove(this); }
@@ -85,6 +122,8 @@ private:
         phase_ = phase;
         deadline_ = Clock::now() + at_most;
     }
+    // As much as has come already: what is asked for costs memory and its cleansing.
+    std::size_t body_room() const { return std::clamp(parser_->get().body().size(), kSmallRead, kLargeRead); }
     void next_request();
     void begin_request();
     void read_more(std::size_t bytes);
@@ -102,18 +141,20 @@ private:
     Head head() const {
         const auto& request = parser_->get();
         return {view(request.method_string()), view(request.target()), view(request[http::field::content_type]),
-                view(request[http::field::authorization])};
+                view(request[http::field::authorization]), view(request[http::field::content_encoding])};
     }
 
     Connections& all_;
+    OpenToken token_;
     Stream stream_;
     Head head_;
     Phase phase_ = Phase::handshake;
     Clock::time_point deadline_ = Clock::now();
     beast::flat_buffer buffer_{kBufferBytes};
-    std::optional<http::request_parser<http::string_body>> parser_;
+    std::optional<http::request_parser<GrowingBody>> parser_;
     std::shared_ptr<const std::string> answer_head_;
     std::string answer_body_;
+    void (*chunk_check_)(std::uint64_t, beast::string_view, ErrorCode&) = check_chunk_extension;
     bool body_begun_ = false;
     bool timed_out_ = false;
 };
@@ -136,6 +177,7 @@ void Connection<Stream>::next_request() {
     parser_.emplace();
     parser_->header_limit(kHeaderBytes);
     parser_->body_limit(tools().limits.body_bytes);
+    parser_->on_chunk_header(chunk_check_);
     if (buffer_.size() > 0) {  // a client that does not wait for answers
         begin_request();
         return parse();
@@ -185,22 +227,19 @@ void Connection<Stream>::parse() {
     if (folded) return refuse(problem::kBadRequest);
     if (in_head && parser_->is_header_done()) return on_head();
     if (parser_->is_done()) return on_request();
-    read_more(parser_->is_header_done() ? kLargeRead : kSmallRead);
+    read_more(parser_->is_header_done() ? body_room() : kSmallRead);
 }
 
 template <typename Stream>
 void Connection<Stream>::on_head() {
     auto& request = parser_->get();
     head_ = head();  // as it is now: what a chunked body brings behind it does not count
-    const bool wrong_host = request.version() >= 11 && request.count(http::field::host) != 1;  // RFC 9112, section 3.2
-    if (wrong_host || !is_readable_coding(request)) return refuse(problem::kBadRequest);
+    if (!is_clear(request)) return refuse(problem::kBadRequest);
     if (parser_->is_done()) return on_request();
     parser_->eager(true);
-    if (const auto length = parser_->content_length()) {
-        request.body().reserve(*length + simdjson::SIMDJSON_PADDING);  // at most the limit, which has been checked
-    }
-    if (buffer_.size() > 0 || !beast::iequals(request[http::field::expect], "100-continue")) {
-        return buffer_.size() > 0 ? parse() : read_more(kLargeRead);
+    const bool waits = request.version() >= 11 && beast::iequals(request[http::field::expect], "100-continue");
+    if (buffer_.size() > 0 || !waits) {
+        return buffer_.size() > 0 ? parse() : read_more(body_room());
     }
     if (auto refusal = tools().handler.refuse(head_)) {
         send(std::move(*refusal), Microseconds(0), false);
@@ -214,7 +253,7 @@ void Connection<Stream>::send_continue() {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
                       [self = this->shared_from_this()](const ErrorCode& error, std::size_t) {
-                          if (!error) self->read_more(kLargeRead);
+                          if (!error) self->read_more(self->body_room());
                       });
 }
 
@@ -251,7 +290,7 @@ void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive
     asio::async_write(stream_, buffers,
                       [self = this->shared_from_this(), keep_alive](const ErrorCode& error, std::size_t) {
                           if (error) return;
-                          self->answer_body_ = {};
+                          std::string().swap(self->answer_body_);
                           keep_alive ? self->next_request() : self->finish();
                       });
 }
@@ -305,13 +344,13 @@ void Connection<Stream>::on_stop(Clock::time_point now) {
 
 }  // namespace
 
-void Connections::open(Socket socket, const TlsContext& tls) {
+void Connections::open(OpenToken token, Socket socket, const TlsContext& tls) {
     ErrorCode ignored;  // a Unix socket has no such option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     if (tls) {
-        std::make_shared<Connection<TlsStream>>(*this, std::move(socket), *tls)->start();
+        std::make_shared<Connection<TlsStream>>(*this, std::move(token), std::move(socket), *tls)->start();
     } else {
-        std::make_shared<Connection<Socket>>(*this, std::move(socket))->start();
+        std::make_shared<Connection<Socket>>(*this, std::move(token), std::move(socket))->start();
     }
 }
 
@@ -323,15 +362,16 @@ void Connections::add(ConnectionBase* connection) {
 void Connections::remove(ConnectionBase* connection) {
     open_.erase(connection);
     metrics_.connections(-1);
-    everywhere_--;
 }
 
 void Connections::tick(Clock::time_point now) {
+    if (stopping_ && now >= end_) now = Clock::time_point::max();
     for (ConnectionBase* connection : open_) connection->on_tick(now);
 }
 
 void Connections::stop(Clock::time_point now) {
     stopping_ = true;
+    end_ = now + tools_.limits.request_timeout + kLinger;
     for (ConnectionBase* connection : open_) connection->on_stop(now);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "access_log.hpp"
 #include "answer_heads.hpp"
+#include "handler.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_set>
+#include <utility>
 
 namespace caas::http {
 
@@ -22,8 +24,23 @@ using Clock = std::chrono::steady_clock;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
 using TlsContext = std::shared_ptr<asio::ssl::context>;
 
-// Counted from the moment a connection is accepted.
 using OpenCount = std::atomic<std::size_t>;
+
+// OpenToken counts a connection from the moment it is accepted until it has gone.
+class OpenToken {
+public:
+    explicit OpenToken(OpenCount& count) : count_(&count) { count++; }
+    OpenToken(OpenToken&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    OpenToken(const OpenToken&) = delete;
+    OpenToken& operator=(const OpenToken&) = delete;
+    OpenToken& operator=(OpenToken&&) = delete;
+    ~OpenToken() {
+        if (count_ != nullptr) (*count_)--;
+    }
+
+private:
+    OpenCount* count_;
+};
 
 struct Limits {
     std::uint64_t body_bytes;
@@ -55,11 +72,9 @@ struct ConnectionTools {
 
 class Connections {
 public:
-    // everywhere counts those of all threads.
-    Connections(ConnectionTools tools, Metrics& metrics, OpenCount& everywhere)
-        : tools_(std::move(tools)), metrics_(metrics), everywhere_(everywhere) {}
+    Connections(ConnectionTools tools, Metrics& metrics) : tools_(std::move(tools)), metrics_(metrics) {}
 
-    void open(Socket socket, const TlsContext& tls);
+    void open(OpenToken token, Socket socket, const TlsContext& tls);
     void tick(Clock::time_point now);
     void stop(Clock::time_point now);
     void add(ConnectionBase* connection);
@@ -71,9 +86,9 @@ public:
 private:
     ConnectionTools tools_;
     Metrics& metrics_;
-    OpenCount& everywhere_;
     std::unordered_set<ConnectionBase*> open_;
     bool stopping_ = false;
+    Clock::time_point end_{};  // of the last connection, when stopping
 };
 
 }  // namespace caas::http

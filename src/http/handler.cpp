@@ -16,6 +16,14 @@ constexpr const char* kMetrics = "/metrics";
 constexpr const char* kOpenApi = "/openapi.json";
 constexpr std::array<const char*, 3> kGets = {kHealth, kMetrics, kOpenApi};
 
+// What one thread does for one client before it turns to the others.
+constexpr std::size_t kMaxBatchValues = 10000;
+
+// simdjson's own size() ends at 2^24 - 1.
+std::size_t count_of(simdjson::dom::array array) {
+    return static_cast<std::size_t>(std::distance(array.begin(), array.end()));
+}
+
 bool is_get(std::string_view route) { return std::find(kGets.begin(), kGets.end(), route) != kGets.end(); }
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -60,6 +68,7 @@ Answer Handler::failed(const Failure& failure, const char* route) {
     Answer answer;
     answer.status = failure.problem->status;
     answer.body = error_object(failure).dump();
+    answer.retry_after = failure.retry_after;
     answer.route = route;
     return answer;
 }
@@ -81,7 +90,8 @@ std::optional<Answer> Handler::refuse(const Head& head) const {
         answer.allow = get ? "GET, HEAD" : "POST";
         return answer;
     }
-    if (!get && !is_json(head.content_type)) return failed({&problem::kUnsupportedMediaType}, route);
+    if (!get && (!is_json(head.content_type) || !head.content_encoding.empty()))
+        return failed({&problem::kUnsupportedMediaType}, route);
     return std::nullopt;
 }
 
@@ -131,9 +141,10 @@ std::optional<Failure> Handler::admit(const Head& head, const Fields& fields, co
 
 std::optional<Failure> Handler::permit(const Client& client, const OperationRule& rule, std::size_t requests) {
     if (!client.may(rule.operation)) return Failure{&problem::kNotPermitted};
-    if (!limiter_.allow(client.name, requests)) return Failure{&problem::kRateLimited};
+    if (const unsigned seconds = limiter_.wait_for(client.name, requests)) {
+        return Failure{&problem::kRateLimited, nullptr, seconds};
+    }
     if (!state_.engine) return Failure{&problem::kNoKeyring};
-    metrics_.values(rule.operation, requests);
     return std::nullopt;
 }
 
@@ -148,6 +159,7 @@ Answer Handler::post(const char* path, const Head& head, std::string& body) {
     } else if (const OperationRule* rule = operation_at(path)) {
         const auto refusal = permit(*client, *rule, 1);
         outcome = refusal ? Outcome(*refusal) : perform(*rule, state_.engine.get(), fields, true);
+        if (std::holds_alternative<Json>(outcome)) metrics_.values(rule->operation, 1);
     } else {
         outcome = batch(*client, fields);
     }
@@ -161,11 +173,22 @@ Answer Handler::post(const char* path, const Head& head, std::string& body) {
     return answer;
 }
 
+// A blind index is computed once for the active generation and once for each.
+std::size_t Handler::values_each(const OperationRule& rule) const {
+    if (rule.operation != Operation::blind_index) return 1;
+    caas_keyring_info info{};
+    if (state_.engine) caas_engine_keyring(state_.engine.get(), &info);
+    return 1 + static_cast<std::size_t>(info.count);
+}
+
 Outcome Handler::batch(const Client& client, const Fields& fields) {
     if (auto failure = fields.check({Field::operation, Field::requests}, {Field::api_key})) return *failure;
     const OperationRule* rule = operation_named(fields.text(Field::operation));
     if (rule == nullptr) return Failure{&problem::kInvalidOperation, rule_of(Field::operation).name};
-    if (auto failure = permit(client, *rule, std::max<std::size_t>(fields.array().size(), 1))) return *failure;
+    const std::size_t count = count_of(fields.array());
+    if (count * values_each(*rule) > kMaxBatchValues) return Failure{&problem::kBatchTooLarge};
+    if (auto failure = permit(client, *rule, std::max<std::size_t>(count, 1))) return *failure;
+    std::size_t computed = 0;
     Json answers = Json::array();
     for (const simdjson::dom::element request : fields.array()) {
         simdjson::dom::object object;
@@ -173,9 +196,14 @@ Outcome Handler::batch(const Client& client, const Fields& fields) {
         if (request.get_object().get(object) == simdjson::SUCCESS) {
             outcome = perform(*rule, state_.engine.get(), Fields(object), false);
         }
-        if (const auto* failure = std::get_if<Failure>(&outcome)) outcome = error_object(*failure);
+        if (const auto* failure = std::get_if<Failure>(&outcome)) {
+            outcome = error_object(*failure);
+        } else {
+            computed++;
+        }
         answers.push_back(std::move(std::get<Json>(outcome)));
     }
+    metrics_.values(rule->operation, computed);
     return Json{{"answers", std::move(answers)}};
 }
 

@@ -43,6 +43,7 @@ private:
     // The client, or why the request is not served. Its name goes into the answer.
     std::optional<Failure> admit(const Head& head, const Fields& fields, const Client*& client);
     std::optional<Failure> permit(const Client& client, const OperationRule& rule, std::size_t requests);
+    std::size_t values_each(const OperationRule& rule) const;
     Outcome batch(const Client& client, const Fields& fields);
 
     Metrics& metrics_;

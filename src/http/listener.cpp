@@ -74,8 +74,13 @@ Listener::Listener(Listener&& other) noexcept
       url_(std::move(other.url_)),
       socket_path_(std::exchange(other.socket_path_, {})) {}
 
-Listener::~Listener() {
+Listener::~Listener() { close(); }
+
+void Listener::close() {
     if (!socket_path_.empty()) (void)unlink(socket_path_.c_str());
+    socket_path_.clear();
+    ErrorCode ignored;
+    acceptor_.close(ignored);
 }
 
 void Listener::listen_unix(const std::string& path) {

@@ -21,6 +21,8 @@ public:
     Listener& operator=(const Listener&) = delete;
     Listener& operator=(Listener&&) = delete;
 
+    // Also takes a Unix socket's name away, which is then free for the next service.
+    void close();
     Acceptor& acceptor() { return acceptor_; }
     bool tls() const { return tls_; }
     // "http://127.0.0.1:40123"

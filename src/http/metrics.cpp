@@ -35,7 +35,7 @@ Metrics::Metrics()
                                     .Add({})) {
     auto& values = BuildCounter()
                        .Name("caas_values_total")
-                       .Help("Values worked on, by operation; each of a batch counts.")
+                       .Help("Values computed, by operation; each of a batch counts.")
                        .Register(registry_);
     for (const OperationRule& rule : operation_rules) {
         values_[static_cast<std::size_t>(rule.operation)] = &values.Add({{"operation", rule.name}});

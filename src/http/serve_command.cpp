@@ -104,6 +104,7 @@ void add_serve_command(CLI::App& app, Action& chosen) {
     add_limits(*line, *options);
     auto config = std::make_shared<std::string>();
     add(*line, "--config", *config, "FILE", "More of these options: NAME = VALUE, one a line")->configurable(false);
+    line->add_flag("--check", options->check, "Only see whether the files can be used, and exit")->configurable(false);
     line->get_help_ptr()->configurable(false);
     line->callback([&chosen, line, options, config] {
         if (!config->empty()) read_config(*line, *config);

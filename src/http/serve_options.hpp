@@ -11,6 +11,7 @@ struct ServeOptions {
     std::vector<std::string> listen{"127.0.0.1:8443"};
     std::string tls_cert, tls_key;
     bool insecure = false;
+    bool check = false;    // only read the files
     unsigned threads = 0;  // 0: as many as processors
     std::uint64_t max_body = std::uint64_t{1024} * 1024;
     std::size_t max_connections = 16384;

@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -21,7 +22,8 @@ namespace {
 using ErrorCode = boost::system::error_code;
 
 constexpr std::chrono::milliseconds kRetry{100};
-constexpr rlim_t kOtherFiles = 64;  // besides connections
+constexpr rlim_t kOtherFiles = 32;  // besides connections
+constexpr rlim_t kFilesEach = 4;    // of a thread
 
 // Tells systemd, if it is what started the service (sd_notify(3)).
 void notify(const char* state) { (void)sd_notify(0, state); }
@@ -33,15 +35,17 @@ void notify_reloading() {
     notify(("RELOADING=1\nMONOTONIC_USEC=" + microseconds).c_str());
 }
 
-// Every connection is an open file.
-void allow_connections(std::size_t count) {
+// Every connection is an open file, and a reload opens some.
+std::size_t allowed_connections(std::size_t asked, std::size_t threads) {
+    const rlim_t others = kOtherFiles + kFilesEach * threads;
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return asked;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count + kOtherFiles) {
-        cli::warn("the limit of open files, " + std::to_string(limit.rlim_cur) +
-                  ", is lower than --max-connections asks for");
-    }
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= asked + others) return asked;
+    const std::size_t allowed = limit.rlim_cur > others ? limit.rlim_cur - others : 1;
+    cli::warn("the limit of open files, " + std::to_string(limit.rlim_cur) + ", allows " + std::to_string(allowed) +
+              " connections, fewer than --max-connections");
+    return allowed;
 }
 
 std::size_t thread_count(unsigned asked) {
@@ -65,8 +69,9 @@ Server::Server(const ServeOptions& options)
     const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(options.api_keys));
     for (EnginePtr& engine : engines) {
         State state{std::move(engine), keys};
+        in_use_ = description(state);
         metrics_.active_generation(active_generation(state));
-        workers_.push_back(std::make_unique<Worker>(log_, metrics_, limiter_, limits_, open_, std::move(state)));
+        workers_.push_back(std::make_unique<Worker>(log_, metrics_, limiter_, limits_, std::move(state)));
     }
     for (const std::string& address : options.listen) {
         gates_.push_back(
@@ -76,7 +81,7 @@ Server::Server(const ServeOptions& options)
 
 void Server::run() {
     (void)std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is an error of write()
-    allow_connections(options_.max_connections);
+    max_connections_ = allowed_connections(options_.max_connections, workers_.size());
     running_ = workers_.size();
     for (const auto& worker : workers_) {
         worker->start([this] { asio::post(context_, [this] { on_worker_end(); }); });
@@ -85,6 +90,8 @@ void Server::run() {
         accept(gate);
         cli::note("listening on " + gate.listener.url());
     }
+    cli::note("version " + std::string(caas_library_version()) + ", process " + std::to_string(getpid()) + ", " +
+              in_use_);
     wait_for_signal();
     notify("READY=1");
     context_.run();
@@ -95,13 +102,12 @@ void Server::run() {
 Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
 
 void Server::hand_over(Worker& worker, Socket socket, const Gate& gate) {
-    open_++;
-    worker.accept(std::move(socket), gate.listener.tls() ? tls_ : nullptr);
+    worker.accept(OpenToken(open_), std::move(socket), gate.listener.tls() ? tls_ : nullptr);
 }
 
 void Server::accept(Gate& gate) {
     if (stopping_) return;
-    if (open_ >= options_.max_connections) return accept_later(gate);
+    if (open_ >= max_connections_) return accept_later(gate);
     Worker& worker = next_worker();
     gate.listener.acceptor().async_accept(worker.context().get_executor(),
                                           [this, &gate, &worker](const ErrorCode& error, Socket socket) {
@@ -135,8 +141,14 @@ void Server::wait_for_signal() {
 }
 
 void Server::on_signal(int signal) {
-    if (signal == SIGHUP && !stopping_) return reload();  // which waits for the next signal when it is done
-    if (signal != SIGHUP) stop();
+    try {
+        if (signal == SIGHUP && !stopping_) return reload();  // which waits for the next signal when it is done
+        if (signal != SIGHUP) stop();
+    } catch (const std::exception&) {
+        cli::warn("not reloaded: out of memory");
+        metrics_.reloaded(false);
+        notify("READY=1");
+    }
     wait_for_signal();
 }
 
@@ -148,11 +160,12 @@ void Server::reload() {
         if (tls_) tls_ = make_tls_context(options_.tls_cert, options_.tls_key);
     } catch (const cli::Failure& failure) {
         well = false;
-        cli::warn(std::string(failure.what()) + "; what was in use before stays");
+        cli::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
     }
     std::vector<State> states = load_what_can_be_used(options_.keyring, options_.api_keys, workers_.size());
     well = well && states.front().engine && states.front().api_keys;
     metrics_.active_generation(active_generation(states.front()));
+    in_use_ = description(states.front());
     replacing_ = workers_.size();
     for (std::size_t i = 0; i < workers_.size(); i++) {
         workers_[i]->replace(std::move(states[i]),
@@ -163,7 +176,7 @@ void Server::reload() {
 void Server::on_reloaded(bool well) {
     if (--replacing_ != 0) return;
     metrics_.reloaded(well);
-    cli::note(well ? "reloaded" : "reloaded in part");
+    if (well) cli::note("reloaded: " + in_use_);
     notify("READY=1");
     wait_for_signal();
 }
@@ -178,11 +191,13 @@ void Server::stop() {
     stopping_ = true;
     for (Gate& gate : gates_) {
         accept_waiting(gate);
-        ErrorCode ignored;
-        gate.listener.acceptor().close(ignored);
+        gate.listener.close();
         gate.timer.cancel();
     }
-    for (const auto& worker : workers_) worker->stop();
+    // Behind what has been accepted and waits to be handed over.
+    asio::post(context_, [this] {
+        for (const auto& worker : workers_) worker->stop();
+    });
 }
 
 void Server::on_worker_end() {
@@ -190,6 +205,13 @@ void Server::on_worker_end() {
 }
 
 int serve(const ServeOptions& options) {
+    if (options.check) {
+        (void)load_engines(options.keyring, 1);
+        (void)ApiKeys::read(options.api_keys);
+        if (!options.tls_cert.empty()) (void)make_tls_context(options.tls_cert, options.tls_key);
+        cli::note("the files can be used");
+        return cli::kExitOk;
+    }
     Server(options).run();
     return cli::kExitOk;
 }

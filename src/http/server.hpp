@@ -48,6 +48,8 @@ private:
     asio::io_context context_{1};
     asio::signal_set signals_{context_, SIGHUP, SIGTERM, SIGINT};
     std::list<Gate> gates_;
+    std::string in_use_;  // what is said of it
+    std::size_t max_connections_ = 0;
     std::size_t next_ = 0, running_ = 0, replacing_ = 0;
     bool stopping_ = false;
 };

@@ -63,4 +63,10 @@ std::vector<State> load_what_can_be_used(const std::string& keyring, const std::
 
 int active_generation(const State& state) { return state.engine ? info_of(state.engine).active : 0; }
 
+std::string description(const State& state) {
+    const std::size_t keys = state.api_keys ? state.api_keys->count() : 0;
+    return "generation " + std::to_string(active_generation(state)) + " is active, " + std::to_string(keys) +
+           (keys == 1 ? " API key" : " API keys");
+}
+
 }  // namespace caas::http

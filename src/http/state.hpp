@@ -15,5 +15,7 @@ std::vector<State> load_what_can_be_used(const std::string& keyring, const std::
 
 // The active generation, 0 without a keyring.
 int active_generation(const State& state);
+// "generation 2 is active, 3 API keys"
+std::string description(const State& state);
 
 }  // namespace caas::http

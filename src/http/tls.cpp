@@ -28,8 +28,10 @@ TlsContext make_tls_context(const std::string& certificate_path, const std::stri
     auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
     SSL_CTX* ssl = context->native_handle();
     SSL_CTX_set_default_passwd_cb(ssl, no_pass_phrase);
-    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);  // idle connections keep none
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_CLEANSE_PLAINTEXT);
+    (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);  // tickets resume a session without one
+    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);                // idle connections keep none
     if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1)
         throw cli::failure("OpenSSL refuses TLS 1.2 as the oldest version");
     const bool certificate = SSL_CTX_use_certificate_chain_file(ssl, certificate_path.c_str()) == 1;

@@ -12,8 +12,7 @@ namespace caas::http {
 
 class Worker {
 public:
-    // open counts the connections of all workers.
-    Worker(LogFile& log, Metrics& metrics, RateLimiter& limiter, const Limits& limits, OpenCount& open, State state);
+    Worker(LogFile& log, Metrics& metrics, RateLimiter& limiter, const Limits& limits, State state);
 
     asio::io_context& context() { return context_; }
     // on_end runs in the thread, last.
@@ -21,7 +20,7 @@ public:
     void join() { thread_.join(); }
 
     // These may be called from another thread; what they ask for is done in the order of the calls.
-    void accept(Socket socket, TlsContext tls);
+    void accept(OpenToken token, Socket socket, TlsContext tls);
     void replace(State state, std::function<void()> done);
     // Ends the thread once every connection has ended.
     void stop();
