@@ -42,16 +42,33 @@ for my $line (sort keys %odd)
 	like($client->answer->{code}, $odd{$line}, $line =~ s/[^ -~]/?/gr);
 }
 
-# Random bytes, and a good request with one byte changed: nothing but answers, and no end of the service.
+# Random bytes, and good requests with bytes changed, in one piece or several: nothing but answers, and no end of the service.
 srand 7;
-my $good = question('POST', '/encrypt', body_of('/encrypt'));
-for my $round (1 .. 300)
+my @headers = ('Content-Type: application/json', 'Transfer-Encoding: chunked');
+my $chunks = "3;a=b\r\n{\"a\r\n5\r\n\":1}\n\r\n0\r\nX: y\r\nY: z\r\n\r\n";
+my @good = (question('POST', '/encrypt', body_of('/encrypt')), question('POST', '/encrypt', undef, headers => \@headers) . $chunks,
+	question('POST', '/encrypt', undef, headers => [ @headers, 'Expect: 100-continue' ]) . $chunks);
+
+sub changed
 {
-	my $bytes = $good;
-	if ($round % 3) { substr($bytes, int rand length $bytes, 1) = chr int rand 256; }
-	else { $bytes = join '', map { chr int rand 256 } 1 .. 200; }
+	my ($bytes, $round) = @_;
+	return join '', map { chr int rand 256 } 1 .. 200 if $round % 10 == 0;
+	for (0 .. $round % 3)
+	{
+		my $new = rand() < 0.5 ? chr int rand 256 : substr "\r\n:;0 ", rand 6, 1;
+		substr($bytes, int rand length $bytes, int rand 2) = $new;
+	}
+	return $bytes;
+}
+
+for my $round (1 .. 600)
+{
 	my $client = $service->connect;
-	$client->send($bytes);
+	for my $piece (unpack '(a' . (10 + int rand 400) . ')*', changed($good[ $round % 3 ], $round))
+	{
+		$client->send($piece);
+		select undef, undef, undef, 0.001 if $round % 2;
+	}
 	$client->finish;
 	my $answer = eval { $client->answer(timeout => 10) };
 	ok(0, "round $round: $@") if $@;

@@ -53,6 +53,14 @@ like(join(' ', @{ $service->listening }), qr{\Ahttp://127\.0\.0\.1:[0-9]+\z},
 	'an address on the command line stands instead of the one in the environment');
 $service->stop;
 
+for my $way ({ env => { CAAS_INSECURE => 'true' } }, { args => [ '--config', $config ], dir => $dir })
+{
+	config('insecure = true');
+	my $insecure = service(listen => ['0.0.0.0:0'], %$way);
+	like($insecure->url, qr{\Ahttp://0\.0\.0\.0:}, "a flag, by @{ [ $way->{env} ? 'the environment' : 'the file' ] }");
+	$insecure->stop;
+}
+
 my @file = (args => [ '--config', $config ], dir => $dir);
 for my $line ('max-bodies = 900', 'max_body = 900', 'password = "secret-value"', '[section]')
 {

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'test/http';
 use HttpService;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -45,6 +46,22 @@ $deaf->send(question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 70
 my $began = time;
 $service->stop;
 cmp_ok(time - $began, '<', 10, 'it ends in time');
+
+# Nor does who sends one request after the other without an end.
+my $flooded = service(args => [ '--request-timeout', 2 ], log => 'off');
+my $flood = $flooded->connect;
+my $sender = fork() // die "fork: $!";
+if ($sender == 0)
+{
+	my $end = time + 30;
+	while (time < $end && $flood->send($encrypt x 200)) { $flood->{in} = ''; }
+	POSIX::_exit(0);
+}
+eventually(sub { $flooded->get('/metrics')->{body} =~ m{^caas_http_requests_total\{.*"/encrypt".*\} [0-9]{3}}m }, 'a flood of requests');
+$began = time;
+$flooded->stop;
+cmp_ok(time - $began, '<', 10, 'ends with the service');
+waitpid $sender, 0;
 
 my $twice = service();
 my $hanging = $twice->connect;

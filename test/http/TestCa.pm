@@ -6,6 +6,7 @@ use warnings;
 use lib 'test/http';
 use Exporter 'import';
 use HttpService;
+use POSIX ();
 use Test::More;
 
 our @EXPORT = qw(new_ca new_certificate certificate_args tls_of subject_of);
@@ -16,9 +17,9 @@ sub openssl
 	my $pid = fork() // die "fork: $!";
 	if ($pid == 0)
 	{
-		open STDOUT, '>', '/dev/null' or die;
-		open STDERR, '>', "$dir/openssl.err" or die;
-		exec 'openssl', @arguments or die;
+		open STDOUT, '>', '/dev/null' or POSIX::_exit(126);
+		open STDERR, '>', "$dir/openssl.err" or POSIX::_exit(126);
+		exec 'openssl', @arguments or POSIX::_exit(127);
 	}
 	waitpid $pid, 0;
 	$? == 0 or BAIL_OUT("openssl $arguments[0]: " . read_file("$dir/openssl.err"));
