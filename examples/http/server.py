@@ -53,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answer = answer_to(self.path, fields)
             status = 200 if answer else 404
+        except TypeError:
+            status, answer = 400, {"error": "fields"}
         except Refused as refused:
             status, answer = 400 if refused.status == 400 else 502, {"error": refused.code}
         except OSError:

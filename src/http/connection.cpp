@@ -122,6 +122,11 @@ private:
         phase_ = phase;
         deadline_ = Clock::now() + at_most;
     }
+    // Whether the client has sent a further request, which is answered also when the service ends; not for ever.
+    bool has_more() {
+        ErrorCode ignored;
+        return Clock::now() < all_.answers_until() && (buffer_.size() > 0 || socket().available(ignored) > 0);
+    }
     // As much as has come already: what is asked for costs memory and its cleansing.
     std::size_t body_room() const { return std::clamp(parser_->get().body().size(), kSmallRead, kLargeRead); }
     void next_request();
@@ -263,7 +268,7 @@ void Connection<Stream>::on_request() {
     const Clock::time_point arrived = Clock::now();
     Answer answer = tools().handler.handle(head_, request.body());
     const auto taken = std::chrono::duration_cast<Microseconds>(Clock::now() - arrived);
-    send(std::move(answer), taken, request.version() >= 11 && request.keep_alive() && !all_.stopping());
+    send(std::move(answer), taken, request.version() >= 11 && request.keep_alive() && (!all_.stopping() || has_more()));
 }
 
 // Answers what is not a whole request, and ends the connection.
@@ -365,13 +370,13 @@ void Connections::remove(ConnectionBase* connection) {
 }
 
 void Connections::tick(Clock::time_point now) {
-    if (stopping_ && now >= end_) now = Clock::time_point::max();
+    if (stopping_ && now >= answers_until_ + kLinger) now = Clock::time_point::max();
     for (ConnectionBase* connection : open_) connection->on_tick(now);
 }
 
 void Connections::stop(Clock::time_point now) {
     stopping_ = true;
-    end_ = now + tools_.limits.request_timeout + kLinger;
+    answers_until_ = now + tools_.limits.request_timeout;
     for (ConnectionBase* connection : open_) connection->on_stop(now);
 }
 

@@ -80,6 +80,7 @@ public:
     void add(ConnectionBase* connection);
     void remove(ConnectionBase* connection);
     bool stopping() const { return stopping_; }
+    Clock::time_point answers_until() const { return answers_until_; }
     std::size_t count() const { return open_.size(); }
     ConnectionTools& tools() { return tools_; }
 
@@ -88,7 +89,7 @@ private:
     Metrics& metrics_;
     std::unordered_set<ConnectionBase*> open_;
     bool stopping_ = false;
-    Clock::time_point end_{};  // of the last connection, when stopping
+    Clock::time_point answers_until_;  // when stopping
 };
 
 }  // namespace caas::http

@@ -16,7 +16,7 @@ for my $file (@examples)
 	is($text, read_file($file), "docs/http.md shows $file as it is");
 }
 
-my ($call, $answer) = read_file('README.md') =~ /^(curl [^\n]*\/encrypt.*?)\n# (\{"encrypted_data": .*?)\.\.\."\}$/ms;
+my ($call, $answer) = read_file('README.md') =~ /^(curl [^\n]*\/encrypt.*?)\n# (\{"encrypted_data":".*?)\.\.\."\}$/ms;
 ok($call, 'README.md shows a call') or BAIL_OUT('it is written otherwise now');
 SKIP:
 {
@@ -25,7 +25,7 @@ SKIP:
 	my $service = service();
 	write_file(my $script = folder() . '/call', $call =~ s{http://127\.0\.0\.1:8443}{$service->url}er);
 	local $ENV{CAAS_API_KEY} = api_key('app');
-	my $said = `bash $script 2> $script.err` =~ s/":"/": "/r;
+	my $said = `bash $script 2> $script.err`;
 	is(substr($said, 0, length $answer), $answer, 'and its answer');
 	$service->stop;
 }
