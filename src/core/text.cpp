@@ -103,7 +103,7 @@ bool hex_decode(Bytes text, std::span<std::uint8_t> out) {
 
 bool uuid_decode(std::string_view text, std::span<std::uint8_t, CAAS_UUID_BYTES> out) {
     constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    std::array<std::uint8_t, 2 * CAAS_UUID_BYTES> digits{};
+    std::array<std::uint8_t, std::size_t{2} * CAAS_UUID_BYTES> digits{};
     if (text.size() != kShape.size()) return false;
     std::size_t count = 0;
     for (std::size_t i = 0; i < text.size(); i++) {
