@@ -26,6 +26,7 @@ for my $active (2 .. $ROTATIONS)
 	for (1 .. 4) { $service->signal('HUP'); $signals++; }
 	wait_for(sub { $service->get('/health')->{json}{active_generation} == $active && -e "$dir/access.log" }) or last;
 }
+eventually(sub { $service->said =~ /: generation $ROTATIONS is active/ }, 'the last reload is done');
 my @active = $service->said =~ /^caas: note: reloaded: generation ([0-9]+) is active, 1 API key$/mg;
 my $reloads = @active;
 my %seen = map { ($_ => 1) } @active;
