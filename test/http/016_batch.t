@@ -63,10 +63,37 @@ refused($service->post('/batch', qq({"operation":"encrypt","requests":[$one,"\xf
 my $order = qq({"requests":[$one],"apiKey":"$key","operation":"encrypt"});
 is($service->post('/batch', $order, key => undef)->{code}, 200, 'the order of the fields does not matter');
 
-my $count = int(1_048_000 / (1 + length $one));
-my $full = qq({"operation":"encrypt","requests":[) . join(',', ($one) x $count) . ']}';
-my $answer = $service->post('/batch', $full);
-is(scalar @{ $answer->{json}{answers} // [] }, $count, "as many as fit into the body: $count");
+# A batch has a bound besides that of its body: what one thread does for one client before it turns to the others.
+sub of_many
+{
+	my ($to, $operation, $count, $request) = @_;
+	$to->send(question('POST', '/batch', qq({"operation":"$operation","requests":[) . join(',', ($request) x $count) . ']}'));
+	return $to->answer;
+}
+my $client = $service->connect;
+my $few = '{"sensitiveData":"x"}';
+my $answer = of_many($client, 'encrypt', 10_000, $one);
+is(scalar @{ $answer->{json}{answers} // [] }, 10_000, '10,000 values');
+is_deeply([ $answer->{json}{answers}[0], $answer->{json}{answers}[-1] ], [ ($service->post('/encrypt', $one)->{json}) x 2 ], 'each answered');
+refused(of_many($client, 'encrypt', 10_001, $one), 413, 'batch_too_large', 'and no more');
+refused(of_many($client, 'encrypt', 524_000, 0), 413, 'batch_too_large', 'whatever they are');
+is(scalar @{ of_many($client, 'blind-index', 5000, $few)->{json}{answers} // [] }, 5000, 'a blind index is one of two values');
+refused(of_many($client, 'blind-index', 5001, $few), 413, 'batch_too_large', 'and so there are half as many');
+is(scalar @{ of_many($client, 'encrypt', 1, $one)->{json}{answers} // [] }, 1, 'the connection stays');
+
+my $full = qq({"operation":"encrypt","requests":[$one]});
+is($service->post('/batch', $full . ' ' x (1_048_576 - length $full))->{code}, 200, 'a body of the greatest size');
 refused($service->post('/batch', $full . ' ' x (1_048_577 - length $full)), 413, 'body_too_large', 'and no more');
+$service->stop;
+
+# One is computed for each generation, and that of the active one once more.
+my $three = folder() . '/keyring';
+write_keyring($three, generation(1, 'retired'), generation(2, 'active'), generation(3, 'retired'));
+$service = service(keyring => $three);
+$client = $service->connect;
+$answer = of_many($client, 'blind-index', 2500, $few);
+is(scalar(grep { @{ $_->{candidates} // [] } == 3 } @{ $answer->{json}{answers} // [] }), 2500, 'of three generations 2,500 blind indexes');
+refused(of_many($client, 'blind-index', 2501, $few), 413, 'batch_too_large', 'and no more');
+is(scalar @{ of_many($client, 'encrypt', 10_000, $one)->{json}{answers} // [] }, 10_000, 'others are not touched by it');
 $service->stop;
 done_testing();

@@ -13,6 +13,8 @@ my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 is($api->{info}{version}, $version, 'the version');
 my @paths = sort keys %{ $api->{paths} };
 is("@paths", '/batch /blind-index /encrypt /health /metrics /open /openapi.json /seal /verify', 'the documented paths, and no others');
+is_deeply($api->{servers}, [ { url => '/' } ], 'where it is asked for');
+is($api->{info}{license}{name}, 'PostgreSQL', 'the license');
 
 # What a $ref stands for.
 sub resolved
@@ -28,17 +30,28 @@ sub resolved
 sub fits
 {
 	my ($value, $schema) = (shift, resolved(shift));
-	return !!grep { fits($value, $_) } @{ $schema->{oneOf} } if $schema->{oneOf};
-	return !!$schema->{nullable} unless defined $value;
+	return !!grep { fits($value, $_) } @{ $schema->{anyOf} } if $schema->{anyOf};
+	my $enum = $schema->{enum};
+	return $schema->{nullable} && (!$enum || !!grep { !defined } @$enum) unless defined $value;
 	my $type = $schema->{type} // '';
 	return ref $value eq 'ARRAY' && !grep { !fits($_, $schema->{items}) } @$value if $type eq 'array';
 	return JSON::PP::is_bool($value) if $type eq 'boolean';
-	return !ref $value && $value =~ /\A-?[0-9]+\z/ if $type eq 'integer';
-	return !ref $value && (!$schema->{enum} || !!grep { $_ eq $value } @{ $schema->{enum} }) if $type eq 'string';
+	return !ref $value && $value =~ /\A-?[0-9]+\z/ && $value >= ($schema->{minimum} // $value) && $value <= ($schema->{maximum} // $value)
+	  if $type eq 'integer';
+	return !ref $value && (!$enum || !!grep { ($_ // '') eq $value } @$enum) && fits_text($value, $schema) if $type eq 'string';
 	return 0 unless ref $value eq 'HASH' && $type eq 'object';
 	my $properties = $schema->{properties} or return 1;
 	return !grep({ !exists $value->{$_} } @{ $schema->{required} // [] })
 	  && !grep({ !$properties->{$_} || !fits($value->{$_}, $properties->{$_}) } keys %$value);
+}
+
+# The same for the shape of a string; "byte" is OpenAPI's name of base64.
+sub fits_text
+{
+	my ($value, $schema) = @_;
+	return 0 if defined $schema->{pattern} && $value !~ /$schema->{pattern}/;
+	return 0 if ($schema->{format} // '') eq 'byte' && $value !~ m{\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z};
+	return ($schema->{format} // '') ne 'uuid' || $value =~ /\A[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\z/;
 }
 my $error = { error => { code => 'not_found', message => 'x' } };
 my $wrong = { error => { code => 'nonsense', message => 'x' } };
@@ -60,15 +73,16 @@ for my $path (@paths)
 	my @methods = grep { /\A(?:get|post|put|delete|patch|head|options|trace)\z/ } keys %{ $api->{paths}{$path} };
 	my $is_get = $path =~ m{\A/(?:health|metrics|openapi\.json)\z};
 	is("@methods", $is_get ? 'get' : 'post', "$path: its method");
+	my $operation = $api->{paths}{$path}{ $methods[0] };
+	is($operation->{operationId}, $path =~ s{\A/|\.json\z}{}gr, "$path: its name");
+	is_deeply($operation->{security}, $is_get ? [] : [ { bearer => [] }, {} ], "$path: with a key in a header or a field, or without");
 	if ($is_get)
 	{
 		described($path, 'get', $service->get($path), $path);
-		is(fits($error, $api->{paths}{$path}{get}{responses}{405}{content}{'application/json'}{schema}), 1,
-			"$path: an error of another method");
 		next;
 	}
-	my $operation = $api->{paths}{$path}{post};
-	my $request = resolved($operation->{requestBody}{content}{'application/json'}{schema});
+	my $request = component($operation->{requestBody}{content}{'application/json'}{schema}, "$path: the request");
+	component($operation->{responses}{200}{content}{'application/json'}{schema}, "$path: the answer");
 	my @fields = sort keys %{ $request->{properties} };
 	my @required = sort @{ $request->{required} };
 	ok($request->{additionalProperties} eq JSON::PP::false, "$path: no further fields");
@@ -79,15 +93,18 @@ for my $path (@paths)
 		my $schema = resolved($request->{properties}{$field});
 		my $value = $field eq 'apiKey' ? api_key('app') : exists body_of($path)->{$field} ? body_of($path)->{$field}
 			: $schema->{enum} ? $schema->{enum}[0] : $schema->{minimum} // 'x';
+		ok(fits($value, $schema), "$path: $field is described as what it is");
 		my $answer = $service->post($path, body_of($path, $field => $value));
 		unlike(error_code($answer->{json}), qr/unknown_field|wrong_type|duplicate/, "$path: $field is taken");
 		described($path, 'post', $answer, "$path with $field");
 		my $needed = !!grep { $_ eq $field } @required;
-		is(!!$schema->{nullable}, !$needed, "$path: $field may be null, or has to be there");
+		is(!!fits(undef, $schema), !$needed, "$path: $field may be null, or has to be there");
+		my $null = error_code($service->post($path, { %{ body_of($path) }, $field => undef })->{json});
+		is($null eq 'missing_field' || $null eq 'wrong_type' || 0, $needed || 0, "$path: and is so");
 		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field") if $needed;
 		refused($service->post($path, body_of($path, $field => $_)), 400,
 			qw(invalid_encoding invalid_operation)[ $field eq 'operation' ], "$path: another $field")
-		  for map { "$_ " } @{ $schema->{enum} // [] };
+		  for map { "$_ " } grep { defined } @{ $schema->{enum} // [] };
 		next unless exists $schema->{maximum};
 		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}), "invalid_$field",
 			"$path: $field below its minimum");
@@ -107,6 +124,16 @@ for my $path (@paths)
 	ok(fits($error, $operation->{responses}{400}{content}{'application/json'}{schema}), 'an error is described');
 	ok(!fits($wrong, $operation->{responses}{400}{content}{'application/json'}{schema}), 'with its codes');
 }
+
+# What is described under a name, for a generated client to have a type.
+sub component
+{
+	my ($schema, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	like($schema->{'$ref'} // '', qr{\A#/components/schemas/[A-Z][A-Za-z]+\z}, "$name has a name");
+	return resolved($schema);
+}
+
 sub sealed { return { userUUID => some_uuid(), sealedData => $service->post('/seal', body_of('/seal'))->{json}{sealed_data} }; }
 
 # A batch whose answers are of every kind.
@@ -114,6 +141,22 @@ described('/batch', 'post', $service->post('/batch', body_of('/batch', requests 
 described('/batch', 'post', $service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
 	"a batch of $_")
   for qw(encrypt verify seal open blind-index);
+
+# The requests of a batch are those of its operations, without a key.
+my $batch = resolved($api->{paths}{'/batch'}{post}{requestBody}{content}{'application/json'}{schema});
+my $items = $batch->{properties}{requests}{items};
+my $fields_of = sub { join ',', sort keys %{ $_[0]{properties} } };
+my @in_batch = map { $fields_of->(component($_, 'a request of a batch')) } @{ $items->{anyOf} };
+my @alone = map { $fields_of->(resolved($_->{post}{requestBody}{content}{'application/json'}{schema})) =~ s/\AapiKey,//r }
+  @{ $api->{paths} }{qw(/encrypt /verify /seal /open /blind-index)};
+is(join(' ', sort @in_batch), join(' ', sort @alone), 'a request of a batch is one of the other paths');
+for my $path (qw(/encrypt /verify /seal /open /blind-index))
+{
+	ok(fits(body_of($path), $items), "$path: as in a batch");
+	ok(!fits(body_of($path, $_ => 'x'), $items), "$path: without $_") for qw(apiKey other);
+}
+component($_, 'an answer of a batch')
+  for @{ resolved($api->{paths}{'/batch'}{post}{responses}{200}{content}{'application/json'}{schema})->{properties}{answers}{items}{anyOf} };
 
 # The codes and statuses of docs/http.md are those of the description.
 my $table = read_file('docs/http.md') =~ s/.*^## Errors//msr =~ s/^## .*//msr;
@@ -127,11 +170,25 @@ cmp_ok(keys %status, '>=', 30, 'the documented codes');
 my ($schema) = map { resolved($_) } $api->{paths}{'/encrypt'}{post}{responses}{400}{content}{'application/json'}{schema};
 my @codes = sort @{ $schema->{properties}{error}{properties}{code}{enum} };
 is("@codes", join(' ', sort keys %status), 'are the described ones');
-my %seen = map { ($_ => 1) } values %status;
-for my $path (grep { $api->{paths}{$_}{post} } @paths)
+
+# Each path has the statuses that it can have: 404 and 405 are of other paths and methods, and a GET needs no key.
+for my $path (@paths)
 {
-	is(join(' ', grep { $_ ne '200' } sort keys %{ $api->{paths}{$path}{post}{responses} }), join(' ', sort keys %seen),
-		"$path: every documented status");
+	my ($method, $operation) = %{ $api->{paths}{$path} };
+	my $responses = $operation->{responses};
+	my @expected = $method eq 'post' ? qw(400 401 403 408 413 415 429 431 500 503) : qw(400 408 413 431 500);
+	push @expected, 503 if $path eq '/health';
+	is(join(' ', sort grep { $_ ne '200' } keys %$responses), "@expected", "$path: every status that it can have");
+	for my $code (@expected)
+	{
+		my @named = sort $responses->{$code}{description} =~ /[a-z0-9_]+/g;
+		is("@named", join(' ', sort grep { $status{$_} == $code } keys %status), "$path: $code names its codes");
+		ok(fits($error, component($responses->{$code}{content}{'application/json'}{schema}, "$path: $code")), 'and has their shape');
+		my %header = (401 => 'WWW-Authenticate', 429 => 'Retry-After');
+		is(join(' ', keys %{ $responses->{$code}{headers} // {} }), $header{$code} // '', "$path: $code has its headers");
+	}
 }
+my %is_status = map { ($_ => 1) } values %status;
+is(join(' ', sort keys %is_status), '400 401 403 404 405 408 413 415 429 431 500 503', 'the documented statuses');
 $service->stop;
 done_testing();

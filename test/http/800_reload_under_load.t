@@ -26,8 +26,12 @@ for my $active (2 .. $ROTATIONS)
 	for (1 .. 4) { $service->signal('HUP'); $signals++; }
 	wait_for(sub { $service->get('/health')->{json}{active_generation} == $active && -e "$dir/access.log" }) or last;
 }
-my $reloads = () = $service->said =~ /^caas: note: reloaded$/mg;
-cmp_ok($reloads, '>=', $ROTATIONS - 1, 'there was a reload for each change');
+eventually(sub { $service->said =~ /: generation $ROTATIONS is active/ }, 'the last reload is done');
+my @active = $service->said =~ /^caas: note: reloaded: generation ([0-9]+) is active, 1 API key$/mg;
+my $reloads = @active;
+my %seen = map { ($_ => 1) } @active;
+is(join(' ', sort { $a <=> $b } keys %seen), join(' ', 2 .. $ROTATIONS), 'there was a reload for each change, which names its generation');
+is(join(' ', @active), join(' ', sort { $a <=> $b } @active), 'in their order');
 is($service->get('/health')->{json}{active_generation}, $ROTATIONS, 'the last generation is active');
 unlike($service->said, qr/^caas: warning/m, 'no reload had trouble');
 
