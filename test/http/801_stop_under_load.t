@@ -10,7 +10,7 @@ use Time::HiRes qw(time);
 
 my $dir = folder();
 my @secrets = (CaasCli::random_secret());
-my ($requests, $late, $waiting) = (0, 0, 30);
+my ($requests, $late, $waiting, $at_once) = (0, 0, 30, 20);
 for my $round (1 .. 6)
 {
 	my $service = service(keyring => use_generation("$dir/keyring", 1, @secrets));
@@ -18,11 +18,15 @@ for my $round (1 .. 6)
 	# Two that keep their connection, one that changes now and then, and one with a connection a request.
 	$load->start(sub { my ($self, $n, $counts) = @_; $self->ask_on($n, $counts, each => (-1, -1, 7, 1)[ $n - 1 ]); });
 	$load->busy or die "the clients do not start\n";
-	# Connections that the kernel takes while the service cannot.
+	my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
+	my $eager = $service->connect;
+	$eager->send($encrypt);
+	$eager->answer or die "no answer\n";
+	# Connections that the kernel takes while the service cannot, and requests on one that do not wait for answers.
 	$service->signal('STOP');
 	my @waiting = map { $service->connect } 1 .. $waiting;
-	my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 	$_->send($encrypt) for @waiting;
+	$eager->send($encrypt x $at_once);
 	$load->say('stopping');
 	my $began = time;
 	$service->signal($round % 2 ? 'TERM' : 'INT');
@@ -30,10 +34,11 @@ for my $round (1 .. 6)
 	my @answers = grep { $_ && $_->{code} == 200 } map { $_->answer } @waiting;
 	is(scalar(@answers), $waiting, "round $round: those that waited are answered");
 	is(scalar(grep { !$_->ends } @waiting), 0, 'and then their connections end');
-	$_->close for @waiting;
+	is(scalar(grep { $eager->answer } 1 .. $at_once), $at_once, 'as are all of many requests on one connection');
+	$_->close for @waiting, $eager;
 	wait_for(sub { HttpService::ended($service) });
 	cmp_ok(time - $began, '<', 5, "it ends soon");
-	my $answered = $waiting;
+	my $answered = $waiting + 1 + $at_once;
 	for my $counts ($load->finish)
 	{
 		is($counts->{died} // '', '', "client $counts->{client} ended well");

@@ -8,12 +8,11 @@ use CaasCli;
 use Exporter 'import';
 use HttpClient;
 use HttpService;
-use IO::Select;
 use JSON::PP;
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(use_generation new_load);
+our @EXPORT = qw(use_generation clients new_load);
 
 my $NUMBERS = 100;      # different requests of a client
 my $PATIENCE = 60;      # seconds, for clients to end
@@ -38,11 +37,19 @@ sub use_generation
 	return $file;
 }
 
+# So many clients, that have nothing to do yet.
+sub clients
+{
+	my ($count) = @_;
+	return bless { dir => folder(), count => $count }, __PACKAGE__;
+}
+
 # What so many clients will ask a service for, and what it has to answer under each of these generations.
 sub new_load
 {
 	my ($service, $count, @generations) = @_;
-	my $self = bless { service => $service, url => $service->url, dir => folder(), count => $count }, __PACKAGE__;
+	my $self = clients($count);
+	$self->{url} = $service->url;
 	my $client = $service->connect;
 	for my $n (1 .. $count)
 	{
