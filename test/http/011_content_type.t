@@ -27,5 +27,18 @@ for my $name ('content-type', 'CONTENT-TYPE', 'cOnTeNt-tYpE')
 given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type:application/json"]), $digest, 'no blank before the value');
 given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type: \t application/json \t "]), $digest,
 	'many blanks around it');
+
+# Nothing is unpacked: a body with an encoding is not what it seems, even where the encoding does nothing.
+refused($service->post('/encrypt', $body, headers => ["$_"]), 415, 'unsupported_media_type', s/\r\n/, /r)
+  for 'Content-Encoding: gzip', 'content-encoding: deflate', 'Content-Encoding: br', 'Content-Encoding: identity',
+  'Content-Encoding: gzip, gzip', "Content-Encoding: gzip\r\nContent-Encoding: identity";
+refused($service->post($_, body_of($_), headers => ['Content-Encoding: gzip']), 415, 'unsupported_media_type', "$_, compressed")
+	for qw(/verify /seal /open /blind-index /batch);
+my $client = $service->connect;
+$client->send(question('POST', '/encrypt', $body, headers => ['Content-Encoding: gzip']));
+refused($client->answer, 415, 'unsupported_media_type', 'on a connection');
+$client->send(question('POST', '/encrypt', $body));
+given($client->answer, $digest, 'which stays');
+given($service->post('/encrypt', $body, headers => ['Accept-Encoding: gzip']), $digest, 'what a client would take is not asked for');
 $service->stop;
 done_testing();

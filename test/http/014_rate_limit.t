@@ -55,6 +55,28 @@ my $later = sub { $service->post('/encrypt', body_of('/encrypt'), key => 'other'
 ok(wait_for($later, 3), 'was not counted: soon there is an answer again');
 $service->stop;
 
+# A batch that begins within the limit is served whole; what it took beyond is waited for, by whichever of the name's keys, and
+# Retry-After says how long. A reload forgives nothing.
+$service = service(keys => [ key_line('app'), $second ], args => [ '--rate-limit', 20 ]);
+my $began = time;
+is($service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 80 ]))->{code}, 200, 'a batch of four seconds');
+sub told { my $answer = $service->post('/encrypt', body_of('/encrypt'), key => $_[0]); return $answer->{code} == 429 ? $answer->{headers}{'retry-after'} : $answer->{code}; }
+my ($told, $passed) = (told('app'), time - $began);    # the answer was made a little before
+# It is 81 - 20 requests in debt, less what has been made up since.
+cmp_ok($told, '>=', 3.05 - $passed, 'the wait is as long as it has to be');
+is($told, 4, 'and rounded up') if $passed < 0.05;
+cmp_ok($told, '<=', 4, 'and no longer');
+ok($service->says(qr/reloaded: /, sub { $service->signal('HUP') }), 'a reload');
+my $other = told('app2');
+cmp_ok($other, '>=', 3.05 - (time - $began), 'the wait after a reload is what is left');
+cmp_ok($other, '<=', 4, 'and no longer');
+sleep $began + 1.5 - time if time < $began + 1.5;
+cmp_ok(told('app'), '<=', 2, 'it becomes shorter') if time < $began + 2.9;
+my $until = $began + $passed + $told;
+sleep $until - time if time < $until;
+is(told('app'), 200, 'and is over when it was said to be');
+$service->stop;
+
 my $free = service();
 my $client = $free->connect;
 $client->send($encrypt x 300);

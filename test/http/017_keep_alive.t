@@ -52,6 +52,16 @@ after('HTTP/1.1', 0, 'HTTP/1.1');
 after('HTTP/1.1, keep-alive', 0, 'HTTP/1.1', 'Connection: keep-alive');
 after('HTTP/1.1, close', 1, 'HTTP/1.1', "Connection: $_") for 'close', 'Close', 'foo, close', 'close, foo';
 after('HTTP/1.0', 1, 'HTTP/1.0');
+after('HTTP/1.0, keep-alive', 1, 'HTTP/1.0', "Connection: $_") for 'keep-alive', 'Keep-Alive';
+for my $version ('HTTP/1.0', 'HTTP/1.1')
+{
+	$client = $service->connect;
+	$client->send(question('POST', '/encrypt', body_of('/encrypt'), headers => [ $version eq 'HTTP/1.0' ? 'Connection: keep-alive' : 'Connection: close' ])
+		  =~ s{HTTP/1\.1}{$version}r . $encrypt);
+	my $last = $client->answer;
+	is("$last->{code} $last->{headers}{connection}", '200 close', "$version: the last answer says so");
+	ok($client->ends, 'what comes behind it is not answered');
+}
 
 $client = $service->connect;
 $client->send($encrypt =~ s/Host: caas.test/hOST:  caas.test /r);

@@ -53,7 +53,12 @@ my %bad = ('no size' => "\r\n$body\r\n0\r\n\r\n", 'no number' => "xyz\r\n$body\r
 	'too short' => sprintf("%x\r\n%s\r\n0\r\n\r\n", length($body) + 1, $body),
 	'over 64 bits' => "10000000000000000\r\n$body\r\n0\r\n\r\n", 'LF alone after the size' => $piece =~ s/\r\n/\n/r . "0\r\n\r\n",
 	'LF alone after the data' => sprintf("%x\r\n%s\n0\r\n\r\n", length $body, $body),
-	'CR alone' => $piece =~ s/\r\n/\r/r . "0\r\n\r\n", 'LF in an extension' => $piece =~ s/\r\n/;a\nb\r\n/r . "0\r\n\r\n");
+	'CR alone' => $piece =~ s/\r\n/\r/r . "0\r\n\r\n", 'LF in an extension' => $piece =~ s/\r\n/;a\nb\r\n/r . "0\r\n\r\n",
+	'LF in a quoted extension' => $piece =~ s/\r\n/;a="\n"\r\n/r . "0\r\n\r\n",
+	'CR LF in a quoted extension' => $piece =~ s/\r\n/;a="b\r\n0"\r\n/r . "0\r\n\r\n",
+	'CR in a quoted extension' => $piece =~ s/\r\n/;a="\r"\r\n/r . "0\r\n\r\n",
+	'LF in a quoted extension of the last chunk' => qq{${piece}0;a="\n"\r\n\r\n},
+	'LF in a quoted extension after others' => $piece =~ s/\r\n/;a;b="c";d="e\\\nf"\r\n/r . "0\r\n\r\n");
 for my $name (sort keys %bad)
 {
 	$client = $service->connect;

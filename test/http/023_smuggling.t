@@ -38,6 +38,14 @@ smuggle("coding '$_'", ["Transfer-Encoding: $_"], "$chunked$hidden")
 smuggle('two codings', [ $te, $te ], "$chunked$hidden");
 smuggle('two codings, one unknown', [ 'Transfer-Encoding: identity', $te ], "$chunked$hidden");
 
+# A proxy may look at the one, and the service at the other.
+my $key = 'Authorization: Bearer ' . api_key('app');
+smuggle('two keys', [ "Content-Length: $length", $key, $key ]);
+smuggle('two keys, the first unknown', [ "Content-Length: $length", 'Authorization: Bearer ' . api_key('stranger'), $key ]);
+smuggle('two keys, the second unknown', [ "Content-Length: $length", $key, 'authorization: Bearer ' . api_key('stranger') ]);
+smuggle('a key and an empty one', [ "Content-Length: $length", $key, 'Authorization: ' ]);
+smuggle("two types, $_", [ "Content-Length: $length", $key, "Content-Type: $_" ]) for 'application/json', 'text/plain', '';
+
 for my $header ('Content-Length', 'Transfer-Encoding')
 {
 	my $value = $header eq 'Content-Length' ? $length : 'chunked';

@@ -46,6 +46,25 @@ symlink 'elsewhere', "$dir/link" or die "symlink: $!";
 start_fails(3, qr/\Q$dir\E\/link/, 'a link at its place', listen => ["unix:$dir/link"]);
 ok(!-e "$dir/elsewhere", 'is not followed');
 start_fails(3, qr/\Q$dir\E/, 'a folder that is not there', listen => ["unix:$dir/none/socket"]);
+
+# A service that is ending does not take the socket of the next one away.
+my $ending = service(@listen = (listen => ["unix:$dir/next"]));
+my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
+my $slow = $ending->connect;
+$slow->send(substr $encrypt, 0, -1);
+is($ending->get('/health')->{code}, 200, 'a service with a request under way');
+$ending->signal('TERM');
+ok(wait_for(sub { !eval { $ending->connect } }), 'takes no more connections when it ends');
+my $next = service(@listen);
+is($next->get('/health')->{code}, 200, 'the next one begins');
+$slow->send(substr $encrypt, -1);
+is(($slow->answer // { code => 'no answer' })->{code}, 200, 'the last request of the first is answered');
+$slow->close;
+$ending->stopped;
+ok(-S "$dir/next", 'the socket stays when it has ended');
+is((eval { $next->get('/health') } // { code => 'no connection' })->{code}, 200, 'and leads to the next one');
+$next->stop;
+ok(!-e "$dir/next", 'which takes it away with itself');
 my $both = service(listen => [ "unix:$dir/one", "unix:$dir/two", '127.0.0.1:0' ]);
 is($both->get('/health', connect => { url => $_ })->{code}, 200, $_) for @{ $both->listening };
 $both->stop;

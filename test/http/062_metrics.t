@@ -95,6 +95,37 @@ for my $name (keys %buckets)
 }
 unlike(join(' ', keys %$after), qr/marked-name|[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-f]{32}|nothing/, 'no key name, UUID, digest or path');
 
+# Values are counted when they have been computed, and only then.
+my $values = sub { my ($samples) = @_; return { map { ($_ => $samples->{"caas_values_total operation=$_"} // 0) } qw(encrypt verify seal open blind-index) }; };
+sub counts
+{
+	my ($name, $do, %expected) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $start = $values->(now());
+	$do->();
+	my $end = $values->(now());
+	my %grown = map { $end->{$_} == $start->{$_} ? () : ($_ => $end->{$_} - $start->{$_}) } keys %$end;
+	return is_deeply(\%grown, \%expected, "values: $name");
+}
+my $sealed = $service->post('/seal', body_of('/seal'))->{json}{sealed_data};
+counts($_->[0], $_->[1], @{ $_->[2] // [] }) for
+  [ 'one', sub { $service->post('/encrypt', body_of('/encrypt')) }, [ encrypt => 1 ] ],
+  [ 'what does not match', sub { $service->post('/verify', body_of('/verify')) }, [ verify => 1 ] ],
+  [ 'one sealed', sub { $service->post('/seal', body_of('/seal')) }, [ seal => 1 ] ],
+  [ 'one opened', sub { $service->post('/open', body_of('/open', sealedData => $sealed)) }, [ open => 1 ] ],
+  [ 'a blind index', sub { $service->post('/blind-index', body_of('/blind-index')) }, [ 'blind-index' => 1 ] ],
+  [ 'what cannot be opened', sub { $service->post('/open', body_of('/open', sealedData => $sealed, context => 'x')) } ],
+  [ 'what is not sealed', sub { $service->post('/open', body_of('/open')) } ],
+  [ 'no fields', sub { $service->post("/$_", {}) for qw(encrypt verify seal open blind-index batch) } ],
+  [ 'wrong fields', sub { $service->post('/encrypt', body_of('/encrypt', userUUID => 'x')) } ],
+  [ 'no such generation', sub { $service->post('/encrypt', body_of('/encrypt', generation => 9)) } ],
+  [ 'no key', sub { $service->post('/encrypt', body_of('/encrypt'), key => $_) for undef, 'stranger', 'marked-name' } ],
+  [ 'an empty batch', sub { $service->post('/batch', body_of('/batch')) } ],
+  [ 'a batch too large', sub { $service->post('/batch', body_of('/batch', requests => [ (0) x 10_001 ])) } ],
+  [ 'a batch of good and bad', sub { $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt'), {}, 1) x 3 ])) },
+	[ encrypt => 3 ] ],
+  [ 'a batch of bad', sub { $service->post('/batch', body_of('/batch', operation => 'seal', requests => [ ({}) x 3 ])) } ];
+
 write_file("$service->{dir}/keyring", '');
 $service->signal('HUP');
 eventually(sub { $service->get('/health')->{code} == 503 }, 'without a keyring');

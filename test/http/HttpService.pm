@@ -77,7 +77,7 @@ sub vector_keyring
 # ---- start and end ----
 
 # A service that is listening. Options: listen (addresses), args (further ones), keys (lines of the file), keyring (a file),
-# env, umask, user, log (a file, or 'off', or undef for standard output).
+# env, umask, user, program (instead of caas), log (a file, or 'off', or undef for standard output).
 sub service
 {
 	my $self = prepare(@_);
@@ -107,7 +107,7 @@ sub launch
 	my ($self) = @_;
 	# Nothing of the caller's environment is an option by chance.
 	delete local @ENV{ grep { /\ACAAS_/ } keys %ENV };
-	my %run = map { defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(env umask user);
+	my %run = map { defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(env umask user program);
 	$self->{run} = start_caas(\%run, 'serve', @{ $self->{command} });
 	$self->{pid} = $self->{run}{pid};
 	$running{ $self->{pid} } = 1;
