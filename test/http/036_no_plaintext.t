@@ -1,0 +1,87 @@
+# When an answer has been sent, nothing of what it told is left in the service's memory, neither while the connection waits for
+# its next request nor when it has ended, with and without TLS.
+use strict;
+use warnings;
+use lib 'test/http';
+use Digest::SHA qw(sha256_hex);
+use HttpService;
+use Test::More;
+use TestCa;
+
+plan skip_all => 'only root may read the memory of a process' if $> != 0;
+
+my $dir = new_ca(folder());
+new_certificate($dir, 'server', 'DNS:caas.test');
+my $tls = tls_of($dir, 'caas.test');
+my $keyring = write_keyring("$dir/keyring", generation(1, 'active'));
+
+# Sealed values come from another process, so that what is looked for has not been in the one that is searched.
+my $sealer = service(keyring => $keyring);
+
+# Whether a process has these bytes anywhere in its memory.
+sub holds
+{
+	my ($pid, $bytes) = @_;
+	no warnings 'portable';    # addresses have 64 bits
+	open my $memory, '<:raw', "/proc/$pid/mem" or die "mem: $!";
+	for (split /\n/, read_file("/proc/$pid/maps"))
+	{
+		my ($from, $to) = /\A([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+		next unless sysseek $memory, hex $from, 0;
+		my $kept = '';
+		for (my $left = hex($to) - hex $from; $left > 0;)
+		{
+			my $got = sysread $memory, my $part, $left < 1 << 20 ? $left : 1 << 20;
+			last unless $got;
+			return 1 if index($kept . $part, $bytes) >= 0;
+			$kept = substr $part, -length $bytes;
+			$left -= $got;
+		}
+	}
+	return 0;
+}
+
+# What is on a thread's stack goes within a tenth of a second.
+sub forgets { my ($service, $bytes) = @_; return wait_for(sub { !holds($service->{pid}, $bytes) }, 2); }
+
+my $count = 0;
+# A word that nothing else has, the request to /open that answers it often enough, and that it is not there yet.
+sub hidden
+{
+	my ($service, $size) = @_;
+	my $word = 'Plain' . substr sha256_hex(api_key($count++)), 0, 16;
+	my $sealed = $sealer->post('/seal', body_of('/seal', sensitiveData => substr $word x (1 + $size / length $word), 0, $size));
+	return ($word, question('POST', '/open', body_of('/open', sealedData => $sealed->{json}{sealed_data})));
+}
+
+sub kept_out
+{
+	my ($name, $with_tls) = @_;
+	my $service = service(keyring => $keyring, args => [ $with_tls ? certificate_args($dir, 'server') : () ]);
+	my %connect = $with_tls ? (tls => $tls) : ();
+
+	# An answer that nobody reads is there: the search finds what there is.
+	my ($word, $open) = hidden($service, 700_000);
+	ok(!holds($service->{pid}, $word), "$name: it begins without");
+	my $deaf = $service->connect(%connect, buffer => 4096);
+	$deaf->send($open, deaf => 1);
+	eventually(sub { holds($service->{pid}, $word) }, "$name: an answer under way is in its memory");
+	like($deaf->answer->{body}, qr/$word/, 'and arrives');
+	ok(forgets($service, $word), "$name: then it is gone");
+
+	for my $size (40, 300, 5000, 14_000, 60_000, 700_000)
+	{
+		($word, $open) = hidden($service, $size);
+		my $client = $service->connect(%connect);
+		$client->send($open);
+		like($client->answer->{body}, qr/$word/, "$name: $size bytes are answered");
+		ok(forgets($service, $word), 'nothing of it is left while the connection waits');
+		$client->close;
+		ok(forgets($service, $word), 'nor when it has ended');
+	}
+	return $service->stop;
+}
+kept_out('plain', 0);
+kept_out('TLS', 1);
+$sealer->stop;
+done_testing();
