@@ -60,4 +60,6 @@ chmod 0666, "$dir/wide-keys" or die "chmod: $!";
 unusable('API keys that all may write', qr{\Q$dir\E/wide-keys: .*may write}, '--keyring', $keyring, '--api-keys', "$dir/wide-keys");
 unusable('the key of another certificate', qr{\Q$dir\E/}, @files, '--tls-cert', "$dir/one.pem", '--tls-key', "$dir/two.key");
 unusable('no certificate', qr{\Q$dir\E/none}, @files, '--tls-cert', "$dir/none", '--tls-key', "$dir/two.key");
+fails(2, qr/--tls-cert and --tls-key belong together/, 'serve', '--check', @files, '--tls-cert', "$dir/one.pem");
+fails(2, qr/--tls-cert and --tls-key belong together/, 'serve', '--check', @files, '--tls-key', "$dir/one.key");
 done_testing();
