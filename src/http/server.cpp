@@ -52,6 +52,14 @@ std::size_t thread_count(unsigned asked) {
     return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
 }
 
+// nullptr without a certificate.
+TlsContext tls_of(const ServeOptions& options) {
+    if (options.tls_cert.empty() != options.tls_key.empty()) {
+        throw cli::usage_failure("--tls-cert and --tls-key belong together");
+    }
+    return options.tls_cert.empty() ? nullptr : make_tls_context(options.tls_cert, options.tls_key);
+}
+
 }  // namespace
 
 Server::Server(const ServeOptions& options)
@@ -60,10 +68,7 @@ Server::Server(const ServeOptions& options)
               std::chrono::seconds(options.idle_timeout)},
       log_(options.access_log),
       limiter_(options.rate_limit) {
-    if (options.tls_cert.empty() != options.tls_key.empty()) {
-        throw cli::usage_failure("--tls-cert and --tls-key belong together");
-    }
-    if (!options.tls_cert.empty()) tls_ = make_tls_context(options.tls_cert, options.tls_key);
+    tls_ = tls_of(options);
     const std::size_t threads = thread_count(options.threads);
     std::vector<EnginePtr> engines = load_engines(options.keyring, threads);
     const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(options.api_keys));
@@ -157,7 +162,7 @@ void Server::reload() {
     bool well = true;
     try {
         log_.reopen();
-        if (tls_) tls_ = make_tls_context(options_.tls_cert, options_.tls_key);
+        tls_ = tls_of(options_);
     } catch (const cli::Failure& failure) {
         well = false;
         cli::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
@@ -208,7 +213,7 @@ int serve(const ServeOptions& options) {
     if (options.check) {
         (void)load_engines(options.keyring, 1);
         (void)ApiKeys::read(options.api_keys);
-        if (!options.tls_cert.empty()) (void)make_tls_context(options.tls_cert, options.tls_key);
+        (void)tls_of(options);
         cli::note("the files can be used");
         return cli::kExitOk;
     }
