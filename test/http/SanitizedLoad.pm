@@ -196,7 +196,7 @@ sub load_with_everything
 		else { use_generation($keyring, 1 + $round % 5, @secrets); }
 		key_file("$dir/api-keys", @keys, key_line("new $round" =~ s/ /-/r));
 		rename "$dir/access.log", "$dir/access.log.old";
-		$service->says(qr/^caas: note: reloaded/m, sub { $service->signal('HUP') for 1 .. 3 }) or last;
+		$service->says(qr/^caas: (?:note: reloaded|warning: .*keyring)/m, sub { $service->signal('HUP') for 1 .. 3 }) or last;
 	}
 	ok($load->busy, "$RELOADS reloads, and the clients are at work");
 	$load->say('stopping');

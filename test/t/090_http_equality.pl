@@ -136,7 +136,7 @@ sub use_keyring
 {
 	my @generations = @_;
 	write_keyring($node, @generations);
-	$service->says(qr/^caas: note: reloaded$/m, sub { $service->signal('HUP') }) or die 'the service has not reloaded';
+	$service->says(qr/^caas: note: reloaded\b/m, sub { $service->signal('HUP') }) or die 'the service has not reloaded';
 	$node->reload;
 	my ($active) = $generations[0] =~ /^([0-9]+)/;
 	$node->poll_query_until('postgres', q{SELECT count(*) OVER (), generation FROM caas_keyring() ORDER BY state LIMIT 1},

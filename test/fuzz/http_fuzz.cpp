@@ -1,0 +1,212 @@
+// Feeds requests to the handler of the HTTP service, without a network. Whatever comes in, the answer is JSON of a
+// documented shape and status; an error is one of ours to the letter, so that it can hold nothing of the request; only
+// the right key gets a value; and what was encrypted verifies, what was sealed opens.
+//
+// An input is five letters that choose path, method, content type, authorization and handler ('a' is the first of
+// each), a line for each of the first four that is free, and the body.
+#include "../../src/core/abi.hpp"
+#include "../../src/http/handler.hpp"
+
+#include <cstdlib>
+#include <set>
+
+namespace {
+
+using namespace caas::http;
+
+constexpr char kKeyring[] =
+    "# caas keyring v1\n2 active 2026-01-01T00:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+    "1 retired 2026-01-01T00:00:00Z AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n";
+// Those of "the key" and "a narrow key".
+constexpr char kApiKeys[] =
+    "app:3a0aac44832e55528a834fec737786c999e7b8dea8bd601bb59f195237d58b2e\n"
+    "narrow:50e25998498ae324cf8f9f3eb62c43612f1995030911efad7e5193eb054b4b22 encrypt\n";
+
+using Choices = std::vector<std::string>;
+const std::string free_line = "\n";
+const Choices paths = {"/encrypt", "/verify",  "/seal",         "/open",   "/blind-index", "/batch",
+                       "/health",  "/metrics", "/openapi.json", free_line, "/encrypt?x=1", "/"};
+const Choices methods = {"POST", "GET", "HEAD", free_line};
+const Choices types = {"application/json", "Application/JSON ;charset=x", "text/plain", "", free_line};
+const Choices keys = {"Bearer the key", "",       "bearer   the key", "Bearer a narrow key", "Bearer no key",
+                      "Basic the key",  free_line};
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+// Reader takes an input to pieces.
+class Reader {
+public:
+    explicit Reader(std::string_view input) : rest_(input) {
+        for (std::uint8_t& letter : letters_) {
+            letter = rest_.empty() ? 0 : static_cast<std::uint8_t>(rest_.front() - 'a');
+            rest_.remove_prefix(rest_.empty() ? 0 : 1);
+        }
+    }
+    std::size_t letter() { return letters_[next_++]; }
+    std::string choice(const Choices& of) {
+        const std::string& chosen = of[letter() % of.size()];
+        if (chosen != free_line) return chosen;
+        const std::string line(rest_.substr(0, rest_.find('\n')));
+        rest_.remove_prefix(std::min(rest_.size(), line.size() + 1));
+        return line;
+    }
+    std::string rest() const { return std::string(rest_); }
+
+private:
+    std::uint8_t letters_[5];
+    std::size_t next_ = 0;
+    std::string_view rest_;
+};
+
+EnginePtr engine() {
+    EnginePtr made(new caas_engine);
+    require(made->core.load_text(kKeyring, 0).ok());
+    return made;
+}
+
+// The handler of a service: whole, without one of its files, and one that is asked too often.
+Handler& handler(std::size_t which) {
+    static Metrics metrics;
+    static RateLimiter unlimited(0), strict(1);
+    static Handler whole(metrics, unlimited), without_keyring(metrics, unlimited), without_keys(metrics, unlimited),
+        limited(metrics, strict);
+    static const bool made = [] {
+        const auto api_keys = std::make_shared<const ApiKeys>(ApiKeys::parse("keys", kApiKeys));
+        whole.replace({engine(), api_keys});
+        without_keyring.replace({nullptr, api_keys});
+        without_keys.replace({engine(), nullptr});
+        limited.replace({engine(), api_keys});
+        return true;
+    }();
+    require(made);
+    Handler* const all[] = {&whole, &without_keyring, &without_keys, &limited};
+    return *all[which % 4];
+}
+
+// Every error that there can be, as text.
+const std::set<std::string>& errors() {
+    static const std::set<std::string> all = [] {
+        std::set<std::string> texts;
+        for (const Problem* problem : kProblems) {
+            texts.insert(error_object({problem}).dump());
+            for (std::size_t i = 0; i < kFieldCount; i++) {
+                texts.insert(error_object({problem, rule_of(static_cast<Field>(i)).name}).dump());
+            }
+        }
+        return texts;
+    }();
+    return all;
+}
+
+bool is_text_of(const Json& value, const char* alphabet) {
+    return value.is_string() && value.get_ref<const std::string&>().find_first_not_of(alphabet) == std::string::npos;
+}
+bool is_hex(const Json& value) { return is_text_of(value, "0123456789abcdef"); }
+bool is_base64(const Json& value) {
+    return is_text_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+}
+
+std::string keys_of(const Json& object) {
+    std::string all;
+    for (const auto& item : object.items()) all += item.key() + " ";
+    return all;
+}
+
+// The answer to one request that was served.
+void check_value(std::string_view operation, const Json& answer) {
+    const std::string keys = keys_of(answer);
+    if (operation == "encrypt") {
+        require(keys == "encrypted_data " && is_hex(answer["encrypted_data"]));
+    } else if (operation == "verify") {
+        require(keys == "valid generation " && answer["valid"].is_boolean());
+        const Json& generation = answer["generation"];
+        require(answer["valid"] == true ? generation == 1 || generation == 2 : generation.is_null());
+    } else if (operation == "seal") {
+        require(keys == "sealed_data " && is_base64(answer["sealed_data"]));
+    } else if (operation == "open") {
+        require(keys == "sensitive_data " && answer["sensitive_data"].is_string());
+    } else {
+        require(keys == "blind_index candidates " && is_base64(answer["blind_index"]));
+        require(answer["candidates"].size() == 2 && answer["blind_index"] == answer["candidates"][0]);
+    }
+}
+
+void check_batch(const Json& request, const Json& answer) {
+    const Json& answers = answer["answers"];
+    require(keys_of(answer) == "answers " && answers.size() == request["requests"].size());
+    for (const Json& one : answers) {
+        if (one.contains("error")) {
+            require(errors().count(one.dump()) == 1);
+        } else {
+            check_value(request["operation"].get_ref<const std::string&>(), one);
+        }
+    }
+}
+
+Json ask(const char* path, const Json& request) {
+    std::string body = request.dump();
+    return Json::parse(handler(0).handle({"POST", path, "application/json", "Bearer the key"}, body).body);
+}
+
+// What was made of a request leads back to its data.
+void check_return(const std::string& path, Json request, const Json& answer) {
+    request.erase("apiKey");
+    const Json data = request["sensitiveData"];
+    if (path == "/encrypt") {
+        request.erase("generation");
+        request["encryptedData"] = answer["encrypted_data"];
+        require(ask("/verify", request)["valid"] == true);
+    } else if (path == "/seal") {
+        request.erase("sensitiveData");
+        request["sealedData"] = answer["sealed_data"];
+        require(ask("/open", request)["sensitive_data"] == data);
+    }
+}
+
+// The key that counts is that of the body, where there is one.
+bool may_be_served(const std::string& authorization, const Json& request) {
+    const bool in_body = request.contains("apiKey") && !request["apiKey"].is_null();
+    const std::string key = in_body ? request["apiKey"].get<std::string>() : authorization;
+    return key.size() >= 7 && (key.ends_with("the key") || key.ends_with("a narrow key"));
+}
+
+void check_success(const Head& head, const std::string& body, const Answer& answer) {
+    const Json value = Json::parse(answer.body);
+    if (head.method != "POST") return require(value.is_object());
+    const Json request = Json::parse(body);  // by another parser than that of the handler
+    require(request.is_object() && may_be_served(std::string(head.authorization), request));
+    require(answer.client == "app" || answer.client == "narrow");
+    const std::string path = answer.route;
+    if (path == "/batch") return check_batch(request, value);
+    require(answer.client == "app" || path == "/encrypt");
+    check_value(path.substr(1), value);
+    check_return(path, request, value);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    Reader reader({reinterpret_cast<const char*>(data), size});
+    const std::string target = reader.choice(paths);
+    const std::string method = reader.choice(methods);
+    const std::string type = reader.choice(types);
+    const std::string authorization = reader.choice(keys);
+    Handler& asked = handler(reader.letter());
+    std::string body = reader.rest();
+    const std::string given = body;
+    const Head head{method, target, type, authorization};
+    const Answer answer = asked.handle(head, body);
+    require(body == given);
+    require((answer.allow != nullptr) == (answer.status == 405) && (answer.retry_after > 0) == (answer.status == 429));
+    require(answer.route == nullptr || target.starts_with(answer.route));
+    if (answer.status == 200 && std::string_view(answer.content_type) != "application/json") {
+        require(target.starts_with("/metrics"));
+    } else if (answer.status == 200) {
+        check_success(head, given, answer);
+    } else {
+        require(errors().count(answer.body) == 1 && answer.status != 500);
+    }
+    return 0;
+}
