@@ -158,11 +158,13 @@ public:
         if (joined) writer.add(data);
         const std::size_t bits = algorithm_.output_bytes * 8;
         const std::uint8_t right_encoded[] = {static_cast<std::uint8_t>(bits >> 8), static_cast<std::uint8_t>(bits), 2};
-        return copy_context(ctx_.get(), prefix_.get()) &&
-               EVP_DigestUpdate(ctx_.get(), start, rate + writer.size()) == 1 &&
-               (joined || EVP_DigestUpdate(ctx_.get(), data.data(), data.size()) == 1) &&
-               EVP_DigestUpdate(ctx_.get(), right_encoded, sizeof right_encoded) == 1 &&
-               EVP_DigestFinalXOF(ctx_.get(), out, algorithm_.output_bytes) == 1;
+        const bool computed = copy_context(ctx_.get(), prefix_.get()) &&
+                              EVP_DigestUpdate(ctx_.get(), start, rate + writer.size()) == 1 &&
+                              (joined || EVP_DigestUpdate(ctx_.get(), data.data(), data.size()) == 1) &&
+                              EVP_DigestUpdate(ctx_.get(), right_encoded, sizeof right_encoded) == 1 &&
+                              EVP_DigestFinalXOF(ctx_.get(), out, algorithm_.output_bytes) == 1;
+        (void)EVP_MD_CTX_reset(ctx_.get());  // its last block is data; the next copy would do the same
+        return computed;
     }
 
 private:

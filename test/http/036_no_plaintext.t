@@ -1,5 +1,5 @@
-# When an answer has been sent, nothing of what it told is left in the service's memory, neither while the connection waits for
-# its next request nor when it has ended, with and without TLS.
+# When an answer has been sent, nothing of what it told, or of what was asked, is left in the service's memory, neither while the
+# connection waits for its next request nor when it has ended, with and without TLS.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -13,7 +13,7 @@ plan skip_all => 'only root may read the memory of a process' if $> != 0;
 my $dir = new_ca(folder());
 new_certificate($dir, 'server', 'DNS:caas.test');
 my $tls = tls_of($dir, 'caas.test');
-my $keyring = write_keyring("$dir/keyring", generation(1, 'active'));
+my $keyring = write_keyring("$dir/keyring", generation(1, 'active', 'digests=kmac256'));
 
 # Sealed values come from another process, so that what is looked for has not been in the one that is searched.
 my $sealer = service(keyring => $keyring);
@@ -45,12 +45,16 @@ sub holds
 sub forgets { my ($service, $bytes) = @_; return wait_for(sub { !holds($service->{pid}, $bytes) }, 2); }
 
 my $count = 0;
-# A word that nothing else has, the request to /open that answers it often enough, and that it is not there yet.
+# A word that nothing else has.
+sub new_word { return 'Plain' . substr sha256_hex(api_key($count++)), 0, 16; }
+sub of_size { my ($word, $size) = @_; return substr $word x (1 + $size / length $word), 0, $size; }
+
+# Such a word, and the request to /open that is answered with it, so often that it has this size.
 sub hidden
 {
 	my ($service, $size) = @_;
-	my $word = 'Plain' . substr sha256_hex(api_key($count++)), 0, 16;
-	my $sealed = $sealer->post('/seal', body_of('/seal', sensitiveData => substr $word x (1 + $size / length $word), 0, $size));
+	my $word = new_word();
+	my $sealed = $sealer->post('/seal', body_of('/seal', sensitiveData => of_size($word, $size)));
 	return ($word, question('POST', '/open', body_of('/open', sealedData => $sealed->{json}{sealed_data})));
 }
 
@@ -80,6 +84,19 @@ sub kept_out
 		ok(forgets($service, $word), 'nothing of it is left while the connection waits');
 		$client->close;
 		ok(forgets($service, $word), 'nor when it has ended');
+	}
+	for my $route (qw(/encrypt /verify /seal /blind-index))
+	{
+		for my $size (40, 300, 5000, 60_000)
+		{
+			$word = new_word();
+			my $client = $service->connect(%connect);
+			$client->send(question('POST', $route, body_of($route, sensitiveData => of_size($word, $size))));
+			is($client->answer->{code}, 200, "$name: $size bytes to $route");
+			ok(forgets($service, $word), 'nothing of it is left while the connection waits');
+			$client->close;
+			ok(forgets($service, $word), 'nor when it has ended');
+		}
 	}
 	return $service->stop;
 }
