@@ -14,7 +14,7 @@ struct Head {
     std::string_view target;
     std::string_view content_type;
     std::string_view authorization;
-    std::string_view content_encoding = {};
+    bool encoded = false;  // whether there is a Content-Encoding
 };
 
 struct Answer {

@@ -146,7 +146,7 @@ private:
     Head head() const {
         const auto& request = parser_->get();
         return {view(request.method_string()), view(request.target()), view(request[http::field::content_type]),
-                view(request[http::field::authorization]), view(request[http::field::content_encoding])};
+                view(request[http::field::authorization]), request.count(http::field::content_encoding) > 0};
     }
 
     Connections& all_;

@@ -90,8 +90,7 @@ std::optional<Answer> Handler::refuse(const Head& head) const {
         answer.allow = get ? "GET, HEAD" : "POST";
         return answer;
     }
-    if (!get && (!is_json(head.content_type) || !head.content_encoding.empty()))
-        return failed({&problem::kUnsupportedMediaType}, route);
+    if (!get && (!is_json(head.content_type) || head.encoded)) return failed({&problem::kUnsupportedMediaType}, route);
     return std::nullopt;
 }
 
