@@ -11,6 +11,7 @@
 #include <cmath>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 namespace caas::http {
 
@@ -47,6 +48,7 @@ std::vector<std::string> words_of(const std::string& line) {
 
 // nullptr, or what is wrong with the line.
 const char* read_client(const std::vector<std::string>& words, Client& client) {
+    if (words[0].find('\0') != std::string::npos) return "there is a zero byte in it";
     const std::size_t colon = words[0].rfind(':');
     if (colon == std::string::npos) return "it does not begin with NAME:SHA-256";
     caas_api_key_list list{};
@@ -97,7 +99,9 @@ ApiKeys ApiKeys::parse(const std::string& path, std::string_view text) {
 
 const Client* ApiKeys::find(std::string_view key) const {
     std::array<std::uint8_t, CAAS_SHA256_BYTES> digest{};
-    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) return nullptr;
+    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) {
+        throw std::runtime_error("SHA-256 failed");  // which is no fault of the key
+    }
     const Client* found = nullptr;
     for (const Client& client : clients_) {
         if (CRYPTO_memcmp(client.digest.data(), digest.data(), digest.size()) == 0) found = &client;

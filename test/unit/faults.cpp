@@ -97,8 +97,9 @@ void* cpp_allocate(std::size_t size) {
 
 void* operator new(std::size_t size) { return caas::test::cpp_allocate(size); }
 void* operator new[](std::size_t size) { return caas::test::cpp_allocate(size); }
-// What sorts allocates like this; AddressSanitizer's own would not match our delete.
+// What sorts and what reads JSON allocates like this; AddressSanitizer's own would not match our delete.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
 void operator delete(void* memory) noexcept { caas::test::free_cpp(memory); }
 void operator delete[](void* memory) noexcept { caas::test::free_cpp(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { caas::test::free_cpp(memory); }
