@@ -33,7 +33,8 @@ public:
     static ApiKeys read(const std::string& path);
     static ApiKeys parse(const std::string& path, std::string_view text);
 
-    // The client whose key this is, or nullptr. Every digest is compared, each in constant time. Throws where OpenSSL fails.
+    // The client whose key this is, or nullptr. Every digest is compared, each in constant time. Throws where OpenSSL
+    // fails.
     const Client* find(std::string_view key) const;
     std::size_t count() const { return clients_.size(); }
 
