@@ -8,7 +8,7 @@
 #include "../../src/http/handler.hpp"
 
 #include <cstdlib>
-#include <set>
+#include <map>
 
 namespace {
 
@@ -85,14 +85,14 @@ Handler& handler(std::size_t which) {
     return *all[which % 4];
 }
 
-// Every error that there can be, as text.
-const std::set<std::string>& errors() {
-    static const std::set<std::string> all = [] {
-        std::set<std::string> texts;
+// Every error that there can be, as text, and its status.
+const std::map<std::string, unsigned>& errors() {
+    static const std::map<std::string, unsigned> all = [] {
+        std::map<std::string, unsigned> texts;
         for (const Problem* problem : kProblems) {
-            texts.insert(error_object({problem}).dump());
+            texts.emplace(error_object({problem}).dump(), problem->status);
             for (std::size_t i = 0; i < kFieldCount; i++) {
-                texts.insert(error_object({problem, rule_of(static_cast<Field>(i)).name}).dump());
+                texts.emplace(error_object({problem, rule_of(static_cast<Field>(i)).name}).dump(), problem->status);
             }
         }
         return texts;
@@ -206,7 +206,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else if (answer.status == 200) {
         check_success(head, given, answer);
     } else {
-        require(errors().count(answer.body) == 1 && answer.status != 500);
+        const auto error = errors().find(answer.body);
+        require(error != errors().end() && error->second == answer.status && answer.status != 500);
     }
     return 0;
 }
