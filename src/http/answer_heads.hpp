@@ -10,7 +10,7 @@
 namespace caas::http {
 
 // AnswerHeads belongs to one thread. Answers differ in little but their length: a head is put together once and kept,
-// which takes a fifth off the price of a request.
+// which takes a sixth off the price of a request.
 class AnswerHeads {
 public:
     std::shared_ptr<const std::string> of(const Answer& answer, bool keep_alive);

@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
-#include <iostream>
+#include <functional>
 #include <thread>
 
 namespace caas::http {
@@ -58,6 +58,17 @@ TlsContext tls_of(const ServeOptions& options) {
         throw cli::usage_failure("--tls-cert and --tls-key belong together");
     }
     return options.tls_cert.empty() ? nullptr : make_tls_context(options.tls_cert, options.tls_key);
+}
+
+// False where what was in use before stays.
+bool renewed(const std::function<void()>& renew) {
+    try {
+        renew();
+        return true;
+    } catch (const cli::Failure& failure) {
+        cli::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
+        return false;
+    }
 }
 
 }  // namespace
@@ -159,16 +170,10 @@ void Server::on_signal(int signal) {
 
 void Server::reload() {
     notify_reloading();
-    bool well = true;
-    try {
-        log_.reopen();
-        tls_ = tls_of(options_);
-    } catch (const cli::Failure& failure) {
-        well = false;
-        cli::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
-    }
+    const bool log = renewed([this] { log_.reopen(); });
+    const bool certificate = renewed([this] { tls_ = tls_of(options_); });
     std::vector<State> states = load_what_can_be_used(options_.keyring, options_.api_keys, workers_.size());
-    well = well && states.front().engine && states.front().api_keys;
+    const bool well = log && certificate && states.front().engine && states.front().api_keys;
     metrics_.active_generation(active_generation(states.front()));
     in_use_ = description(states.front());
     replacing_ = workers_.size();

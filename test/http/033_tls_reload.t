@@ -46,4 +46,14 @@ install('third', 'third');
 $service->signal('HUP');
 eventually(sub { shown() eq 'third' }, 'a good one is taken again');
 $service->stop;
+
+# A log that cannot be opened is no reason to go on with the old certificate.
+mkdir my $logs = folder() . '/logs' or die "mkdir: $!";
+my $other = service(args => [ certificate_args($dir, 'server') ], log => "$logs/access.log");
+install('first', 'first');
+rename $logs, "$logs.away" or die "rename: $!";
+ok($other->says(qr{^caas: warning: \Q$logs\E/access\.log: }m, sub { $other->signal('HUP') }), 'the log is told');
+eventually(sub { subject_of($other->connect(tls => tls_of($dir, 'caas.test'))) eq 'first' }, 'and the certificate is new');
+rename "$logs.away", $logs or die "rename: $!";
+$other->stop;
 done_testing();
