@@ -71,6 +71,8 @@ ok($load->pumpable, 'while the clients wrote');
 is(outcome($session, $left), '0', 'nothing of the old generation is left');
 $load->signal('INT');
 $load->finish;
+# A transaction that the clients had sent to be committed ends after them.
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'") or die 'the clients are still there';
 
 my $check = q{SELECT count(*), count(*) FILTER (WHERE caas_open(id, ssn, 'patients.ssn') = plain), count(*) FILTER (WHERE caas_generation(ssn) = 2),
 	(SELECT count(*) FROM patients) FROM patients JOIN versions USING (n, version)};
