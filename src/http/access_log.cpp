@@ -17,19 +17,14 @@ namespace {
 constexpr std::size_t kFlushBytes = std::size_t{32} * 1024;
 constexpr const char* kStandardOutput = "-";
 
-// "2026-11-24T12:00:00.123456Z"
-std::string now() {
-    timespec time{};
-    tm parts{};
-    if (clock_gettime(CLOCK_REALTIME, &time) != 0 || gmtime_r(&time.tv_sec, &parts) == nullptr) return "";
-    std::array<char, 64> text{};
-    const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-    const int more = std::snprintf(text.data() + length, text.size() - length, ".%06ldZ", time.tv_nsec / 1000);
-    return {text.data(), length + static_cast<std::size_t>(more)};
-}
-
 // Names of routes and of API keys hold nothing that JSON escapes.
-std::string name_or_null(std::string_view name) { return name.empty() ? "null" : "\"" + std::string(name) + "\""; }
+void append_name(std::string& line, std::string_view name) {
+    if (name.empty()) {
+        line += "null";
+    } else {
+        line.append("\"").append(name).append("\"");
+    }
+}
 
 }  // namespace
 
@@ -66,11 +61,31 @@ void LogFile::write(const std::string& lines) {
     failing_ = !rest.empty();
 }
 
+void AccessLog::append_time() {
+    constexpr std::size_t kDigits = 6;
+    timespec time{};
+    if (clock_gettime(CLOCK_REALTIME, &time) != 0) return;
+    if (time.tv_sec != second_) {
+        tm parts{};
+        std::array<char, 64> text{};
+        if (gmtime_r(&time.tv_sec, &parts) == nullptr) return;
+        second_text_.assign(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts));
+        second_ = time.tv_sec;
+    }
+    const std::string microseconds = std::to_string(time.tv_nsec / 1000);
+    lines_.append(second_text_).append(kDigits - microseconds.size(), '0').append(microseconds).append("Z");
+}
+
 void AccessLog::add(const Answer& answer, Microseconds taken) {
     if (!file_.on()) return;
-    lines_ += R"({"time":")" + now() + R"(","key":)" + name_or_null(answer.client) + R"(,"route":)" +
-              name_or_null(answer.route != nullptr ? answer.route : "") + R"(,"code":)" +
-              std::to_string(answer.status) + R"(,"microseconds":)" + std::to_string(taken.count()) + "}\n";
+    lines_ += R"({"time":")";
+    append_time();
+    lines_ += R"(","key":)";
+    append_name(lines_, answer.client);
+    lines_ += R"(,"route":)";
+    append_name(lines_, answer.route != nullptr ? answer.route : "");
+    lines_.append(R"(,"code":)").append(std::to_string(answer.status));
+    lines_.append(R"(,"microseconds":)").append(std::to_string(taken.count())).append("}\n");
     if (lines_.size() >= kFlushBytes) flush();
 }
 

@@ -4,7 +4,7 @@
 
 #include "../cli/new_file.hpp"
 
-#include <chrono>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -42,8 +42,13 @@ public:
     void flush();
 
 private:
+    // Such as 2026-11-24T12:00:00.123456Z; nothing when there is no clock.
+    void append_time();
+
     LogFile& file_;
     std::string lines_;
+    std::time_t second_ = -1;  // that second_text_ is of
+    std::string second_text_;
 };
 
 }  // namespace caas::http

@@ -1,5 +1,6 @@
 #include "handler.hpp"
 
+#include "json_text.hpp"
 #include "openapi.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -58,16 +59,17 @@ const OperationRule* operation_at(std::string_view path) {
 
 }  // namespace
 
-Json error_object(const Failure& failure) {
+std::string error_text(const Failure& failure) {
     std::string message = failure.problem->message;
     if (failure.field != nullptr) message = std::string(failure.field) + ": " + message;
-    return Json{{"error", {{"code", failure.problem->code}, {"message", std::move(message)}}}};
+    return R"({"error":{"code":")" + std::string(failure.problem->code) + R"(","message":)" + json_string(message) +
+           "}}";
 }
 
 Answer Handler::failed(const Failure& failure, const char* route) {
     Answer answer;
     answer.status = failure.problem->status;
-    answer.body = error_object(failure).dump();
+    answer.body = error_text(failure);
     answer.retry_after = failure.retry_after;
     answer.route = route;
     return answer;
@@ -124,8 +126,8 @@ Answer Handler::health() const {
     caas_keyring_info info{};
     caas_engine_keyring(state_.engine.get(), &info);
     Answer answer;
-    answer.body =
-        Json{{"status", "ok"}, {"version", caas_library_version()}, {"active_generation", info.active}}.dump();
+    answer.body = R"({"status":"ok","version":)" + json_string(caas_library_version()) + R"(,"active_generation":)" +
+                  std::to_string(info.active) + "}";
     return answer;
 }
 
@@ -152,13 +154,13 @@ Answer Handler::post(const char* path, const Head& head, std::string& body) {
     if (auto failure = document.failure()) return failed(*failure);
     const Fields fields(document.object());
     const Client* client = nullptr;
-    Outcome outcome = Json();
+    Outcome outcome;
     if (auto failure = admit(head, fields, client)) {
         outcome = *failure;
     } else if (const OperationRule* rule = operation_at(path)) {
         const auto refusal = permit(*client, *rule, 1);
         outcome = refusal ? Outcome(*refusal) : perform(*rule, state_.engine.get(), fields, true);
-        if (std::holds_alternative<Json>(outcome)) metrics_.values(rule->operation, 1);
+        if (std::holds_alternative<std::string>(outcome)) metrics_.values(rule->operation, 1);
     } else {
         outcome = batch(*client, fields);
     }
@@ -166,7 +168,7 @@ Answer Handler::post(const char* path, const Head& head, std::string& body) {
     if (const auto* failure = std::get_if<Failure>(&outcome)) {
         answer = failed(*failure);
     } else {
-        answer.body = std::get<Json>(outcome).dump();
+        answer.body = std::move(std::get<std::string>(outcome));
     }
     if (client != nullptr) answer.client = client->name;
     return answer;
@@ -188,7 +190,7 @@ Outcome Handler::batch(const Client& client, const Fields& fields) {
     if (count * values_each(*rule) > kMaxBatchValues) return Failure{&problem::kBatchTooLarge};
     if (auto failure = permit(client, *rule, std::max<std::size_t>(count, 1))) return *failure;
     std::size_t computed = 0;
-    Json answers = Json::array();
+    std::string answers = R"({"answers":[)";
     for (const simdjson::dom::element request : fields.array()) {
         simdjson::dom::object object;
         Outcome outcome = Failure{&problem::kNotAnObject};
@@ -196,14 +198,17 @@ Outcome Handler::batch(const Client& client, const Fields& fields) {
             outcome = perform(*rule, state_.engine.get(), Fields(object), false);
         }
         if (const auto* failure = std::get_if<Failure>(&outcome)) {
-            outcome = error_object(*failure);
+            answers += error_text(*failure);
         } else {
+            answers += std::get<std::string>(outcome);
             computed++;
         }
-        answers.push_back(std::move(std::get<Json>(outcome)));
+        answers += ',';
     }
     metrics_.values(rule->operation, computed);
-    return Json{{"answers", std::move(answers)}};
+    if (answers.back() == ',') answers.pop_back();
+    answers += "]}";
+    return answers;
 }
 
 }  // namespace caas::http

@@ -51,7 +51,7 @@ private:
     State state_;
 };
 
-// An error as it is answered, also in the place of one answer of a batch.
-Json error_object(const Failure& failure);
+// An error as it is answered, JSON text, also in the place of one answer of a batch.
+std::string error_text(const Failure& failure);
 
 }  // namespace caas::http

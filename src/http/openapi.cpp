@@ -2,6 +2,8 @@
 
 #include "operation.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +11,8 @@
 namespace caas::http {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 Json reference(const char* name) { return {{"$ref", std::string("#/components/schemas/") + name}}; }
 

@@ -1,6 +1,7 @@
 #include "operation.hpp"
 
 #include "base64.hpp"
+#include "json_text.hpp"
 
 namespace caas::http {
 
@@ -65,6 +66,18 @@ std::string_view view(const std::string& bytes) { return bytes; }
 
 std::uint8_t* bytes_of(std::string& text) { return reinterpret_cast<std::uint8_t*>(text.data()); }
 
+// An object that begins and ends so, and between holds what needs no escape: digits, base64, JSON.
+std::string object_of(std::string_view begin, std::string_view middle, std::string_view end) {
+    std::string text;
+    text.reserve(begin.size() + middle.size() + end.size() + 2);
+    text += '{';
+    text += begin;
+    text += middle;
+    text += end;
+    text += '}';
+    return text;
+}
+
 std::optional<Failure> read_user_and_data(const Fields& fields, Input& input) {
     if (auto failure = input.read_uuid(fields)) return failure;
     if (auto failure = input.read_encoding(fields)) return failure;
@@ -84,9 +97,9 @@ Outcome encrypt(caas_engine* engine, const Fields& fields) {
         problem_of(caas_digest(engine, input.uuid.data(), static_cast<int>(number), input.data.data(),
                                input.data.size(), digest.data(), &length, nullptr));
     if (problem != nullptr) return Failure{problem};
-    std::string hex(2 * length, '0');
+    std::array<char, 2 * CAAS_DIGEST_MAX_BYTES> hex{};
     caas_hex_encode(digest.data(), length, hex.data());
-    return Json{{"encrypted_data", std::move(hex)}};
+    return object_of(R"("encrypted_data":")", {hex.data(), 2 * length}, "\"");
 }
 
 Outcome verify(caas_engine* engine, const Fields& fields) {
@@ -97,7 +110,8 @@ Outcome verify(caas_engine* engine, const Fields& fields) {
     const Problem* problem = problem_of(caas_verify(engine, input.uuid.data(), input.data.data(), input.data.size(),
                                                     stored.data(), stored.size(), CAAS_FORM_HEX, &matched, nullptr));
     if (problem != nullptr) return Failure{problem};
-    return Json{{"valid", matched != 0}, {"generation", matched != 0 ? Json(matched) : Json(nullptr)}};
+    if (matched == 0) return std::string(R"({"valid":false,"generation":null})");
+    return object_of(R"("valid":true,"generation":)", std::to_string(matched), "");
 }
 
 Outcome seal(caas_engine* engine, const Fields& fields) {
@@ -109,7 +123,7 @@ Outcome seal(caas_engine* engine, const Fields& fields) {
     const Problem* problem = problem_of(caas_seal(engine, input.uuid.data(), where.data(), where.size(),
                                                   input.data.data(), input.data.size(), bytes_of(sealed), nullptr));
     if (problem != nullptr) return Failure{problem};
-    return Json{{"sealed_data", base64_encode(view(sealed))}};
+    return object_of(R"("sealed_data":")", base64_encode(view(sealed)), "\"");
 }
 
 Outcome open(caas_engine* engine, const Fields& fields) {
@@ -126,9 +140,9 @@ Outcome open(caas_engine* engine, const Fields& fields) {
                              input.data.size(), bytes_of(data), &length, nullptr));
     if (problem != nullptr) return Failure{problem};
     data.resize(length);
-    if (input.base64) return Json{{"sensitive_data", base64_encode(view(data))}};
+    if (input.base64) return object_of(R"("sensitive_data":")", base64_encode(view(data)), "\"");
     if (caas_text_check(data.data(), data.size()) != CAAS_OK) return Failure{&problem::kNotText};
-    return Json{{"sensitive_data", std::move(data)}};
+    return object_of(R"("sensitive_data":)", json_string(data), "");
 }
 
 Outcome blind_index(caas_engine* engine, const Fields& fields) {
@@ -147,17 +161,18 @@ Outcome blind_index(caas_engine* engine, const Fields& fields) {
         const Problem* problem =
             problem_of(caas_blind_index(engine, number, where.data(), where.size(), input.data.data(),
                                         input.data.size(), bytes_of(index), index.size(), nullptr));
-        return problem != nullptr ? Outcome(Failure{problem}) : Outcome(Json(base64_encode(view(index))));
+        return problem != nullptr ? Outcome(Failure{problem}) : Outcome("\"" + base64_encode(view(index)) + "\"");
     };
     Outcome active = compute(0);
     if (std::holds_alternative<Failure>(active)) return active;
-    Json candidates = Json::array();
+    std::string candidates;
     for (int i = 0; const int number = caas_engine_generation_number(engine, i); i++) {
-        Outcome candidate = compute(number);
+        const Outcome candidate = compute(number);
         if (std::holds_alternative<Failure>(candidate)) return candidate;
-        candidates.push_back(std::move(std::get<Json>(candidate)));
+        if (i > 0) candidates += ',';
+        candidates += std::get<std::string>(candidate);
     }
-    return Json{{"blind_index", std::move(std::get<Json>(active))}, {"candidates", std::move(candidates)}};
+    return object_of(R"("blind_index":)" + std::get<std::string>(active) + R"(,"candidates":[)", candidates, "]");
 }
 
 }  // namespace

@@ -3,15 +3,13 @@
 #include "api_keys.hpp"
 #include "fields.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include <string>
 #include <variant>
 
 namespace caas::http {
 
-using Json = nlohmann::ordered_json;
-// An object to answer with, or why there is none.
-using Outcome = std::variant<Json, Failure>;
+// The object to answer with, as JSON text, or why there is none.
+using Outcome = std::variant<std::string, Failure>;
 
 struct OperationRule {
     Operation operation;

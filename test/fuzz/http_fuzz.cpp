@@ -7,12 +7,15 @@
 #include "../../src/core/abi.hpp"
 #include "../../src/http/handler.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 #include <map>
 
 namespace {
 
 using namespace caas::http;
+using Json = nlohmann::ordered_json;
 
 constexpr char kKeyring[] =
     "# caas keyring v1\n2 active 2026-01-01T00:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
@@ -90,9 +93,9 @@ const std::map<std::string, unsigned>& errors() {
     static const std::map<std::string, unsigned> all = [] {
         std::map<std::string, unsigned> texts;
         for (const Problem* problem : kProblems) {
-            texts.emplace(error_object({problem}).dump(), problem->status);
+            texts.emplace(error_text({problem}), problem->status);
             for (std::size_t i = 0; i < kFieldCount; i++) {
-                texts.emplace(error_object({problem, rule_of(static_cast<Field>(i)).name}).dump(), problem->status);
+                texts.emplace(error_text({problem, rule_of(static_cast<Field>(i)).name}), problem->status);
             }
         }
         return texts;
