@@ -4,9 +4,12 @@ use warnings;
 use lib 'test/http';
 use HttpService;
 use Test::More;
+use Time::HiRes ();
+use Time::Local qw(timegm);
 
 my $service = service(keys => [ key_line('app'), key_line('reader', 'open') ], args => [ '--max-body', 1000, '--request-timeout', 1 ]);
 my @expected;
+my $begun = Time::HiRes::time();
 
 # Asks, and notes what the log has to say: key, route, code.
 sub asked
@@ -15,6 +18,14 @@ sub asked
 	is(($answer // { code => 'no answer' })->{code}, $code, join ' ', $route // 'no route', $key // 'no key', $code);
 	push @expected, [ $key, $route, $code ];
 	return;
+}
+# A line's time, in seconds.
+sub seconds
+{
+	my ($entry) = @_;
+	my ($year, $month, $day, $hour, $minute, $second) = $entry->{time} =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d\.\d{6})Z$/
+	  or return 0;
+	return timegm(0, $minute, $hour, $day, $month - 1, $year) + $second;
 }
 sub named { return join ' ', map { $_ // 'null' } @_; }
 sub raw { my ($bytes) = @_; my $client = $service->connect; $client->send($bytes); return scalar $client->answer; }
@@ -37,6 +48,7 @@ asked($service->post('/nothing', {}), undef, undef, 404);
 asked(raw("nonsense\r\n\r\n"), undef, undef, 400);
 asked(raw('GET /' . 'x' x 20_000), undef, undef, 431);
 asked(raw('GET /he'), undef, undef, 408);
+my $late = Time::HiRes::time();
 is($service->post('/encrypt', body_of('/encrypt', apiKey => api_key('reader')))->{code}, 403, 'the key of the field');
 push @expected, [ 'reader', '/encrypt', 403 ];
 
@@ -50,8 +62,10 @@ for my $entry (map { [ @$_{qw(key route code)} ] } @entries)
 	splice @expected, $found, 1 if defined $found;
 }
 is(scalar @expected, 0, 'and none is missing') or diag(explain(\@expected));
-is(join(' ', sort map { $_->{time} } @entries), join(' ', map { $_->{time} } sort { $a->{time} cmp $b->{time} } @entries),
-	'times can be sorted');
+my $ended = Time::HiRes::time();
+is(scalar grep({ seconds($_) >= $begun - 1e-6 && seconds($_) <= $ended } @entries), scalar @entries, 'the times are those of the requests');
+ok($late - $begun > 0.9, 'which took more than a moment');
+is(scalar grep({ seconds($_) >= $late - 1e-6 } @entries), 1, 'one came late');
 ok(!grep({ $_->{microseconds} > 5_000_000 } @entries), 'microseconds are those of the work');
 $service->stop;
 
@@ -66,8 +80,10 @@ is($off->printed, '', 'off: there is none');
 ok(!-e 'off', 'nor a file of that name');
 my $pipelined = service();
 my $client = $pipelined->connect;
+Time::HiRes::usleep(2000) until Time::HiRes::time() - int(Time::HiRes::time()) < 0.02;    # where microseconds have few digits
 $client->send(request_bytes('GET', '/health') x 3000);
 $client->answer for 1 .. 3000;
 is(scalar(@lines = $pipelined->log_entries(3000)), 3000, '3000 requests have 3000 lines');
+is(scalar grep({ seconds($lines[$_]) < seconds($lines[$_ - 1]) } 1 .. $#lines), 0, 'in the order of their times');
 $pipelined->stop;
 done_testing();
