@@ -1,11 +1,12 @@
 #include "connection.hpp"
 
+#include "request.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 
 #include <array>
@@ -29,66 +30,16 @@ constexpr std::size_t kBufferBytes = kHeaderBytes + kLargeRead;
 constexpr std::chrono::seconds kLastRequest{1};  // how long one that ends waits for a request that is on its way
 constexpr std::chrono::seconds kLinger{2};
 
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
 const Problem& problem_of(const ErrorCode& error) {
     if (error == http::error::body_limit) return problem::kBodyTooLarge;
     if (error == http::error::header_limit) return problem::kHeadersTooLarge;
     return problem::kBadRequest;
 }
 
-// Lines that go on behind a blank (RFC 9112, section 5.2): a proxy may see two fields where Beast sees one.
-bool has_folded_line(std::string_view head) {
-    for (std::size_t at = head.find('\n'); at < head.size() - 1; at = head.find('\n', at + 1)) {
-        if (head[at + 1] == ' ' || head[at + 1] == '\t') return true;
-    }
-    return false;
-}
-
-// Whether everyone who reads the head sees the same request. Of a coding that is not chunked Beast would see no body,
-// and take the body for the next request.
-template <typename Request>
-bool is_clear(const Request& request) {
-    using http::field;
-    const std::size_t codings = request.count(field::transfer_encoding);
-    return (request.version() < 11 || request.count(field::host) == 1) &&  // RFC 9112, section 3.2
-           request.count(field::authorization) <= 1 && request.count(field::content_type) <= 1 &&
-           (codings == 0 || (codings == 1 && beast::iequals(request[field::transfer_encoding], "chunked")));
-}
-
 // Beast takes any byte within quotes, a proxy may see the end of the line.
 void check_chunk_extension(std::uint64_t, beast::string_view extension, ErrorCode& error) {
     if (extension.find_first_of("\r\n") != beast::string_view::npos) error = http::error::bad_chunk_extension;
 }
-
-// As Beast's string_body, but makes room for what has come, not for what was announced: memory is cleansed when it is
-// freed, and so is used whether something was written there or not.
-struct GrowingBody {
-    using value_type = std::string;
-    class reader {
-    public:
-        template <bool isRequest, typename Fields>
-        reader(http::header<isRequest, Fields>&, std::string& body) : body_(body) {}
-        template <typename Length>
-        void init(const Length&, ErrorCode& error) {
-            error = {};
-        }
-        template <typename Buffers>
-        std::size_t put(const Buffers& buffers, ErrorCode& error) {
-            error = {};
-            const std::size_t before = body_.size();
-            for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers); ++at) {
-                const asio::const_buffer part = *at;
-                body_.append(static_cast<const char*>(part.data()), part.size());
-            }
-            return body_.size() - before;
-        }
-        void finish(ErrorCode& error) { error = {}; }
-
-    private:
-        std::string& body_;
-    };
-};
 
 template <typename Stream>
 class Connection : public ConnectionBase, public std::enable_shared_from_this<Connection<Stream>> {
@@ -142,12 +93,6 @@ private:
     void finish();
     void drain();
     void close();
-
-    Head head() const {
-        const auto& request = parser_->get();
-        return {view(request.method_string()), view(request.target()), view(request[http::field::content_type]),
-                view(request[http::field::authorization]), request.count(http::field::content_encoding) > 0};
-    }
 
     Connections& all_;
     OpenToken token_;
@@ -238,12 +183,12 @@ void Connection<Stream>::parse() {
 template <typename Stream>
 void Connection<Stream>::on_head() {
     auto& request = parser_->get();
-    head_ = head();  // as it is now: what a chunked body brings behind it does not count
-    if (!is_clear(request)) return refuse(problem::kBadRequest);
+    const RequestLines lines(request);
+    head_ = lines.head();  // as it is now: what a chunked body brings behind it does not count
+    if (!lines.clear()) return refuse(problem::kBadRequest);
     if (parser_->is_done()) return on_request();
     parser_->eager(true);
-    const bool waits = request.version() >= 11 && beast::iequals(request[http::field::expect], "100-continue");
-    if (buffer_.size() > 0 || !waits) {
+    if (buffer_.size() > 0 || !lines.waits()) {
         return buffer_.size() > 0 ? parse() : read_more(body_room());
     }
     if (auto refusal = tools().handler.refuse(head_)) {
@@ -277,11 +222,11 @@ void Connection<Stream>::refuse(const Problem& problem) {
     timed_out_ = false;
     // Beast checks the announced length when it has read the rest of the head.
     const bool too_large = &problem == &problem::kBodyTooLarge;
+    const Head head = too_large || parser_->is_header_done() ? RequestLines(parser_->get()).head() : Head();
     if (too_large) {
-        if (auto refusal = tools().handler.refuse(head())) return send(std::move(*refusal), Microseconds(0), false);
+        if (auto refusal = tools().handler.refuse(head)) return send(std::move(*refusal), Microseconds(0), false);
     }
-    const bool head_known = too_large || parser_->is_header_done();
-    send(Handler::failed({&problem}, head_known ? Handler::route_of(head().target) : nullptr), Microseconds(0), false);
+    send(Handler::failed({&problem}, Handler::route_of(head.target)), Microseconds(0), false);
 }
 
 template <typename Stream>

@@ -1,5 +1,9 @@
 #include "fields.hpp"
 
+#include <openssl/crypto.h>
+
+#include <algorithm>
+
 namespace caas::http {
 
 namespace {
@@ -8,6 +12,9 @@ using simdjson::dom::element_type;
 
 // A request has an object, an array and objects in it; what is deeper is none.
 constexpr std::size_t kMaxDepth = 16;
+
+// A parser that has read no longer text is kept.
+constexpr std::size_t kSmallText = 1024;
 
 constexpr std::array<FieldRule, kFieldCount> rules = {{
     {"apiKey", FieldType::text, "The API key, unless the header Authorization has it."},
@@ -87,10 +94,13 @@ std::optional<Failure> Fields::check(FieldSet required, FieldSet optional) const
     return std::nullopt;
 }
 
-Document::Document(std::string& body) {
+Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(body.size()) {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     simdjson::dom::element root;
-    simdjson::error_code error = parser_.allocate(std::max<std::size_t>(body.size(), 1), kMaxDepth);
+    simdjson::error_code error = simdjson::SUCCESS;
+    if (parser_.capacity() < size_ || parser_.capacity() == 0) {
+        error = parser_.allocate(std::max(size_, kSmallText), kMaxDepth);
+    }
     if (error == simdjson::SUCCESS) error = parser_.parse(body.data(), body.size(), false).get(root);
     if (error == simdjson::MEMALLOC) {
         failure_ = Failure{&problem::kInternal};
@@ -101,6 +111,19 @@ Document::Document(std::string& body) {
     } else if (root.get_object().get(object_) != simdjson::SUCCESS) {
         failure_ = Failure{&problem::kNotAnObject};
     }
+}
+
+// The parser has unescaped strings into one buffer and numbers into the other, of the sizes that simdjson has for a
+// text of this length.
+Document::~Document() {
+    if (size_ > kSmallText) {
+        parser_ = Parser();  // which frees, and so cleanses
+        return;
+    }
+    const std::size_t size = std::min(size_, parser_.doc.capacity());
+    if (size == 0) return;
+    OPENSSL_cleanse(parser_.doc.string_buf.get(), 5 * size / 3 + simdjson::SIMDJSON_PADDING);
+    OPENSSL_cleanse(parser_.doc.tape.get(), (size + 3) * sizeof(std::uint64_t));
 }
 
 }  // namespace caas::http

@@ -80,17 +80,24 @@ private:
     std::optional<Failure> fault_;
 };
 
-// Document is a JSON text. It and all that points into it ends with it, and its memory is cleansed.
+using Parser = simdjson::dom::parser;
+
+// Document is a JSON text, read by a parser that may be used again when the document has ended: then nothing of the
+// text is left in it.
 class Document {
 public:
-    // Makes room in body for what the parser reads beyond the end.
-    explicit Document(std::string& body);
+    // Makes room in body for what the parser reads beyond the end. Text of the fields is the parser's.
+    Document(Parser& parser, std::string& body);
+    ~Document();
+    Document(const Document&) = delete;
+    Document& operator=(const Document&) = delete;
 
     std::optional<Failure> failure() const { return failure_; }
     simdjson::dom::object object() const { return object_; }
 
 private:
-    simdjson::dom::parser parser_;
+    Parser& parser_;
+    std::size_t size_;
     simdjson::dom::object object_;
     std::optional<Failure> failure_;
 };

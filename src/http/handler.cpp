@@ -150,7 +150,7 @@ std::optional<Failure> Handler::permit(const Client& client, const OperationRule
 }
 
 Answer Handler::post(const char* path, const Head& head, std::string& body) {
-    Document document(body);
+    Document document(parser_, body);
     if (auto failure = document.failure()) return failed(*failure);
     const Fields fields(document.object());
     const Client* client = nullptr;

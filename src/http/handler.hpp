@@ -49,6 +49,7 @@ private:
     Metrics& metrics_;
     RateLimiter& limiter_;
     State state_;
+    Parser parser_;
 };
 
 // An error as it is answered, JSON text, also in the place of one answer of a batch.

@@ -1,4 +1,5 @@
-// JSON as the text of an answer: an answer is put together of literals, of text without anything to escape, and of this.
+// JSON as the text of an answer: an answer is put together of literals, of text without anything to escape, and of
+// this.
 #pragma once
 #include <string>
 #include <string_view>

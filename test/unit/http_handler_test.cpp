@@ -197,8 +197,8 @@ TEST_F(HttpHandler, ABatchHasABound) {
 
 // ---- memory ----
 
-// The first allocation fails, then the second, and so on until none does. OpenSSL can do without some; where it cannot it
-// is the service that failed, and it works again afterwards.
+// The first allocation fails, then the second, and so on until none does. OpenSSL can do without some; where it cannot
+// it is the service that failed, and it works again afterwards.
 TEST_F(HttpHandler, MemoryThatRunsOutIsNoFaultOfTheRequest) {
     const Json seal = {{"userUUID", kUuid}, {"sensitiveData", "x"}};
     const Json open = {{"userUUID", kUuid}, {"sealedData", ask("/seal", seal)["sealed_data"]}};
