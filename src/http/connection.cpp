@@ -105,6 +105,7 @@ private:
     std::shared_ptr<const std::string> answer_head_;
     std::string answer_body_;
     void (*chunk_check_)(std::uint64_t, beast::string_view, ErrorCode&) = check_chunk_extension;
+    std::size_t head_bytes_ = 0;  // of this request, read by the parser
     bool body_begun_ = false;
     bool timed_out_ = false;
 };
@@ -125,6 +126,7 @@ void Connection<Stream>::start() {
 template <typename Stream>
 void Connection<Stream>::next_request() {
     parser_.emplace();
+    head_bytes_ = 0;
     parser_->header_limit(kHeaderBytes);
     parser_->body_limit(tools().limits.body_bytes);
     parser_->on_chunk_header(chunk_check_);
@@ -174,6 +176,12 @@ void Connection<Stream>::parse() {
     const bool folded = in_head && has_folded_line({static_cast<const char*>(bytes.data()), used});
     buffer_.consume(used);
     if (error && error != http::error::need_more) return refuse(problem_of(error));
+    if (in_head) {
+        head_bytes_ += used;
+        // Beast's own limit is not exact: it counts what it has in hand.
+        const std::size_t rest = parser_->is_header_done() ? 0 : buffer_.size();
+        if (head_bytes_ + rest > kHeaderBytes) return refuse(problem::kHeadersTooLarge);
+    }
     if (folded) return refuse(problem::kBadRequest);
     if (in_head && parser_->is_header_done()) return on_head();
     if (parser_->is_done()) return on_request();

@@ -50,6 +50,17 @@ std::string_view bearer(std::string_view authorization) {
     return authorization;
 }
 
+// The path of a target in origin form or in absolute form (RFC 9112, section 3.2).
+std::string_view path_of(std::string_view target) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
+        target.remove_prefix(scheme.size());
+        target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+        break;
+    }
+    return target.substr(0, target.find('?'));
+}
+
 const OperationRule* operation_at(std::string_view path) {
     for (const OperationRule& rule : operation_rules) {
         if (path == rule.path) return &rule;
@@ -76,7 +87,7 @@ Answer Handler::failed(const Failure& failure, const char* route) {
 }
 
 const char* Handler::route_of(std::string_view target) {
-    const std::string_view path = target.substr(0, target.find('?'));
+    const std::string_view path = path_of(target);
     if (path == kBatch) return kBatch;
     if (const auto found = std::find(kGets.begin(), kGets.end(), path); found != kGets.end()) return *found;
     const OperationRule* rule = operation_at(path);

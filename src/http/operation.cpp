@@ -97,7 +97,7 @@ Outcome encrypt(caas_engine* engine, const Fields& fields) {
         problem_of(caas_digest(engine, input.uuid.data(), static_cast<int>(number), input.data.data(),
                                input.data.size(), digest.data(), &length, nullptr));
     if (problem != nullptr) return Failure{problem};
-    std::array<char, 2 * CAAS_DIGEST_MAX_BYTES> hex{};
+    std::array<char, std::size_t{2} * CAAS_DIGEST_MAX_BYTES> hex{};
     caas_hex_encode(digest.data(), length, hex.data());
     return object_of(R"("encrypted_data":")", {hex.data(), 2 * length}, "\"");
 }
@@ -167,7 +167,7 @@ Outcome blind_index(caas_engine* engine, const Fields& fields) {
     if (std::holds_alternative<Failure>(active)) return active;
     std::string candidates;
     for (int i = 0; const int number = caas_engine_generation_number(engine, i); i++) {
-        const Outcome candidate = compute(number);
+        Outcome candidate = compute(number);
         if (std::holds_alternative<Failure>(candidate)) return candidate;
         if (i > 0) candidates += ',';
         candidates += std::get<std::string>(candidate);

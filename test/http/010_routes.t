@@ -45,6 +45,11 @@ for my $path (@gets)
 	is($service->get("$path?a=b&c=/encrypt")->{code}, 200, 'a query changes nothing');
 	is($service->get("$path?")->{code}, 200, 'nor does an empty one');
 }
+# The form that is sent to proxies, which every server has to understand (RFC 9112, section 3.2.2).
+is($service->get($_)->{code}, 200, "GET $_") for 'http://localhost/health', 'HTTP://x:80/health?x=1', 'https://x/openapi.json';
+is($service->post('http://x/encrypt', body_of('/encrypt'))->{code}, 200, 'POST http://x/encrypt');
+refused($service->get($_), 404, 'not_found', "GET $_")
+  for 'http://x', 'http://x/', 'http:///', 'http://', 'http://x?/health', 'ftp://x/health', 'http:/health', 'http://x/y/health', '/http://x/health';
 my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 given($service->get('/health'), { status => 'ok', version => $version, active_generation => 1 }, 'the health');
 like($service->get('/health')->{body}, qr/"active_generation": ?1[,}]/, 'with a number');

@@ -28,7 +28,27 @@ sub too_large
 	ok($one->ends, 'ends the connection');
 	return;
 }
-too_large("a head of $_ bytes", with_head($_)) for 9000, 20_000, 200_000;
+too_large("a head of $_ bytes", with_head($_)) for 8193, 8300, 9000, 20_000, 200_000;
+sub with_many
+{
+	my ($size) = @_;
+	my $more = ($size - (index($plain, "\r\n\r\n") + 4));
+	my $count = int(($more - 1) / 40);
+	my $rest = $more - 40 * $count;
+	return $plain =~ s/\r\n\r\n/"\r\n" . join('', map { sprintf "X-%04d: %s\r\n", $_, 'x' x ($_ ? 30 : 30 + $rest) } 0 .. $count - 1) . "\r\n"/er;
+}
+is(index(with_many(8192), "\r\n\r\n") + 4, 8192, 'many fields of 8192 bytes together');
+$client->send(with_many(8192));
+is($client->answer->{code}, 200, 'are taken');
+too_large("many fields of $_ bytes together", with_many($_)) for 8193, 9000;
+for my $pieces (100, 2000)
+{
+	my $slow = $service->connect;
+	my $all = with_head(8193);
+	$slow->send(substr $all, 0, $pieces, '') while length $all > 8193 - 6000;
+	$slow->send($all, timeout => 10);
+	refused($slow->answer, 431, 'headers_too_large', "a head in pieces of $pieces bytes");
+}
 too_large('a long path', "POST /" . 'x' x 10_000 . " HTTP/1.1\r\nHost: x\r\n\r\n");
 too_large('a long query', "GET /health?" . 'x' x 10_000 . " HTTP/1.1\r\nHost: x\r\n\r\n");
 too_large('a header that does not end', "GET /health HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 100_000);
