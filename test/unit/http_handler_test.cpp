@@ -101,12 +101,13 @@ TEST_F(HttpHandler, RoutesAreWhole) {
          {"/encrypt", "/verify", "/seal", "/open", "/blind-index", "/batch", "/health", "/metrics", "/openapi.json"}) {
         EXPECT_STREQ(Handler::route_of(path), path);
         EXPECT_STREQ(Handler::route_of(std::string(path) + "?x=/seal"), path);
+        EXPECT_STREQ(Handler::route_of("Http://caas.test:1" + std::string(path) + "?x"), path);
         for (const std::string& other : {path + std::string("/"), std::string(path + 1), "/" + std::string(path),
                                          std::string(path) + "%20", std::string(path) + std::string(1, '\0')}) {
             EXPECT_EQ(Handler::route_of(other), nullptr) << other;
         }
     }
-    for (const char* none : {"", "/", "*", "/Encrypt", "http://caas.test/encrypt"})
+    for (const char* none : {"", "/", "*", "/Encrypt", "http://", "http:///", "http://caas.test", "caas.test/encrypt"})
         EXPECT_EQ(Handler::route_of(none), nullptr) << none;
 }
 
