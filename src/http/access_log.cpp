@@ -77,7 +77,9 @@ void AccessLog::append_time() {
 }
 
 void AccessLog::add(const Answer& answer, Microseconds taken) {
+    constexpr std::size_t kLongestLine = 1024;
     if (!file_.on()) return;
+    lines_.reserve(kFlushBytes + kLongestLine);  // so that no line ends where memory does
     lines_ += R"({"time":")";
     append_time();
     lines_ += R"(","key":)";
