@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <string_view>
 
@@ -61,28 +61,28 @@ void LogFile::write(const std::string& lines) {
     failing_ = !rest.empty();
 }
 
-void AccessLog::append_time() {
+void AccessLog::begin_line() {
+    constexpr std::size_t kLongestLine = 1024;
     constexpr std::size_t kDigits = 6;
     timespec time{};
-    if (clock_gettime(CLOCK_REALTIME, &time) != 0) return;
+    (void)clock_gettime(CLOCK_REALTIME, &time);  // which is there
     if (time.tv_sec != second_) {
         tm parts{};
-        std::array<char, 64> text{};
-        if (gmtime_r(&time.tv_sec, &parts) == nullptr) return;
-        second_text_.assign(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts));
+        (void)gmtime_r(&time.tv_sec, &parts);
+        second_text_.resize(std::strlen("2026-11-24T12:00:00.") + 1);  // strftime adds a terminator
+        second_text_.resize(std::strftime(second_text_.data(), second_text_.size(), "%Y-%m-%dT%H:%M:%S.", &parts));
         second_ = time.tv_sec;
     }
+    lines_.reserve(kFlushBytes + kLongestLine);  // here or above memory may run out, not within a line
     const std::string microseconds = std::to_string(time.tv_nsec / 1000);
-    lines_.append(second_text_).append(kDigits - microseconds.size(), '0').append(microseconds).append("Z");
+    lines_.append(R"({"time":")").append(second_text_).append(kDigits - microseconds.size(), '0');
+    lines_.append(microseconds).append(R"(Z")");
 }
 
 void AccessLog::add(const Answer& answer, Microseconds taken) {
-    constexpr std::size_t kLongestLine = 1024;
     if (!file_.on()) return;
-    lines_.reserve(kFlushBytes + kLongestLine);  // so that no line ends where memory does
-    lines_ += R"({"time":")";
-    append_time();
-    lines_ += R"(","key":)";
+    begin_line();
+    lines_ += R"(,"key":)";
     append_name(lines_, answer.client);
     lines_ += R"(,"route":)";
     append_name(lines_, answer.route != nullptr ? answer.route : "");

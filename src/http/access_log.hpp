@@ -42,8 +42,8 @@ public:
     void flush();
 
 private:
-    // Such as 2026-11-24T12:00:00.123456Z; nothing when there is no clock.
-    void append_time();
+    // {"time":"2026-11-24T12:00:00.123456Z"
+    void begin_line();
 
     LogFile& file_;
     std::string lines_;

@@ -37,6 +37,14 @@ std::optional<Field> field_named(std::string_view name) {
     return std::nullopt;
 }
 
+// Of the document too: the sizes of its buffers are then those for a text of kSmallText bytes at least.
+simdjson::error_code make_room(Parser& parser, std::size_t size) {
+    simdjson::error_code error = simdjson::SUCCESS;
+    if (parser.capacity() < size) error = parser.allocate(size, kMaxDepth);
+    if (error == simdjson::SUCCESS && parser.doc.capacity() < size) error = parser.doc.allocate(size);
+    return error;
+}
+
 }  // namespace
 
 const FieldRule& rule_of(Field field) { return rules[static_cast<std::size_t>(field)]; }
@@ -97,12 +105,10 @@ std::optional<Failure> Fields::check(FieldSet required, FieldSet optional) const
 Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(body.size()) {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     simdjson::dom::element root;
-    simdjson::error_code error = simdjson::SUCCESS;
-    if (parser_.capacity() < size_ || parser_.capacity() == 0) {
-        error = parser_.allocate(std::max(size_, kSmallText), kMaxDepth);
-    }
+    simdjson::error_code error = make_room(parser_, std::max(size_, kSmallText));
     if (error == simdjson::SUCCESS) error = parser_.parse(body.data(), body.size(), false).get(root);
     if (error == simdjson::MEMALLOC) {
+        parser_ = Parser();  // half of it may be there
         failure_ = Failure{&problem::kInternal};
     } else if (error == simdjson::UTF8_ERROR) {
         failure_ = Failure{&problem::kInvalidUtf8};
@@ -113,17 +119,16 @@ Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(b
     }
 }
 
-// The parser has unescaped strings into one buffer and numbers into the other, of the sizes that simdjson has for a
-// text of this length.
+// The parser has unescaped strings into one buffer and put numbers into the other, no further than a text of this
+// length can reach.
 Document::~Document() {
     if (size_ > kSmallText) {
         parser_ = Parser();  // which frees, and so cleanses
         return;
     }
-    const std::size_t size = std::min(size_, parser_.doc.capacity());
-    if (size == 0) return;
-    OPENSSL_cleanse(parser_.doc.string_buf.get(), 5 * size / 3 + simdjson::SIMDJSON_PADDING);
-    OPENSSL_cleanse(parser_.doc.tape.get(), (size + 3) * sizeof(std::uint64_t));
+    if (parser_.doc.capacity() < kSmallText) return;  // there was no memory
+    OPENSSL_cleanse(parser_.doc.string_buf.get(), 5 * size_ / 3 + simdjson::SIMDJSON_PADDING);
+    OPENSSL_cleanse(parser_.doc.tape.get(), (size_ + 3) * sizeof(std::uint64_t));
 }
 
 }  // namespace caas::http

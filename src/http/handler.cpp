@@ -50,12 +50,15 @@ std::string_view bearer(std::string_view authorization) {
     return authorization;
 }
 
-// The path of a target in origin form or in absolute form (RFC 9112, section 3.2).
+// The path of a target in origin form, or in absolute form with a host (RFC 9112, section 3.2); otherwise nothing of
+// ours.
 std::string_view path_of(std::string_view target) {
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
         target.remove_prefix(scheme.size());
-        target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+        const std::size_t host = std::min(target.find_first_of("/?#"), target.size());
+        if (host == 0) return {};
+        target.remove_prefix(host);
         break;
     }
     return target.substr(0, target.find('?'));

@@ -3,6 +3,8 @@
 #include "base64.hpp"
 #include "json_text.hpp"
 
+#include <openssl/crypto.h>
+
 namespace caas::http {
 
 namespace {
@@ -142,7 +144,10 @@ Outcome open(caas_engine* engine, const Fields& fields) {
     data.resize(length);
     if (input.base64) return object_of(R"("sensitive_data":")", base64_encode(view(data)), "\"");
     if (caas_text_check(data.data(), data.size()) != CAAS_OK) return Failure{&problem::kNotText};
-    return object_of(R"("sensitive_data":)", json_string(data), "");
+    std::string quoted = json_string(data);
+    std::string answer = object_of(R"("sensitive_data":)", quoted, "");
+    OPENSSL_cleanse(quoted.data(), quoted.size());  // a short one lies on the stack
+    return answer;
 }
 
 Outcome blind_index(caas_engine* engine, const Fields& fields) {

@@ -28,7 +28,7 @@ void RequestLines::read(field name, std::string_view value) {
             chunked_ = iequals({value.data(), value.size()}, "chunked");
             break;
         case field::expect:
-            expects_continue_ = iequals({value.data(), value.size()}, "100-continue");
+            expects_continue_ = expects_continue_ || iequals({value.data(), value.size()}, "100-continue");
             break;
         default:
             break;

@@ -49,7 +49,7 @@ for my $path (@gets)
 is($service->get($_)->{code}, 200, "GET $_") for 'http://localhost/health', 'HTTP://x:80/health?x=1', 'https://x/openapi.json';
 is($service->post('http://x/encrypt', body_of('/encrypt'))->{code}, 200, 'POST http://x/encrypt');
 refused($service->get($_), 404, 'not_found', "GET $_")
-  for 'http://x', 'http://x/', 'http:///', 'http://', 'http://x?/health', 'ftp://x/health', 'http:/health', 'http://x/y/health', '/http://x/health';
+  for 'http://x', 'http://x/', 'http:///', 'http:///health', 'http://#/health', 'http://', 'http://x?/health', 'ftp://x/health', 'http:/health', 'http://x/y/health', '/http://x/health';
 my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 given($service->get('/health'), { status => 'ok', version => $version, active_generation => 1 }, 'the health');
 like($service->get('/health')->{body}, qr/"active_generation": ?1[,}]/, 'with a number');

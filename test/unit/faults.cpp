@@ -86,9 +86,12 @@ int FreedMemoryWatch::found() const { return watch.found; }
 
 void free_cpp(void* memory) { release(memory); }
 
+void* cpp_try_allocate(std::size_t size) noexcept {
+    return must_fail(Allocator::cpp) ? nullptr : std::malloc(size == 0 ? 1 : size);
+}
+
 void* cpp_allocate(std::size_t size) {
-    if (must_fail(Allocator::cpp)) throw std::bad_alloc();
-    void* memory = std::malloc(size == 0 ? 1 : size);
+    void* memory = cpp_try_allocate(size);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }
@@ -98,8 +101,8 @@ void* cpp_allocate(std::size_t size) {
 void* operator new(std::size_t size) { return caas::test::cpp_allocate(size); }
 void* operator new[](std::size_t size) { return caas::test::cpp_allocate(size); }
 // What sorts and what reads JSON allocates like this; AddressSanitizer's own would not match our delete.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return caas::test::cpp_try_allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return caas::test::cpp_try_allocate(size); }
 void operator delete(void* memory) noexcept { caas::test::free_cpp(memory); }
 void operator delete[](void* memory) noexcept { caas::test::free_cpp(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { caas::test::free_cpp(memory); }
