@@ -103,6 +103,10 @@ std::optional<Failure> Fields::check(FieldSet required, FieldSet optional) const
 }
 
 Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(body.size()) {
+    if (body.starts_with("\xEF\xBB\xBF")) {  // simdjson 3.12 would skip it, 3.0 does not
+        failure_ = Failure{&problem::kInvalidJson};
+        return;
+    }
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     simdjson::dom::element root;
     simdjson::error_code error = make_room(parser_, std::max(size_, kSmallText));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 namespace caas::cli {
 
@@ -94,6 +95,17 @@ void read_config(CLI::App& line, const std::string& path) {
     }
 }
 
+// CLI11 2.4 passes over a variable with a value that the option cannot have; 2.1 does not.
+void check_environment(const CLI::App& line) {
+    for (const CLI::Option* option : line.get_options()) {
+        const std::string& variable = option->get_envname();
+        const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+        if (value != nullptr && *value != '\0' && option->count() == 0) {
+            throw usage_failure(variable + " has a value that it cannot have");
+        }
+    }
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& app, Action& chosen) {
@@ -107,6 +119,7 @@ void add_serve_command(CLI::App& app, Action& chosen) {
     line->add_flag("--check", options->check, "Only see whether the files can be used, and exit")->configurable(false);
     line->get_help_ptr()->configurable(false);
     line->callback([&chosen, line, options, config] {
+        check_environment(*line);
         if (!config->empty()) read_config(*line, *config);
         if (options->keyring.empty()) throw usage_failure("--keyring is required");
         if (options->api_keys.empty()) throw usage_failure("--api-keys is required");

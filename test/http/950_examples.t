@@ -28,6 +28,7 @@ sub run_client
 {
 	my ($command, $input, %env) = @_;
 	write_file("$dir/in", $input);
+	delete local $ENV{NODE_EXTRA_CA_CERTS};
 	local @ENV{ keys %env } = values %env;
 	# A proxy that is there by chance must not see the key.
 	local @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY)} = ('http://127.0.0.1:1') x 4;

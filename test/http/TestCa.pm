@@ -28,11 +28,12 @@ sub openssl
 
 my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
 
-# Makes ca.pem and ca.key in the folder.
+# With the extensions of RFC 5280 that Python verifies since 3.13. Makes ca.pem and ca.key in the folder.
 sub new_ca
 {
 	my ($dir) = @_;
-	openssl($dir, 'req', '-x509', @key, '-keyout', "$dir/ca.key", '-out', "$dir/ca.pem", '-days', 2, '-subj', '/CN=a test CA');
+	openssl($dir, 'req', '-x509', @key, '-keyout', "$dir/ca.key", '-out', "$dir/ca.pem", '-days', 2, '-subj', '/CN=a test CA',
+		'-addext', 'keyUsage=critical,keyCertSign,cRLSign');
 	return $dir;
 }
 
@@ -40,7 +41,8 @@ sub new_ca
 sub new_certificate
 {
 	my ($dir, $name, $hosts, @key_options) = @_;
-	write_file("$dir/$name.ext", "subjectAltName=$hosts\nbasicConstraints=CA:FALSE\n");
+	write_file("$dir/$name.ext", "subjectAltName=$hosts\nbasicConstraints=CA:FALSE\n"
+		. "keyUsage=critical,digitalSignature,keyEncipherment\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
 	openssl($dir, 'req', @key_options ? @key_options : @key, '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr", '-subj', "/CN=$name");
 	openssl($dir, 'x509', '-req', '-in', "$dir/$name.csr", '-CA', "$dir/ca.pem", '-CAkey', "$dir/ca.key", '-CAcreateserial', '-days', 1,
 		'-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt");

@@ -100,6 +100,7 @@ for my $kind (sort keys %checks)
 		my (@expressions, @values);
 		push(@expressions, shift @asked), push(@values, shift @asked) while @asked;
 		my $name = join ' ', map { defined $vector->{$_} ? substr($vector->{$_}, 0, 40) : () } qw(generation uuid context length passwords cipher);
+		$name =~ s/([^ -~])/sprintf '\x{%x}', ord $1/ge;    # PostgreSQL 17 dies of wide characters
 		is($node->safe_psql('postgres', 'SELECT ' . join(', ', @expressions)), join('|', @values), "$kind: $name");
 	}
 }
