@@ -65,10 +65,10 @@ void AccessLog::begin_line() {
     constexpr std::size_t kLongestLine = 1024;
     constexpr std::size_t kDigits = 6;
     timespec time{};
-    (void)clock_gettime(CLOCK_REALTIME, &time);  // which is there
-    if (time.tv_sec != second_) {
-        tm parts{};
-        (void)gmtime_r(&time.tv_sec, &parts);
+    tm parts{};
+    // Where there is no time it stays the last one.
+    if (clock_gettime(CLOCK_REALTIME, &time) == 0 && time.tv_sec != second_ &&
+        gmtime_r(&time.tv_sec, &parts) != nullptr) {
         second_text_.resize(std::strlen("2026-11-24T12:00:00.") + 1);  // strftime adds a terminator
         second_text_.resize(std::strftime(second_text_.data(), second_text_.size(), "%Y-%m-%dT%H:%M:%S.", &parts));
         second_ = time.tv_sec;

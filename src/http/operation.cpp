@@ -69,7 +69,7 @@ std::string_view view(const std::string& bytes) { return bytes; }
 std::uint8_t* bytes_of(std::string& text) { return reinterpret_cast<std::uint8_t*>(text.data()); }
 
 // An object that begins and ends so, and between holds what needs no escape: digits, base64, JSON.
-std::string object_of(std::string_view begin, std::string_view middle, std::string_view end) {
+std::string json_object(std::string_view begin, std::string_view middle, std::string_view end) {
     std::string text;
     text.reserve(begin.size() + middle.size() + end.size() + 2);
     text += '{';
@@ -101,7 +101,7 @@ Outcome encrypt(caas_engine* engine, const Fields& fields) {
     if (problem != nullptr) return Failure{problem};
     std::array<char, std::size_t{2} * CAAS_DIGEST_MAX_BYTES> hex{};
     caas_hex_encode(digest.data(), length, hex.data());
-    return object_of(R"("encrypted_data":")", {hex.data(), 2 * length}, "\"");
+    return json_object(R"("encrypted_data":")", {hex.data(), 2 * length}, "\"");
 }
 
 Outcome verify(caas_engine* engine, const Fields& fields) {
@@ -113,7 +113,7 @@ Outcome verify(caas_engine* engine, const Fields& fields) {
                                                     stored.data(), stored.size(), CAAS_FORM_HEX, &matched, nullptr));
     if (problem != nullptr) return Failure{problem};
     if (matched == 0) return std::string(R"({"valid":false,"generation":null})");
-    return object_of(R"("valid":true,"generation":)", std::to_string(matched), "");
+    return json_object(R"("valid":true,"generation":)", std::to_string(matched), "");
 }
 
 Outcome seal(caas_engine* engine, const Fields& fields) {
@@ -125,7 +125,7 @@ Outcome seal(caas_engine* engine, const Fields& fields) {
     const Problem* problem = problem_of(caas_seal(engine, input.uuid.data(), where.data(), where.size(),
                                                   input.data.data(), input.data.size(), bytes_of(sealed), nullptr));
     if (problem != nullptr) return Failure{problem};
-    return object_of(R"("sealed_data":")", base64_encode(view(sealed)), "\"");
+    return json_object(R"("sealed_data":")", base64_encode(view(sealed)), "\"");
 }
 
 Outcome open(caas_engine* engine, const Fields& fields) {
@@ -142,10 +142,10 @@ Outcome open(caas_engine* engine, const Fields& fields) {
                              input.data.size(), bytes_of(data), &length, nullptr));
     if (problem != nullptr) return Failure{problem};
     data.resize(length);
-    if (input.base64) return object_of(R"("sensitive_data":")", base64_encode(view(data)), "\"");
+    if (input.base64) return json_object(R"("sensitive_data":")", base64_encode(view(data)), "\"");
     if (caas_text_check(data.data(), data.size()) != CAAS_OK) return Failure{&problem::kNotText};
     std::string quoted = json_string(data);
-    std::string answer = object_of(R"("sensitive_data":)", quoted, "");
+    std::string answer = json_object(R"("sensitive_data":)", quoted, "");
     OPENSSL_cleanse(quoted.data(), quoted.size());  // a short one lies on the stack
     return answer;
 }
@@ -177,7 +177,7 @@ Outcome blind_index(caas_engine* engine, const Fields& fields) {
         if (i > 0) candidates += ',';
         candidates += std::get<std::string>(candidate);
     }
-    return object_of(R"("blind_index":)" + std::get<std::string>(active) + R"(,"candidates":[)", candidates, "]");
+    return json_object(R"("blind_index":)" + std::get<std::string>(active) + R"(,"candidates":[)", candidates, "]");
 }
 
 }  // namespace

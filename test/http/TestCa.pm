@@ -28,7 +28,7 @@ sub openssl
 
 my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
 
-# With the extensions of RFC 5280 that Python verifies since 3.13. Makes ca.pem and ca.key in the folder.
+# Makes ca.pem and ca.key in the folder, with the extensions of RFC 5280 that Python verifies since 3.13.
 sub new_ca
 {
 	my ($dir) = @_;
