@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.co
 
 MODULE_big = caas
 CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
-CLI_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/cli/*.cpp src/http/*.cpp)))
+PROGRAM_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/program/*.cpp src/cli/*.cpp src/http/*.cpp)))
 PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 DATA = $(sort $(wildcard sql/caas--*--*.sql))
@@ -20,7 +20,7 @@ PG_CPPFLAGS = -MMD -MP
 PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement -Wno-missing-field-initializers -Wno-unused-parameter
 PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fPIC -fvisibility=hidden -fvisibility-inlines-hidden
 SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=src/caas.map
-EXTRA_CLEAN = caas build $(CLI_OBJS) $(OBJS:.o=.d) $(CLI_OBJS:.o=.d) $(DATA_built)
+EXTRA_CLEAN = caas build $(PROGRAM_OBJS) $(OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(DATA_built)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -28,7 +28,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 override with_llvm := no
 include $(PGXS)
 
--include $(OBJS:.o=.d) $(CLI_OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d)
 
 # The program is for operators and goes where they look for it; a package sets PROGRAM_PREFIX=/usr.
 PROGRAM_PREFIX ?= /usr/local
@@ -44,13 +44,13 @@ $(DATA_built): sql/caas.sql caas.control
 	cp $< $@
 
 # Line numbers are all that a program of templates keeps for a debugger: a fifth of the time to build, half the size.
-$(CLI_OBJS): override CXXFLAGS += -g1
+$(PROGRAM_OBJS): override CXXFLAGS += -g1
 # src/http/assertion.cpp handles what fails.
-$(filter src/http/%,$(CLI_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
+$(filter src/http/%,$(PROGRAM_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
 
 PROGRAM_LIBS = -lssl -lcrypto -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
 
-caas: $(CLI_OBJS) $(CORE_OBJS)
+caas: $(PROGRAM_OBJS) $(CORE_OBJS)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
 
 install: install-program

@@ -22,7 +22,7 @@ nothing() { ! grep . ; }
 
 cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; }
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
-core_files() { files | grep -E '^src/(core|cli|http)/.*\.cpp$'; }
+core_files() { files | grep -E '^src/(core|program|cli|http)/.*\.cpp$'; }
 cxx_flags() { printf '%s\n' -std=c++20 -Wall -Wextra -DCAAS_VERSION='"0"'; }
 server_headers() { "$PG_CONFIG" --includedir-server; }
 
@@ -61,6 +61,10 @@ check_includes() {
         c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)'
         c_files | xargs grep -n '#include "\.\.' | grep -v '"\.\./caas\.h"'
         files | grep -E '^src/pg/.*\.(cpp|hpp)$'
+        # Includes point down: cli to http to program to core.
+        files | grep -E '^src/(core|program|http)/.*pp$' | xargs grep -n '#include "\.\./cli/'
+        files | grep -E '^src/(core|program)/.*pp$' | xargs grep -n '#include "\.\./http/'
+        files | grep -E '^src/core/.*pp$' | xargs grep -n '#include "\.\./program/'
     } | nothing
 }
 

@@ -27,7 +27,7 @@ struct ApiKeyOptions {
 // "[name:]sha256", an entry of the server's setting.
 std::string entry_of(std::string_view key, const std::optional<std::string>& name) {
     std::array<std::uint8_t, CAAS_SHA256_BYTES> digest{};
-    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) throw failure("SHA-256 failed");
+    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) throw program_error("SHA-256 failed");
     std::string hex(2 * digest.size(), '0');
     hex_encode(digest, hex.data());
     return (name ? *name + ":" : "") + hex;
@@ -38,7 +38,7 @@ void check_name(const std::optional<std::string>& name) {
     caas_api_key_list list{};
     const bool parsed = caas_api_key_list_parse(entry_of("", name).c_str(), &list, nullptr) == CAAS_OK;
     if (!parsed || list.count != 1 || (name && name->find_first_of(" \t\r\n") != std::string::npos)) {
-        throw usage_failure("--name: it is not 1 to 64 letters, digits, dots, dashes or underscores");
+        throw usage_error("--name: it is not 1 to 64 letters, digits, dots, dashes or underscores");
     }
 }
 
@@ -47,7 +47,7 @@ std::string setting_of(const std::string& entry) { return "caas.api_key_digests 
 SecretText make_key() {
     SecretKey<kKeyBytes> bytes;
     if (RAND_priv_bytes(bytes.expose_mutable().data(), kKeyBytes) != 1) {
-        throw failure("the random number generator failed");
+        throw program_error("the random number generator failed");
     }
     SecretText key(kPrefix.size() + 2 * kKeyBytes);
     key.expose_mutable().append(kPrefix).resize(kPrefix.size() + 2 * kKeyBytes);
@@ -87,7 +87,7 @@ int api_key_new(const ApiKeyOptions& options) {
 int api_key_digest(const ApiKeyOptions& options) {
     check_name(options.name);
     const SecretText key = isatty(STDIN_FILENO) != 0 ? ask_secret("API key: ") : read_line_input();
-    if (key.expose().empty()) throw usage_failure("standard input holds no key");
+    if (key.expose().empty()) throw usage_error("standard input holds no key");
     if (key.expose().size() < kShortKey) {
         warn("the key is shorter than 32 characters; a key that can be guessed is found from its digest");
     }

@@ -25,7 +25,7 @@ SecretText read_data(const DigestOptions& options) {
     std::string& text = data.expose_mutable();
     if (options.line && !text.empty() && text.back() == '\n') text.pop_back();
     if (!options.raw && !is_text(bytes_of(text))) {
-        throw usage_failure("the data is not valid UTF-8 or holds a zero byte; --raw takes any bytes");
+        throw usage_error("the data is not valid UTF-8 or holds a zero byte; --raw takes any bytes");
     }
     return data;
 }
@@ -46,9 +46,9 @@ int encrypt(const DigestOptions& options) {
     const auto length =
         request.engine.digest(request.uuid, options.generation, bytes_of(request.data.expose()), request.digest);
     if (!length.ok() && length.error().status == CAAS_ERR_UNKNOWN_GENERATION) {
-        throw failure(options.keyring + ": there is no generation " + std::to_string(options.generation));
+        throw program_error(options.keyring + ": there is no generation " + std::to_string(options.generation));
     }
-    if (!length.ok()) throw keyring_failure(kExitFailed, options.keyring, length.error());
+    if (!length.ok()) throw keyring_error(kExitFailed, options.keyring, length.error());
     std::string hex(2 * length.value(), '0');
     hex_encode(Bytes(request.digest).first(length.value()), hex.data());
     std::cout << hex << '\n';
@@ -60,7 +60,7 @@ int verify(const DigestOptions& options) {
     const bool is_hex = hex_decode(bytes_of(options.digest), request.digest);
     const Bytes stored = is_hex ? Bytes(request.digest).first(options.digest.size() / 2) : Bytes();
     const auto generation = request.engine.verify(request.uuid, bytes_of(request.data.expose()), stored);
-    if (!generation.ok()) throw keyring_failure(kExitFailed, options.keyring, generation.error());
+    if (!generation.ok()) throw keyring_error(kExitFailed, options.keyring, generation.error());
     if (generation.value() == 0) {
         std::cout << "no match\n";
         return kExitNo;

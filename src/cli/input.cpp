@@ -24,7 +24,7 @@ std::size_t read_some(std::string& text, std::size_t room) {
     do {
         got = read(STDIN_FILENO, text.data() + size, room);
     } while (got < 0 && errno == EINTR);
-    if (got < 0) throw os_failure("standard input", "it cannot be read");
+    if (got < 0) throw errno_error("standard input", "it cannot be read");
     text.resize(size + static_cast<std::size_t>(got));
     return static_cast<std::size_t>(got);
 }
@@ -50,7 +50,7 @@ SecretText read_line_input() {
     std::string& text = input.expose_mutable();
     if (!text.empty() && text.back() == '\n') text.pop_back();
     if (!text.empty() && text.back() == '\r') text.pop_back();
-    if (text.find('\n') != std::string::npos) throw usage_failure("standard input holds more than one line");
+    if (text.find('\n') != std::string::npos) throw usage_error("standard input holds more than one line");
     return input;
 }
 
@@ -59,7 +59,8 @@ SecretText ask_secret(const char* prompt) {
     SecretText answer(kMaxChars + 1);
     std::string& text = answer.expose_mutable();
     text.resize(kMaxChars + 1);
-    if (EVP_read_pw_string_min(text.data(), 0, kMaxChars, prompt, 0) != 0) throw failure("the terminal cannot be read");
+    if (EVP_read_pw_string_min(text.data(), 0, kMaxChars, prompt, 0) != 0)
+        throw program_error("the terminal cannot be read");
     OPENSSL_cleanse(text.data() + text.find('\0'), text.size() - text.find('\0'));
     text.resize(text.find('\0'));
     return answer;
@@ -68,7 +69,7 @@ SecretText ask_secret(const char* prompt) {
 std::array<std::uint8_t, kUuidBytes> parse_uuid(const std::string& text) {
     std::array<std::uint8_t, kUuidBytes> uuid{};
     if (!uuid_decode(text, uuid)) {
-        throw usage_failure("--uuid: it is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+        throw usage_error("--uuid: it is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
     }
     return uuid;
 }

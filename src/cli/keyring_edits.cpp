@@ -22,8 +22,8 @@ std::string option_of(const PoolKind& kind) { return std::string(kind.field.subs
 
 AlgorithmId known_algorithm(const PoolKind& kind, const std::string& name) {
     const auto id = find_algorithm(kind, name);
-    if (!id) throw usage_failure("--" + option_of(kind) + ": there is no algorithm '" + name + "'");
-    if (!kind.provided(*id)) throw failure("--" + option_of(kind) + ": this OpenSSL does not provide " + name);
+    if (!id) throw usage_error("--" + option_of(kind) + ": there is no algorithm '" + name + "'");
+    if (!kind.provided(*id)) throw program_error("--" + option_of(kind) + ": this OpenSSL does not provide " + name);
     return *id;
 }
 
@@ -35,7 +35,7 @@ Pool chosen_pool(const PoolKind& kind, const std::optional<std::string>& names, 
         const std::size_t comma = std::min(names->find(',', at), names->size());
         const AlgorithmId id = known_algorithm(kind, names->substr(at, comma - at));
         if (std::find(pool.begin(), pool.end(), id) != pool.end()) {
-            throw usage_failure("--" + option_of(kind) + ": " + kind.name(id) + " is named twice");
+            throw usage_error("--" + option_of(kind) + ": " + kind.name(id) + " is named twice");
         }
         pool.push_back(id);
         at = comma + 1;
@@ -55,7 +55,7 @@ std::string name_of(const KeyringOptions& options, int number) {
 const Generation& existing(const Keyring& keyring, const KeyringOptions& options, int number) {
     const std::size_t index = keyring.find(number);
     if (index == keyring.generations().size()) {
-        throw failure(options.file + ": there is no generation " + std::to_string(number));
+        throw program_error(options.file + ": there is no generation " + std::to_string(number));
     }
     return keyring.generations()[index];
 }
@@ -70,7 +70,7 @@ void report_generation(const KeyringOptions& options, const Generation& generati
 // The text with the generation made active and the active one retired.
 SecretText with_active(const KeyringOptions& options, const Keyring& current, std::string_view text, int number) {
     const Generation& chosen = existing(current, options, number);
-    if (chosen.active) throw failure(name_of(options, number) + " is active already");
+    if (chosen.active) throw program_error(name_of(options, number) + " is active already");
     const SecretText none_active = with_state(text, active_of(current), false);
     return with_state(none_active.expose(), chosen, true);
 }
@@ -81,7 +81,7 @@ int keyring_init(const KeyringOptions& options) {
     const Pools pools =
         chosen_pools(options, default_pool(digest_pool), default_pool(cipher_pool), default_pool(password_pool));
     const Keyring keyring = create_keyring(options.file, new_keyring_text(make_generation(1, true, pools)));
-    print_warnings(options.file, keyring.warnings());
+    warn_about_keyring(options.file, keyring.warnings());
     report_generation(options, active_of(keyring));
     if (geteuid() == 0) {
         note(
@@ -96,13 +96,13 @@ int keyring_rotate(const KeyringOptions& options) {
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& active = active_of(current);
         number = highest_number(text, current) + 1;
-        if (number > kMaxGenerationNumber) throw failure(options.file + ": the numbers up to 65535 are used up");
+        if (number > kMaxGenerationNumber) throw program_error(options.file + ": the numbers up to 65535 are used up");
         const Pools pools = chosen_pools(options, active.digests, active.ciphers, active.passwords);
         const Generation added = make_generation(number, !options.stage, pools);
         if (options.stage) return with_generation(text, added);
         return with_generation(with_state(text, active, false).expose(), added);
     });
-    print_warnings(options.file, keyring.warnings());
+    warn_about_keyring(options.file, keyring.warnings());
     report_generation(options, existing(keyring, options, number));
     return kExitOk;
 }
@@ -118,9 +118,10 @@ int keyring_activate(const KeyringOptions& options) {
 int keyring_retire(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
-        if (!existing(current, options, options.number).active) throw failure(name + " is retired already");
+        if (!existing(current, options, options.number).active) throw program_error(name + " is retired already");
         if (!options.activate) {
-            throw failure(name + " is active and one has to be: name another by --activate, or use 'keyring rotate'");
+            throw program_error(name +
+                                " is active and one has to be: name another by --activate, or use 'keyring rotate'");
         }
         return with_active(options, current, text, *options.activate);
     });
@@ -132,11 +133,11 @@ int keyring_remove(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
     (void)edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& removed = existing(current, options, options.number);
-        if (removed.active) throw failure(name + " is active: make another active first, then remove it");
+        if (removed.active) throw program_error(name + " is active: make another active first, then remove it");
         if (!options.yes) {
-            throw usage_failure(name +
-                                " was not removed: no value made under it can be verified or opened again; "
-                                "repeat with --yes");
+            throw usage_error(name +
+                              " was not removed: no value made under it can be verified or opened again; "
+                              "repeat with --yes");
         }
         return without_generation(text, removed);
     });

@@ -24,13 +24,13 @@ uid_t expected_owner(const std::string& path) {
 // shown is the name for messages, where path is a temporary one.
 KeyringFile read_file(const std::string& path, const std::string& shown) {
     auto file = read_keyring_file(path.c_str(), expected_owner(path));
-    if (!file.ok()) throw keyring_failure(kExitFailed, shown, file.error());
+    if (!file.ok()) throw keyring_error(kExitFailed, shown, file.error());
     return std::move(file.value());
 }
 
 Keyring parse(const SecretText& text, const std::string& shown) {
     auto keyring = parse_keyring(text.expose());
-    if (!keyring.ok()) throw keyring_failure(kExitFailed, shown, keyring.error());
+    if (!keyring.ok()) throw keyring_error(kExitFailed, shown, keyring.error());
     return std::move(keyring.value());
 }
 
@@ -49,14 +49,14 @@ struct Lock {
 Lock lock_keyring(const std::string& path) {
     for (;;) {
         Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-        if (file.get() < 0) throw os_failure(path, "the file cannot be opened");
+        if (file.get() < 0) throw errno_error(path, "the file cannot be opened");
         while (flock(file.get(), LOCK_EX) != 0) {
-            if (errno != EINTR) throw os_failure(path, "the file cannot be locked");
+            if (errno != EINTR) throw errno_error(path, "the file cannot be locked");
         }
         struct stat locked = {};
         struct stat now = {};
         if (fstat(file.get(), &locked) != 0 || stat(path.c_str(), &now) != 0) {
-            throw os_failure(path, "the file cannot be examined");
+            throw errno_error(path, "the file cannot be examined");
         }
         if (now.st_dev == locked.st_dev && now.st_ino == locked.st_ino) {
             return {std::move(file), {locked.st_uid, locked.st_gid, locked.st_mode & mode_t{07777}}};
@@ -66,7 +66,7 @@ Lock lock_keyring(const std::string& path) {
 
 std::string resolved(const std::string& path) {
     const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
-    if (!real) throw os_failure(path, "the file cannot be opened");
+    if (!real) throw errno_error(path, "the file cannot be opened");
     return real.get();
 }
 
@@ -78,7 +78,7 @@ Engine load_engine(const std::string& path) {
     Engine engine;
     const KeyringFile file = read_file(path, path);
     const Outcome loaded = engine.load_text(file.text.expose(), file.changed_usec);
-    if (!loaded.ok()) throw keyring_failure(kExitFailed, path, loaded.error());
+    if (!loaded.ok()) throw keyring_error(kExitFailed, path, loaded.error());
     return engine;
 }
 

@@ -16,7 +16,7 @@ Engine load_engine(const std::string& path);
 // The file must not exist. The value is the keyring as it was written.
 Keyring create_keyring(const std::string& path, const SecretText& text);
 
-// What an edit makes of a keyring; it throws a Failure to leave the file as it is.
+// What an edit makes of a keyring; it throws a ProgramError to leave the file as it is.
 using Edit = std::function<SecretText(const Keyring& keyring, std::string_view text)>;
 
 // Edits under the lock of the file; owner, group and mode stay. A symbolic link stays, its target is edited.

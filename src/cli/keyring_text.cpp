@@ -25,7 +25,7 @@ std::string utc_now() {
     std::tm parts = {};
     char text[sizeof "YYYY-MM-DDTHH:MM:SSZ"];
     if (gmtime_r(&now, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-        throw failure("the system's clock shows no usable time");
+        throw program_error("the system's clock shows no usable time");
     }
     return text;
 }
@@ -34,7 +34,7 @@ void append_base64(const SecretKey<kSecretBytes>& secret, std::string& text) {
     ScratchSecret<kSecretBase64Chars + 1> scratch;
     std::uint8_t* encoded = scratch.reserve(kSecretBase64Chars + 1);
     if (EVP_EncodeBlock(encoded, secret.expose().data(), kSecretBytes) != static_cast<int>(kSecretBase64Chars)) {
-        throw failure("the secret cannot be encoded");
+        throw program_error("the secret cannot be encoded");
     }
     text.append(reinterpret_cast<const char*>(encoded), kSecretBase64Chars);
 }
@@ -92,7 +92,7 @@ Generation make_generation(int number, bool active, Pools pools) {
     generation.ciphers = std::move(pools.ciphers);
     generation.passwords = std::move(pools.passwords);
     if (RAND_priv_bytes(generation.secret.expose_mutable().data(), kSecretBytes) != 1) {
-        throw failure("the random number generator failed");
+        throw program_error("the random number generator failed");
     }
     return generation;
 }

@@ -8,7 +8,4 @@ namespace caas::cli {
 
 std::string check_value_of(const Generation& generation);
 
-// warnings is a set of CAAS_WARN_*.
-void print_warnings(const std::string& path, unsigned warnings);
-
 }  // namespace caas::cli

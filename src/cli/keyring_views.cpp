@@ -70,15 +70,15 @@ void print_json(const Keyring& keyring) {
 // Becomes the user for good: the load that follows is then exactly that of a server of this user.
 void become(const std::string& name) {
     const passwd* user = getpwnam(name.c_str());
-    if (user == nullptr) throw usage_failure("--user: there is no user '" + name + "'");
+    if (user == nullptr) throw usage_error("--user: there is no user '" + name + "'");
     if (geteuid() != 0) {
         if (user->pw_uid == geteuid()) return;
-        throw failure("--user: only root can check as another user");
+        throw program_error("--user: only root can check as another user");
     }
     const uid_t uid = user->pw_uid;
     const gid_t gid = user->pw_gid;
     if (initgroups(name.c_str(), gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0) {
-        throw failure("--user: the change to this user failed");
+        throw program_error("--user: the change to this user failed");
     }
 }
 
@@ -88,17 +88,8 @@ std::string check_value_of(const Generation& generation) {
     const auto value =
         check_value(generation.secret, generation.number, pool_text(digest_pool, generation.digests),
                     pool_text(cipher_pool, generation.ciphers), pool_text(password_pool, generation.passwords));
-    if (!value.ok()) throw failure(value.error().reason);
+    if (!value.ok()) throw program_error(value.error().reason);
     return value.value();
-}
-
-void print_warnings(const std::string& path, unsigned warnings) {
-    if ((warnings & CAAS_WARN_WEAK_DIGEST) != 0) {
-        warn(path + ": a digest pool names a weak algorithm: hmac-md5, hmac-sha1 or hmac-ripemd160");
-    }
-    if ((warnings & CAAS_WARN_PUBLISHED_SECRET) != 0) {
-        warn(path + ": a secret is that of the published test vectors and protects nothing");
-    }
 }
 
 int keyring_list(const KeyringOptions& options) {
@@ -119,10 +110,10 @@ int keyring_check(const KeyringOptions& options) {
     }
     Engine engine;
     const Outcome loaded = engine.load(options.file.c_str());
-    if (!loaded.ok()) throw keyring_failure(kExitNo, options.file, loaded.error());
+    if (!loaded.ok()) throw keyring_error(kExitNo, options.file, loaded.error());
     const Keyring& keyring = *engine.keyring();
     const Generation& active = keyring.generations()[keyring.active_index()];
-    print_warnings(options.file, keyring.warnings());
+    warn_about_keyring(options.file, keyring.warnings());
     std::cout << options.file << ": OK, generations: " << keyring.generations().size() << ", active: " << active.number
               << ", check value: " << check_value_of(active) << '\n';
     return kExitOk;

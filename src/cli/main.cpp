@@ -23,7 +23,7 @@ constexpr const char* kFooter =
 void forbid_core_dumps() {
     const rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-        throw failure("core dumps cannot be turned off");
+        throw program_error("core dumps cannot be turned off");
     }
 }
 
@@ -90,9 +90,9 @@ int main(int argc, char** argv) {
         forbid_core_dumps();
         const int exit_code = run(argc, argv);
         // A key that never reached its reader is lost, so a full disk or a closed pipe must be heard of.
-        if (!std::cout.flush()) throw failure("standard output cannot be written");
+        if (!std::cout.flush()) throw program_error("standard output cannot be written");
         return exit_code;
-    } catch (const Failure& failed) {
+    } catch (const ProgramError& failed) {
         std::cerr << "caas: " << failed.what() << '\n';
         return failed.exit_code();
     } catch (const std::bad_alloc&) {

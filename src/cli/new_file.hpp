@@ -1,7 +1,8 @@
 // A file that appears whole or not at all: written under another name in the same folder, synced, then moved.
 #pragma once
+#include "../program/descriptor.hpp"
+
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <string>
 #include <string_view>
@@ -9,21 +10,7 @@
 
 namespace caas::cli {
 
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) (void)close(fd_);  // what was written has been synced
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
+using program::Descriptor;
 
 struct Ownership {
     uid_t user;

@@ -1,6 +1,6 @@
 #include "access_log.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -32,18 +32,18 @@ LogFile::LogFile(std::string path) : path_(std::move(path)) {
     if (on()) file_.emplace(open(path_));
 }
 
-cli::Descriptor LogFile::open(const std::string& path) {
+program::Descriptor LogFile::open(const std::string& path) {
     constexpr mode_t kMode = 0640;
-    cli::Descriptor file(path == kStandardOutput
-                             ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                             : ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode));
-    if (file.get() < 0) throw cli::os_failure(path, "the access log cannot be opened");
+    program::Descriptor file(path == kStandardOutput
+                                 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                                 : ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode));
+    if (file.get() < 0) throw program::errno_error(path, "the access log cannot be opened");
     return file;
 }
 
 void LogFile::reopen() {
     if (!on()) return;
-    cli::Descriptor file = open(path_);
+    program::Descriptor file = open(path_);
     const std::lock_guard lock(mutex_);
     file_.emplace(std::move(file));
 }
@@ -57,7 +57,7 @@ void LogFile::write(const std::string& lines) {
         if (written < 0) break;
         rest.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (!rest.empty() && !failing_) cli::warn("the access log cannot be written; lines are lost");
+    if (!rest.empty() && !failing_) program::warn("the access log cannot be written; lines are lost");
     failing_ = !rest.empty();
 }
 

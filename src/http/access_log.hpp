@@ -2,7 +2,7 @@
 #pragma once
 #include "answer.hpp"
 
-#include "../cli/new_file.hpp"
+#include "../program/descriptor.hpp"
 
 #include <ctime>
 #include <memory>
@@ -15,7 +15,7 @@ namespace caas::http {
 // LogFile is where the lines of all threads go.
 class LogFile {
 public:
-    // "-" is standard output, "off" none. Throws cli::Failure.
+    // "-" is standard output, "off" none. Throws program::ProgramError.
     explicit LogFile(std::string path);
 
     bool on() const { return path_ != "off"; }
@@ -25,11 +25,11 @@ public:
     void write(const std::string& lines);
 
 private:
-    static cli::Descriptor open(const std::string& path);
+    static program::Descriptor open(const std::string& path);
 
     const std::string path_;
     std::mutex mutex_;
-    std::optional<cli::Descriptor> file_;
+    std::optional<program::Descriptor> file_;
     bool failing_ = false;
 };
 

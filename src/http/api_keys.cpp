@@ -1,6 +1,6 @@
 #include "api_keys.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 #include "operation.hpp"
 
 #include <openssl/crypto.h>
@@ -20,21 +20,21 @@ namespace {
 constexpr unsigned kAllRights = (1U << kOperationCount) - 1;
 constexpr off_t kMaxFileBytes = off_t{1024} * 1024;
 
-cli::Failure line_failure(const std::string& path, int line, const char* reason) {
-    return cli::failure(path + ": line " + std::to_string(line) + ": " + reason);
+program::ProgramError line_failure(const std::string& path, int line, const char* reason) {
+    return program::program_error(path + ": line " + std::to_string(line) + ": " + reason);
 }
 
 // Whoever may write the file lets anybody in.
 void check_file(const std::string& path) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0) throw cli::os_failure(path, "it cannot be opened");
-    if (!S_ISREG(status.st_mode)) throw cli::failure(path + ": it is not a regular file");
-    if (status.st_size > kMaxFileBytes) throw cli::failure(path + ": it is larger than 1 MiB");
+    if (stat(path.c_str(), &status) != 0) throw program::errno_error(path, "it cannot be opened");
+    if (!S_ISREG(status.st_mode)) throw program::program_error(path + ": it is not a regular file");
+    if (status.st_size > kMaxFileBytes) throw program::program_error(path + ": it is larger than 1 MiB");
     if (status.st_uid != 0 && status.st_uid != geteuid()) {
-        throw cli::failure(path + ": it belongs neither to root nor to the user of the service");
+        throw program::program_error(path + ": it belongs neither to root nor to the user of the service");
     }
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        throw cli::failure(path + ": others than its owner may write it");
+        throw program::program_error(path + ": others than its owner may write it");
     }
 }
 
@@ -73,7 +73,7 @@ ApiKeys ApiKeys::read(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream content;
     if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(content << file.rdbuf()))) {
-        throw cli::os_failure(path, "it cannot be read");
+        throw program::errno_error(path, "it cannot be read");
     }
     return parse(path, content.str());
 }
@@ -93,7 +93,7 @@ ApiKeys ApiKeys::parse(const std::string& path, std::string_view text) {
         if (keys.clients_.size() == CAAS_API_KEYS_MAX) throw line_failure(path, number, "more than 64 API keys");
         keys.clients_.push_back(client);
     }
-    if (keys.clients_.empty()) throw cli::failure(path + ": it holds no API key");
+    if (keys.clients_.empty()) throw program::program_error(path + ": it holds no API key");
     return keys;
 }
 

@@ -29,7 +29,7 @@ struct Client {
 // ApiKeys is the content of a file. It never changes: a reload makes another.
 class ApiKeys {
 public:
-    // Throws cli::Failure: of a line it says the number and the reason, never the content.
+    // Throws program::ProgramError: of a line it says the number and the reason, never the content.
     static ApiKeys read(const std::string& path);
     static ApiKeys parse(const std::string& path, std::string_view text);
 

@@ -1,6 +1,6 @@
 #include "listener.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ Tcp::endpoint endpoint_of(const std::string& address) {
     const char* begin = colon == std::string::npos ? end : address.data() + colon + 1;
     const auto [rest, wrong] = std::from_chars(begin, end, port);
     if (error || begin == end || rest != end || wrong != std::errc()) {
-        throw cli::usage_failure(
+        throw program::usage_error(
             "--listen: \"" + address +
             "\" is not a numeric address and a port, such as 127.0.0.1:8443 or [::1]:8443, nor unix:PATH");
     }
@@ -86,8 +86,8 @@ void Listener::close() {
 void Listener::listen_unix(const std::string& path) {
     constexpr mode_t kMode = 0117;  // what the umask takes away: 0660 is left
     if (path.empty() || path.size() >= sizeof(sockaddr_un{}.sun_path)) {
-        throw cli::usage_failure("--listen: a Unix socket's path has 1 to " +
-                                 std::to_string(sizeof(sockaddr_un{}.sun_path) - 1) + " bytes");
+        throw program::usage_error("--listen: a Unix socket's path has 1 to " +
+                                   std::to_string(sizeof(sockaddr_un{}.sun_path) - 1) + " bytes");
     }
     const mode_t before = umask(kMode);
     try {
@@ -104,7 +104,7 @@ void Listener::listen_unix(const std::string& path) {
 void Listener::listen_tcp(const std::string& address, bool insecure) {
     const Tcp::endpoint endpoint = endpoint_of(address);
     if (!tls_ && !insecure && !endpoint.address().is_loopback()) {
-        throw cli::usage_failure(
+        throw program::usage_error(
             "--listen: " + address +
             " is beyond loopback, where API keys and data would travel in the clear; give --tls-cert "
             "and --tls-key, or --insecure if something else protects them");
@@ -128,7 +128,7 @@ void Listener::listen(const asio::generic::stream_protocol::endpoint& endpoint, 
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (!error) acceptor_.non_blocking(true, error);
-    if (error) throw cli::failure("cannot listen on " + address + ": " + error.message());
+    if (error) throw program::program_error("cannot listen on " + address + ": " + error.message());
 }
 
 }  // namespace caas::http

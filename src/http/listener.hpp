@@ -12,8 +12,8 @@ using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, asi
 
 class Listener {
 public:
-    // Binds and listens. address is HOST:PORT with a numeric host, [HOST]:PORT or unix:PATH. Throws cli::Failure, also
-    // where TCP beyond loopback would be without TLS, unless insecure.
+    // Binds and listens. address is HOST:PORT with a numeric host, [HOST]:PORT or unix:PATH. Throws
+    // program::ProgramError, also where TCP beyond loopback would be without TLS, unless insecure.
     Listener(asio::io_context& context, const std::string& address, bool tls, bool insecure);
     ~Listener();
     Listener(Listener&& other) noexcept;

@@ -20,7 +20,7 @@ struct ServeOptions {
     std::string access_log = "-";
 };
 
-// Runs until a signal ends it. Throws cli::Failure when it cannot begin.
+// Runs until a signal ends it. Throws program::ProgramError when it cannot begin.
 int serve(const ServeOptions& options);
 
 }  // namespace caas::http

@@ -1,6 +1,6 @@
 #include "server.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 #include "state.hpp"
 #include "tls.hpp"
 
@@ -43,8 +43,8 @@ std::size_t allowed_connections(std::size_t asked, std::size_t threads) {
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= asked + others) return asked;
     const std::size_t allowed = limit.rlim_cur > others ? limit.rlim_cur - others : 1;
-    cli::warn("the limit of open files, " + std::to_string(limit.rlim_cur) + ", allows " + std::to_string(allowed) +
-              " connections, fewer than --max-connections");
+    program::warn("the limit of open files, " + std::to_string(limit.rlim_cur) + ", allows " + std::to_string(allowed) +
+                  " connections, fewer than --max-connections");
     return allowed;
 }
 
@@ -55,7 +55,7 @@ std::size_t thread_count(unsigned asked) {
 // nullptr without a certificate.
 TlsContext tls_of(const ServeOptions& options) {
     if (options.tls_cert.empty() != options.tls_key.empty()) {
-        throw cli::usage_failure("--tls-cert and --tls-key belong together");
+        throw program::usage_error("--tls-cert and --tls-key belong together");
     }
     return options.tls_cert.empty() ? nullptr : make_tls_context(options.tls_cert, options.tls_key);
 }
@@ -65,8 +65,8 @@ bool renewed(const std::function<void()>& renew) {
     try {
         renew();
         return true;
-    } catch (const cli::Failure& failure) {
-        cli::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
+    } catch (const program::ProgramError& failure) {
+        program::warn(std::string(failure.what()) + "; not reloaded: what was in use before stays");
         return false;
     }
 }
@@ -104,15 +104,15 @@ void Server::run() {
     }
     for (Gate& gate : gates_) {
         accept(gate);
-        cli::note("listening on " + gate.listener.url());
+        program::note("listening on " + gate.listener.url());
     }
-    cli::note("version " + std::string(caas_library_version()) + ", process " + std::to_string(getpid()) + ", " +
-              in_use_);
+    program::note("version " + std::string(caas_library_version()) + ", process " + std::to_string(getpid()) + ", " +
+                  in_use_);
     wait_for_signal();
     notify("READY=1");
     context_.run();
     for (const auto& worker : workers_) worker->join();
-    cli::note("stopped");
+    program::note("stopped");
 }
 
 Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
@@ -161,7 +161,7 @@ void Server::on_signal(int signal) {
         if (signal == SIGHUP && !stopping_) return reload();  // which waits for the next signal when it is done
         if (signal != SIGHUP) stop();
     } catch (const std::exception&) {
-        cli::warn("not reloaded: out of memory");
+        program::warn("not reloaded: out of memory");
         metrics_.reloaded(false);
         notify("READY=1");
     }
@@ -186,7 +186,7 @@ void Server::reload() {
 void Server::on_reloaded(bool well) {
     if (--replacing_ != 0) return;
     metrics_.reloaded(well);
-    if (well) cli::note("reloaded: " + in_use_);
+    if (well) program::note("reloaded: " + in_use_);
     notify("READY=1");
     wait_for_signal();
 }
@@ -219,11 +219,11 @@ int serve(const ServeOptions& options) {
         (void)load_engines(options.keyring, 1);
         (void)ApiKeys::read(options.api_keys);
         (void)tls_of(options);
-        cli::note("the files can be used");
-        return cli::kExitOk;
+        program::note("the files can be used");
+        return program::kExitOk;
     }
     Server(options).run();
-    return cli::kExitOk;
+    return program::kExitOk;
 }
 
 }  // namespace caas::http

@@ -14,7 +14,7 @@ namespace caas::http {
 
 class Server {
 public:
-    // Throws cli::Failure for whatever cannot be used.
+    // Throws program::ProgramError for whatever cannot be used.
     explicit Server(const ServeOptions& options);
     // Until a signal ends it.
     void run();

@@ -1,7 +1,6 @@
 #include "state.hpp"
 
-#include "../cli/command.hpp"
-#include "../cli/keyring_view.hpp"
+#include "../program/report.hpp"
 
 namespace caas::http {
 
@@ -20,12 +19,12 @@ EnginePtr load_engine(const std::string& keyring) {
     EnginePtr engine(made);
     if (status == CAAS_OK) status = caas_engine_load(engine.get(), keyring.c_str(), &error);
     if (status == CAAS_OK) return engine;
-    throw cli::keyring_failure(cli::kExitFailed, keyring,
-                               Error{.status = status,
-                                     .line = error.line,
-                                     .os_error = error.os_error,
-                                     .reason = error.reason,
-                                     .subject = error.subject});
+    throw program::keyring_error(program::kExitFailed, keyring,
+                                 Error{.status = status,
+                                       .line = error.line,
+                                       .os_error = error.os_error,
+                                       .reason = error.reason,
+                                       .subject = error.subject});
 }
 
 }  // namespace
@@ -38,9 +37,9 @@ std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t coun
             engines.erase(engines.begin(), engines.end() - 1);  // it has just been replaced: all read the new one
         }
     }
-    cli::print_warnings(keyring, info_of(engines.front()).warnings);
+    program::warn_about_keyring(keyring, info_of(engines.front()).warnings);
     if (caas_secrets_locked() == 0)
-        cli::warn("secrets are not in locked memory; the limit of it (ulimit -l) is too low");
+        program::warn("secrets are not in locked memory; the limit of it (ulimit -l) is too low");
     return engines;
 }
 
@@ -49,14 +48,14 @@ std::vector<State> load_what_can_be_used(const std::string& keyring, const std::
     try {
         std::vector<EnginePtr> engines = load_engines(keyring, count);
         for (std::size_t i = 0; i < count; i++) states[i].engine = std::move(engines[i]);
-    } catch (const cli::Failure& failure) {
-        cli::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    } catch (const program::ProgramError& failure) {
+        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
     }
     try {
         const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(api_keys));
         for (State& state : states) state.api_keys = keys;
-    } catch (const cli::Failure& failure) {
-        cli::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    } catch (const program::ProgramError& failure) {
+        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
     }
     return states;
 }

@@ -7,7 +7,7 @@
 
 namespace caas::http {
 
-// One engine a worker, all of the same content. Throws cli::Failure.
+// One engine a worker, all of the same content. Throws program::ProgramError.
 std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t count);
 
 // A state a worker. What cannot be used is null in all of them, and said on standard error.

@@ -1,6 +1,6 @@
 #include "tls.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -13,9 +13,9 @@ namespace {
 // As PostgreSQL asks of its ssl_key_file: nobody beyond the owner and the group may read it.
 void check_key_file(const std::string& path) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0) throw cli::os_failure(path, "it cannot be opened");
+    if (stat(path.c_str(), &status) != 0) throw program::errno_error(path, "it cannot be opened");
     if ((status.st_mode & S_IRWXO) != 0)
-        throw cli::failure(path + ": the key can be read by others; its mode is to be 0600 or 0640");
+        throw program::program_error(path + ": the key can be read by others; its mode is to be 0600 or 0640");
 }
 
 // A key that asks for a pass phrase would wait for a terminal.
@@ -33,16 +33,17 @@ TlsContext make_tls_context(const std::string& certificate_path, const std::stri
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);  // tickets resume a session without one
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);                // idle connections keep none
     if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1)
-        throw cli::failure("OpenSSL refuses TLS 1.2 as the oldest version");
+        throw program::program_error("OpenSSL refuses TLS 1.2 as the oldest version");
     const bool certificate = SSL_CTX_use_certificate_chain_file(ssl, certificate_path.c_str()) == 1;
     const bool key = certificate && SSL_CTX_use_PrivateKey_file(ssl, key_path.c_str(), SSL_FILETYPE_PEM) == 1;
     const bool fit = key && SSL_CTX_check_private_key(ssl) == 1;
     ERR_clear_error();
-    if (!certificate) throw cli::failure(certificate_path + ": it is not a readable certificate chain in PEM");
+    if (!certificate)
+        throw program::program_error(certificate_path + ": it is not a readable certificate chain in PEM");
     if (!key)
-        throw cli::failure(
+        throw program::program_error(
             key_path + ": it is not a readable private key in PEM, without a pass phrase, that fits the certificate");
-    if (!fit) throw cli::failure(key_path + ": the key does not belong to the certificate");
+    if (!fit) throw program::program_error(key_path + ": the key does not belong to the certificate");
     return context;
 }
 

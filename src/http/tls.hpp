@@ -6,7 +6,7 @@
 
 namespace caas::http {
 
-// TLS 1.2 or later, with the chain and the key of two PEM files. Throws cli::Failure.
+// TLS 1.2 or later, with the chain and the key of two PEM files. Throws program::ProgramError.
 TlsContext make_tls_context(const std::string& certificate_path, const std::string& key_path);
 
 }  // namespace caas::http

@@ -1,6 +1,6 @@
 #include "worker.hpp"
 
-#include "../cli/command.hpp"
+#include "../program/report.hpp"
 
 #include <openssl/crypto.h>
 #include <boost/asio/post.hpp>
@@ -43,7 +43,7 @@ void Worker::run() {
             context_.run();
             ended = true;
         } catch (const std::exception&) {  // out of memory: the connection that met it is closed, the others go on
-            cli::warn("a connection was closed after an unexpected failure");
+            program::warn("a connection was closed after an unexpected failure");
         }
     }
 }

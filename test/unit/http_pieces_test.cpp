@@ -1,7 +1,7 @@
 // The pieces of the HTTP service that know no request: base64, the file of API keys, the limit of requests.
-#include "../../src/cli/command.hpp"
 #include "../../src/http/api_keys.hpp"
 #include "../../src/http/base64.hpp"
+#include "../../src/program/report.hpp"
 #include "support.hpp"
 
 #include <atomic>
@@ -84,7 +84,7 @@ const std::string kOther(64, 'b');
 std::string refusal_of(const std::string& text) {
     try {
         (void)ApiKeys::parse("/keys", text);
-    } catch (const cli::Failure& failure) {
+    } catch (const program::ProgramError& failure) {
         return failure.what();
     }
     return "";

@@ -1,6 +1,6 @@
 // `caas serve`: its options.
-#include "../cli/register.hpp"
-#include "serve_options.hpp"
+#include "../http/serve_options.hpp"
+#include "register.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -71,7 +71,7 @@ CLI::Option& option_named(CLI::App& line, const std::string& path, const CLI::Co
             if (one->get_configurable() && one->check_lname(item.name)) option = one;
         }
     }
-    if (option == nullptr) throw usage_failure(path + ": there is no option " + item.fullname());
+    if (option == nullptr) throw usage_error(path + ": there is no option " + item.fullname());
     return *option;
 }
 
@@ -81,7 +81,7 @@ void read_config(CLI::App& line, const std::string& path) {
     try {
         items = CLI::ConfigTOML().from_file(path);
     } catch (const CLI::Error&) {
-        throw failure("--config: " + path + " cannot be read");
+        throw program_error("--config: " + path + " cannot be read");
     }
     for (const CLI::ConfigItem& item : items) {
         CLI::Option& option = option_named(line, path, item);
@@ -90,7 +90,7 @@ void read_config(CLI::App& line, const std::string& path) {
         try {
             option.run_callback();
         } catch (const CLI::ParseError&) {
-            throw usage_failure(path + ": " + item.name + " has a value that it cannot have");
+            throw usage_error(path + ": " + item.name + " has a value that it cannot have");
         }
     }
 }
@@ -101,7 +101,7 @@ void check_environment(const CLI::App& line) {
         const std::string& variable = option->get_envname();
         const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
         if (value != nullptr && *value != '\0' && option->count() == 0) {
-            throw usage_failure(variable + " has a value that it cannot have");
+            throw usage_error(variable + " has a value that it cannot have");
         }
     }
 }
@@ -121,8 +121,8 @@ void add_serve_command(CLI::App& app, Action& chosen) {
     line->callback([&chosen, line, options, config] {
         check_environment(*line);
         if (!config->empty()) read_config(*line, *config);
-        if (options->keyring.empty()) throw usage_failure("--keyring is required");
-        if (options->api_keys.empty()) throw usage_failure("--api-keys is required");
+        if (options->keyring.empty()) throw usage_error("--keyring is required");
+        if (options->api_keys.empty()) throw usage_error("--api-keys is required");
         chosen = [options] { return http::serve(*options); };
     });
 }

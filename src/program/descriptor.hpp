@@ -1,0 +1,25 @@
+// Descriptor owns a file descriptor and closes it.
+#pragma once
+#include <unistd.h>
+
+#include <utility>
+
+namespace caas::program {
+
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) (void)close(fd_);  // its owner has synced what must not be lost
+    }
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+}  // namespace caas::program

@@ -1,0 +1,39 @@
+#include "report.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+namespace caas::program {
+
+ProgramError usage_error(const std::string& message) { return ProgramError(kExitUsage, message); }
+
+ProgramError program_error(const std::string& message) { return ProgramError(kExitFailed, message); }
+
+ProgramError errno_error(const std::string& path, const std::string& what) {
+    return ProgramError(kExitFailed, path + ": " + what + ": " + std::strerror(errno));
+}
+
+ProgramError keyring_error(int exit_code, const std::string& path, const Error& error) {
+    std::string message = path + ": ";
+    if (error.line != 0) message += "line " + std::to_string(error.line) + ": ";
+    message += error.reason != nullptr ? error.reason : "the keyring cannot be used";
+    if (error.subject != nullptr) message += std::string(": ") + error.subject;
+    if (error.os_error != 0) message += std::string(": ") + std::strerror(error.os_error);
+    return ProgramError(exit_code, message);
+}
+
+void warn(const std::string& message) { std::cerr << "caas: warning: " << message << '\n'; }
+
+void note(const std::string& message) { std::cerr << "caas: note: " << message << '\n'; }
+
+void warn_about_keyring(const std::string& path, unsigned warnings) {
+    if ((warnings & CAAS_WARN_WEAK_DIGEST) != 0) {
+        warn(path + ": a digest pool names a weak algorithm: hmac-md5, hmac-sha1 or hmac-ripemd160");
+    }
+    if ((warnings & CAAS_WARN_PUBLISHED_SECRET) != 0) {
+        warn(path + ": a secret is that of the published test vectors and protects nothing");
+    }
+}
+
+}  // namespace caas::program
