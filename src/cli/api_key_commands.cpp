@@ -1,22 +1,17 @@
 // `caas api-key`: keys for clients, and the digests by which a server knows them.
-#include "../core/keyring.hpp"
-#include "../core/text.hpp"
 #include "input.hpp"
+#include "new_api_key.hpp"
 #include "register.hpp"
 
-#include <openssl/rand.h>
 #include <unistd.h>
 
-#include <array>
 #include <iostream>
 
 namespace caas::cli {
 
 namespace {
 
-constexpr std::size_t kKeyBytes = 32;
-constexpr std::string_view kPrefix = "caas_";  // so that a leaked key is recognised for what it is
-constexpr std::size_t kShortKey = 32;          // characters
+constexpr std::size_t kShortKey = 32;  // characters
 
 struct ApiKeyOptions {
     std::optional<std::string> name;
@@ -24,36 +19,7 @@ struct ApiKeyOptions {
     bool json = false;
 };
 
-// "[name:]sha256", an entry of the server's setting.
-std::string entry_of(std::string_view key, const std::optional<std::string>& name) {
-    std::array<std::uint8_t, CAAS_SHA256_BYTES> digest{};
-    if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) throw program_error("SHA-256 failed");
-    std::string hex(2 * digest.size(), '0');
-    hex_encode(digest, hex.data());
-    return (name ? *name + ":" : "") + hex;
-}
-
-// Asks the reader of the server's setting, so that a name it would refuse is refused here.
-void check_name(const std::optional<std::string>& name) {
-    caas_api_key_list list{};
-    const bool parsed = caas_api_key_list_parse(entry_of("", name).c_str(), &list, nullptr) == CAAS_OK;
-    if (!parsed || list.count != 1 || (name && name->find_first_of(" \t\r\n") != std::string::npos)) {
-        throw usage_error("--name: it is not 1 to 64 letters, digits, dots, dashes or underscores");
-    }
-}
-
 std::string setting_of(const std::string& entry) { return "caas.api_key_digests = '" + entry + "'"; }
-
-SecretText make_key() {
-    SecretKey<kKeyBytes> bytes;
-    if (RAND_priv_bytes(bytes.expose_mutable().data(), kKeyBytes) != 1) {
-        throw program_error("the random number generator failed");
-    }
-    SecretText key(kPrefix.size() + 2 * kKeyBytes);
-    key.expose_mutable().append(kPrefix).resize(kPrefix.size() + 2 * kKeyBytes);
-    hex_encode(bytes.expose(), key.expose_mutable().data() + kPrefix.size());
-    return key;
-}
 
 // The name keeps to letters, digits, dots, dashes and underscores: nothing needs escaping.
 void print_json(std::string_view key, const ApiKeyOptions& options, const std::string& entry) {
@@ -64,9 +30,9 @@ void print_json(std::string_view key, const ApiKeyOptions& options, const std::s
 }
 
 int api_key_new(const ApiKeyOptions& options) {
-    check_name(options.name);
-    const SecretText key = make_key();
-    const std::string entry = entry_of(key.expose(), options.name);
+    check_api_key_name(options.name);
+    const SecretText key = make_api_key();
+    const std::string entry = api_key_entry(key.expose(), options.name);
     if (options.json) {
         print_json(key.expose(), options, entry);
         return kExitOk;
@@ -85,13 +51,13 @@ int api_key_new(const ApiKeyOptions& options) {
 }
 
 int api_key_digest(const ApiKeyOptions& options) {
-    check_name(options.name);
+    check_api_key_name(options.name);
     const SecretText key = isatty(STDIN_FILENO) != 0 ? ask_secret("API key: ") : read_line_input();
     if (key.expose().empty()) throw usage_error("standard input holds no key");
     if (key.expose().size() < kShortKey) {
         warn("the key is shorter than 32 characters; a key that can be guessed is found from its digest");
     }
-    const std::string entry = entry_of(key.expose(), options.name);
+    const std::string entry = api_key_entry(key.expose(), options.name);
     if (options.json) {
         print_json("", options, entry);
     } else {
