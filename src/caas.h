@@ -56,15 +56,15 @@ typedef enum caas_status {
     CAAS_ERR_CONTEXT,      /* a context of over 1024 bytes */
     CAAS_ERR_MALFORMED,    /* not a sealed value */
     CAAS_ERR_CANNOT_OPEN,  /* wrong user, context, commitment or tag: never told which */
-    CAAS_ERR_PASSWORD_COST /* outside the caps of section 8: subject names the algorithm */
+    CAAS_ERR_PASSWORD_COST /* outside the caps of section 8: algorithm names it */
 } caas_status;
 
 typedef struct caas_error {
     caas_status status;
-    int line;            /* of the keyring file, 0 where it has no meaning */
-    int os_error;        /* errno, 0 where it has no meaning */
-    const char *reason;  /* static English text, or NULL */
-    const char *subject; /* static name of an algorithm, or NULL */
+    int line;              /* of the keyring file, 0 where it has no meaning */
+    int os_error;          /* errno, 0 where it has no meaning */
+    const char *reason;    /* static English text, or NULL */
+    const char *algorithm; /* static name of an algorithm, or NULL */
 } caas_error;
 
 /* What a loaded keyring should be warned about: a set of bits. */

@@ -24,7 +24,7 @@ SecretText read_data(const DigestOptions& options) {
     SecretText data = read_input();
     std::string& text = data.expose_mutable();
     if (options.line && !text.empty() && text.back() == '\n') text.pop_back();
-    if (!options.raw && !is_text(bytes_of(text))) {
+    if (!options.raw && !is_text(as_bytes(text))) {
         throw usage_error("the data is not valid UTF-8 or holds a zero byte; --raw takes any bytes");
     }
     return data;
@@ -44,7 +44,7 @@ struct Request {
 int encrypt(const DigestOptions& options) {
     Request request(options);
     const auto length =
-        request.engine.digest(request.uuid, options.generation, bytes_of(request.data.expose()), request.digest);
+        request.engine.digest(request.uuid, options.generation, as_bytes(request.data.expose()), request.digest);
     if (!length.ok() && length.error().status == CAAS_ERR_UNKNOWN_GENERATION) {
         throw program_error(options.keyring + ": there is no generation " + std::to_string(options.generation));
     }
@@ -57,9 +57,9 @@ int encrypt(const DigestOptions& options) {
 
 int verify(const DigestOptions& options) {
     Request request(options);
-    const bool is_hex = hex_decode(bytes_of(options.digest), request.digest);
+    const bool is_hex = hex_decode(as_bytes(options.digest), request.digest);
     const Bytes stored = is_hex ? Bytes(request.digest).first(options.digest.size() / 2) : Bytes();
-    const auto generation = request.engine.verify(request.uuid, bytes_of(request.data.expose()), stored);
+    const auto generation = request.engine.verify(request.uuid, as_bytes(request.data.expose()), stored);
     if (!generation.ok()) throw keyring_error(kExitFailed, options.keyring, generation.error());
     if (generation.value() == 0) {
         std::cout << "no match\n";

@@ -38,7 +38,7 @@ caas_status caas::report(Error failure, caas_error* error) {
     const bool from_openssl = failure.status == CAAS_ERR_CRYPTO || failure.status == CAAS_ERR_KEYRING_ALGORITHM;
     if (from_openssl && openssl_lacked_memory()) failure = Error{.status = CAAS_ERR_NO_MEMORY};
     ERR_clear_error();  // the queue is shared with whatever else uses OpenSSL in this process
-    if (error != nullptr) *error = {failure.status, failure.line, failure.os_error, failure.reason, failure.subject};
+    if (error != nullptr) *error = {failure.status, failure.line, failure.os_error, failure.reason, failure.algorithm};
     return failure.status;
 }
 

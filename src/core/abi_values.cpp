@@ -46,7 +46,7 @@ Outcome check_costs(const PasswordCosts& costs) {
         if (!password_algorithms[id].allowed(costs[id])) {
             return Error{.status = CAAS_ERR_PASSWORD_COST,
                          .reason = "it is that of an algorithm",
-                         .subject = password_algorithms[id].name};
+                         .algorithm = password_algorithms[id].name};
         }
     }
     return Done{};

@@ -33,7 +33,7 @@ const char* parse_entry(std::string_view entry, std::uint8_t* digest) {
         entry.remove_prefix(colon + 1);
     }
     const bool valid = entry.size() == std::size_t{2} * CAAS_SHA256_BYTES &&
-                       hex_decode(bytes_of(entry), std::span(digest, CAAS_SHA256_BYTES));
+                       hex_decode(as_bytes(entry), std::span(digest, CAAS_SHA256_BYTES));
     return valid ? nullptr : "an entry is not the 64 hexadecimal digits of a SHA-256";
 }
 

@@ -75,7 +75,7 @@ Outcome Engine::check_provided(const Generation& generation) {
         return Error{.status = CAAS_ERR_KEYRING_ALGORITHM,
                      .line = generation.line,
                      .reason = "this OpenSSL does not provide an algorithm that the keyring names",
-                     .subject = name};
+                     .algorithm = name};
     };
     for (const AlgorithmId id : generation.digests) {
         if (macs_.get(id) == nullptr) return missing(digest_pool.name(id));
@@ -119,7 +119,7 @@ Result<std::size_t> Engine::digest_at(std::size_t index, Uuid uuid, Bytes data, 
     if (!macs_.get(profile.algorithm())->compute(profile.expose_key(), profile.expose_salt(), data, out)) {
         return Error{.status = CAAS_ERR_CRYPTO,
                      .reason = "a digest algorithm failed",
-                     .subject = digest_pool.name(profile.algorithm())};
+                     .algorithm = digest_pool.name(profile.algorithm())};
     }
     return digest_algorithms[profile.algorithm()].output_bytes;
 }

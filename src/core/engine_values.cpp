@@ -78,7 +78,7 @@ namespace {
 Error slow_hash_error(AlgorithmId algorithm) {
     return Error{.status = CAAS_ERR_CRYPTO,
                  .reason = "a password hash failed, perhaps for want of memory",
-                 .subject = password_pool.name(algorithm)};
+                 .algorithm = password_pool.name(algorithm)};
 }
 }  // namespace
 

@@ -138,7 +138,7 @@ Reason parse_generation(std::string_view line, Generation& generation) {
 
 Reason check_line(std::string_view line) {
     if (line.size() > kMaxLineBytes) return "the line is over 4096 bytes";
-    if (!is_text(bytes_of(line))) return "the line is not valid UTF-8 or holds a zero byte";
+    if (!is_text(as_bytes(line))) return "the line is not valid UTF-8 or holds a zero byte";
     if (!line.empty() && line.back() == '\r') return "the line ends in CR LF instead of LF";
     return kFine;
 }

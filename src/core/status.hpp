@@ -13,8 +13,8 @@ struct Error {
     caas_status status = CAAS_ERR_INTERNAL;
     int line = 0;
     int os_error = 0;
-    const char* reason = nullptr;   // static storage
-    const char* subject = nullptr;  // static storage
+    const char* reason = nullptr;     // static storage
+    const char* algorithm = nullptr;  // static storage
 };
 
 inline Error crypto_error(const char* reason) { return Error{.status = CAAS_ERR_CRYPTO, .reason = reason}; }

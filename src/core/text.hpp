@@ -10,7 +10,7 @@
 
 namespace caas {
 
-inline Bytes bytes_of(std::string_view text) {
+inline Bytes as_bytes(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 

@@ -24,7 +24,7 @@ EnginePtr load_engine(const std::string& keyring) {
                                        .line = error.line,
                                        .os_error = error.os_error,
                                        .reason = error.reason,
-                                       .subject = error.subject});
+                                       .algorithm = error.algorithm});
 }
 
 }  // namespace

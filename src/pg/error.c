@@ -82,8 +82,8 @@ caas_keyring_problem(const caas_error *error, bool with_path)
 	if (error->line > 0)
 		appendStringInfo(&text, ", line %d", error->line);
 	appendStringInfo(&text, ": %s", error->reason ? error->reason : "cannot be used");
-	if (error->subject != NULL)
-		appendStringInfo(&text, " (%s)", error->subject);
+	if (error->algorithm != NULL)
+		appendStringInfo(&text, " (%s)", error->algorithm);
 	if (error->os_error != 0)
 		appendStringInfo(&text, ": %s", strerror(error->os_error));
 	return text.data;
@@ -112,11 +112,12 @@ caas_raise_with_hint(const caas_error *error, const char *hint)
 			row = &status_table[i];
 	if (row->message == NULL)
 		caas_raise_keyring_problem(row, error);
-	ereport(ERROR, (errcode(row->sqlstate), errmsg("%s", row->message),
-					error->reason ? errdetail("%s%s%s.", error->reason, error->subject ? ": " : "",
-											  error->subject ? error->subject : "")
-								  : 0,
-					hint || row->hint ? errhint("%s", hint ? hint : row->hint) : 0, caas_hide()));
+	ereport(ERROR,
+			(errcode(row->sqlstate), errmsg("%s", row->message),
+			 error->reason ? errdetail("%s%s%s.", error->reason, error->algorithm ? ": " : "",
+									   error->algorithm ? error->algorithm : "")
+						   : 0,
+			 hint || row->hint ? errhint("%s", hint ? hint : row->hint) : 0, caas_hide()));
 	pg_unreachable();
 }
 

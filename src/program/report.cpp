@@ -18,7 +18,7 @@ ProgramError keyring_error(int exit_code, const std::string& path, const Error& 
     std::string message = path + ": ";
     if (error.line != 0) message += "line " + std::to_string(error.line) + ": ";
     message += error.reason != nullptr ? error.reason : "the keyring cannot be used";
-    if (error.subject != nullptr) message += std::string(": ") + error.subject;
+    if (error.algorithm != nullptr) message += std::string(": ") + error.algorithm;
     if (error.os_error != 0) message += std::string(": ") + std::strerror(error.os_error);
     return ProgramError(exit_code, message);
 }

@@ -266,7 +266,7 @@ TEST(Abi, AlgorithmThatOpenSslDoesNotProvide) {
     EXPECT_EQ(load(engine.get(), text, &error), CAAS_ERR_KEYRING_ALGORITHM);
     ASSERT_EQ(EVP_set_default_properties(nullptr, ""), 1);
     EXPECT_EQ(error.line, 3);
-    EXPECT_STREQ(error.subject, "blake2b-512");
+    EXPECT_STREQ(error.algorithm, "blake2b-512");
     EXPECT_STREQ(error.reason, "this OpenSSL does not provide an algorithm that the keyring names");
     EXPECT_EQ(digest_of(engine.get(), kUuid, kData).status, CAAS_ERR_NO_KEYRING);
     EXPECT_EQ(load(engine.get(), text), CAAS_OK);

@@ -10,7 +10,7 @@ namespace {
 
 // Section 7 over OpenSSL's one-shot HMAC.
 Blob reference_index(const Blob& secret, std::string_view context, Bytes data, std::size_t length) {
-    const Blob key = reference_hmac("SHA256", reference_purpose_key(secret, "index"), bytes_of(context));
+    const Blob key = reference_hmac("SHA256", reference_purpose_key(secret, "index"), as_bytes(context));
     Blob index = reference_hmac("SHA256", key, data);
     index.resize(length);
     return index;

@@ -142,7 +142,7 @@ void expect_refused(const std::vector<Refusal>& refusals) {
         EXPECT_EQ(keyring.error().status, CAAS_ERR_KEYRING_SYNTAX);
         EXPECT_EQ(keyring.error().line, refusal.line) << refusal.text;
         EXPECT_STREQ(keyring.error().reason, refusal.reason) << refusal.text;
-        EXPECT_EQ(keyring.error().subject, nullptr);
+        EXPECT_EQ(keyring.error().algorithm, nullptr);
     }
 }
 
@@ -323,7 +323,7 @@ TEST(KeyringRefusal, ErrorsHoldNoByteOfTheInput) {
         const Error& error = keyring.error();
         const auto is_reason = [&](const char* reason) { return std::string_view(reason) == error.reason; };
         ASSERT_TRUE(std::any_of(std::begin(kReasons), std::end(kReasons), is_reason)) << error.reason;
-        ASSERT_EQ(error.subject, nullptr);
+        ASSERT_EQ(error.algorithm, nullptr);
         ASSERT_GE(error.line, 1);
         ASSERT_LE(error.line, std::max<std::ptrdiff_t>(1, std::count(text.begin(), text.end(), '\n') + 1));
     }

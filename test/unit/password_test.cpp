@@ -29,7 +29,7 @@ Hashed hash_of(caas_engine* engine, const Blob& uuid, std::string_view password,
     EXPECT_EQ(out[CAAS_PASSWORD_TEXT_BYTES], 0x5A);
     EXPECT_EQ(error.status, status);
     if (status != CAAS_OK) {
-        EXPECT_TRUE(all_zero(bytes_of(std::string_view(out, CAAS_PASSWORD_TEXT_BYTES))));
+        EXPECT_TRUE(all_zero(as_bytes(std::string_view(out, CAAS_PASSWORD_TEXT_BYTES))));
     }
     return {status, out};
 }
@@ -184,8 +184,8 @@ TEST(Password, CostsOutsideTheCapsAreRefused) {
         std::memset(out, 0x5A, sizeof out);
         caas_error error = {};
         EXPECT_EQ(caas_password_hash(engine.get(), kUuid.data(), "x", 1, &costs, out, &error), CAAS_ERR_PASSWORD_COST);
-        EXPECT_TRUE(all_zero(bytes_of(std::string_view(out, sizeof out))));
-        return std::string(error.subject);
+        EXPECT_TRUE(all_zero(as_bytes(std::string_view(out, sizeof out))));
+        return std::string(error.algorithm);
     };
     EXPECT_EQ(refused({9, 1, 8, 1, 1, 10000}), "scrypt");
     EXPECT_EQ(refused({19, 1, 8, 1, 1, 10000}), "scrypt");
@@ -247,7 +247,7 @@ TEST(Password, BadArguments) {
                           const caas_password_costs* costs) {
         std::memset(out, 0x5A, sizeof out);
         const caas_status status = caas_password_hash(on, uuid, password, 1, costs, out, nullptr);
-        EXPECT_TRUE(all_zero(bytes_of(std::string_view(out, sizeof out))));
+        EXPECT_TRUE(all_zero(as_bytes(std::string_view(out, sizeof out))));
         return status;
     };
     EXPECT_EQ(hash(nullptr, kUuid.data(), "x", &kCheap), CAAS_ERR_ARGUMENT);

@@ -80,7 +80,7 @@ TEST_P(EachCipher, EveryBitOfTheValueCounts) {
 
 TEST_P(EachCipher, EveryBitOfTheUserCounts) {
     for (const std::string_view data : {std::string_view(), kData}) {
-        const Blob value = sealed(bytes_of(data));
+        const Blob value = sealed(as_bytes(data));
         for (std::size_t bit = 0; bit < 8 * kUuidBytes; bit++) {
             Blob other(kUuid);
             other[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
@@ -91,7 +91,7 @@ TEST_P(EachCipher, EveryBitOfTheUserCounts) {
 
 TEST_P(EachCipher, EveryBitOfTheContextCounts) {
     for (const std::string_view data : {std::string_view(), kData}) {
-        const Blob value = sealed(bytes_of(data));
+        const Blob value = sealed(as_bytes(data));
         std::string other(kContext);
         for (std::size_t bit = 0; bit < 8 * other.size(); bit++) {
             other[bit / 8] = static_cast<char>(other[bit / 8] ^ (1 << bit % 8));
@@ -127,11 +127,11 @@ TEST_P(EachCipher, TruncatedAndExtendedValuesDoNotOpen) {
 // A tag that an implementation might compare with what it has not computed yet.
 TEST_P(EachCipher, GuessedTagsDoNotOpen) {
     for (const std::string_view data : {std::string_view(), kData}) {
-        const Blob good = sealed(bytes_of(data));
+        const Blob good = sealed(as_bytes(data));
         const Bytes tag_of_other = Bytes(good).last(kAeadTagBytes);
         for (int i = 0; i < 3; i++) {
             ASSERT_EQ(opening(good), CAAS_OK);
-            Blob value = sealed(bytes_of(data));
+            Blob value = sealed(as_bytes(data));
             if (i < 2) {
                 std::fill(value.end() - kAeadTagBytes, value.end(), static_cast<std::uint8_t>(i == 0 ? 0 : 0xFF));
             } else {
@@ -144,13 +144,13 @@ TEST_P(EachCipher, GuessedTagsDoNotOpen) {
 
 TEST_P(EachCipher, AnotherKeyNeverOpens) {
     const Blob nonce(kNonceBytes, 7);
-    const Blob first = sealed_with_nonce(engine_.get(), kUuid, kContext, nonce, bytes_of(kData));
+    const Blob first = sealed_with_nonce(engine_.get(), kUuid, kContext, nonce, as_bytes(kData));
     for (unsigned tag = 100; tag < 150; tag++) {
         const EnginePtr other =
             engine_with(std::string(kVersionLine) + generation_line(1, "active", secret_of(tag), pools()));
         EXPECT_EQ(open_of(other.get(), kUuid, kContext, first).status, CAAS_ERR_CANNOT_OPEN);
         // The head alone tells the keys apart, so no key opens what another one made.
-        const Blob second = sealed_with_nonce(other.get(), kUuid, kContext, nonce, bytes_of(kData));
+        const Blob second = sealed_with_nonce(other.get(), kUuid, kContext, nonce, as_bytes(kData));
         EXPECT_NE(hex(Bytes(first).subspan(19, 16)), hex(Bytes(second).subspan(19, 16)));
         Blob mixed(first);
         std::copy(second.begin() + 35, second.end(), mixed.begin() + 35);
@@ -163,7 +163,7 @@ TEST_P(EachCipher, AnotherKeyNeverOpens) {
 TEST_P(EachCipher, CommitmentMustBeThatOfTheKey) {
     const Blob nonce(kNonceBytes, 9);
     const auto made = [&](std::uint8_t spoil) {
-        return reference_sealed(secret_of(1), 1, {GetParam()}, kUuid, kContext, nonce, bytes_of(kData), spoil);
+        return reference_sealed(secret_of(1), 1, {GetParam()}, kUuid, kContext, nonce, as_bytes(kData), spoil);
     };
     EXPECT_EQ(opening(made(0)), CAAS_OK);
     EXPECT_EQ(opening(made(1)), CAAS_ERR_CANNOT_OPEN);
@@ -184,8 +184,8 @@ TEST(Sealed, PoolSelectsTheCipher) {
     for (int i = 0; i < 200; i++) {
         const Blob uuid = random.bytes(kUuidBytes);
         const Blob nonce = random.bytes(kNonceBytes);
-        ASSERT_EQ(hex(sealed_with_nonce(engine.get(), uuid, kContext, nonce, bytes_of(kData))),
-                  hex(reference_sealed(secret_of(1), 1, pool, uuid, kContext, nonce, bytes_of(kData))));
+        ASSERT_EQ(hex(sealed_with_nonce(engine.get(), uuid, kContext, nonce, as_bytes(kData))),
+                  hex(reference_sealed(secret_of(1), 1, pool, uuid, kContext, nonce, as_bytes(kData))));
         seen[reference_choice(reference_purpose_key(secret_of(1), "seal"), uuid, pool).algorithm]++;
     }
     EXPECT_EQ(seen.size(), pool.size());
@@ -195,14 +195,14 @@ TEST(Sealed, EveryGenerationOpensItsOwn) {
     std::vector<Blob> values;
     for (int number = 1; number <= 3; number++) {
         const EnginePtr engine = engine_with(keyring_of(3, "", number));
-        const Value value = seal_of(engine.get(), kUuid, kContext, bytes_of(kData));
+        const Value value = seal_of(engine.get(), kUuid, kContext, as_bytes(kData));
         ASSERT_EQ(value.status, CAAS_OK);
         EXPECT_EQ(value.bytes[2], number);
         values.push_back(value.bytes);
     }
     const EnginePtr engine = engine_with(keyring_of(3));
     for (const Blob& value : values) {
-        EXPECT_EQ(hex(open_of(engine.get(), kUuid, kContext, value).bytes), hex(bytes_of(kData)));
+        EXPECT_EQ(hex(open_of(engine.get(), kUuid, kContext, value).bytes), hex(as_bytes(kData)));
         // The generation is authenticated: another one that exists does not open it either.
         Blob other(value);
         other[2] = static_cast<std::uint8_t>(value[2] % 3 + 1);
@@ -217,7 +217,7 @@ TEST(Sealed, GenerationIsBigEndian) {
     for (const int number : {1, 255, 256, 65535}) {
         const EnginePtr engine =
             engine_with(std::string(kVersionLine) + generation_line(number, "active", secret_of(1)));
-        const Value value = seal_of(engine.get(), kUuid, kContext, bytes_of(kData));
+        const Value value = seal_of(engine.get(), kUuid, kContext, as_bytes(kData));
         ASSERT_EQ(value.status, CAAS_OK);
         EXPECT_EQ(value.bytes[1], number / 256);
         EXPECT_EQ(value.bytes[2], number % 256);
@@ -231,7 +231,7 @@ TEST(Sealed, GenerationIsBigEndian) {
 
 TEST(Sealed, ReservedFirstBytes) {
     const EnginePtr engine = engine_with(keyring_of(1));
-    Blob value = seal_of(engine.get(), kUuid, kContext, bytes_of(kData)).bytes;
+    Blob value = seal_of(engine.get(), kUuid, kContext, as_bytes(kData)).bytes;
     for (unsigned first = 0; first < 256; first++) {
         value[0] = static_cast<std::uint8_t>(first);
         caas_sealed_info info = {9, 9, 9};

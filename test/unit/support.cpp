@@ -16,7 +16,7 @@ namespace caas::test {
 
 Blob unhex(std::string_view text) {
     Blob out(text.size() / 2);
-    if (!hex_decode(bytes_of(text), out)) throw std::invalid_argument("not hex: " + std::string(text));
+    if (!hex_decode(as_bytes(text), out)) throw std::invalid_argument("not hex: " + std::string(text));
     return out;
 }
 

@@ -15,7 +15,7 @@ std::string encode(std::uint32_t point) {
     return {static_cast<char>(0xF0 | (point >> 18)), tail(12), tail(6), tail(0)};
 }
 
-bool valid(std::string_view text) { return is_text(bytes_of(text)); }
+bool valid(std::string_view text) { return is_text(as_bytes(text)); }
 
 TEST(Utf8, EveryCodePoint) {
     for (std::uint32_t point = 0; point <= 0x1FFFFF; point++) {
@@ -117,7 +117,7 @@ TEST(Hex, DecodesEveryPair) {
             const int upper = digit_value(text[0]);
             const int lower = digit_value(text[1]);
             const bool digits = upper >= 0 && lower >= 0;
-            ASSERT_EQ(hex_decode(bytes_of({text, 2}), out), digits);
+            ASSERT_EQ(hex_decode(as_bytes({text, 2}), out), digits);
             ASSERT_EQ(out[0], digits ? upper * 16 + lower : 0x5A);
         }
     }
@@ -126,12 +126,12 @@ TEST(Hex, DecodesEveryPair) {
 TEST(Hex, RefusesOtherLengthsAndWritesNothing) {
     for (const char* text : {"0", "000", "0000000", "0011223344", "00112233445", "00zz", "0011g"}) {
         std::uint8_t out[4] = {1, 2, 3, 4};
-        EXPECT_FALSE(hex_decode(bytes_of(text), out)) << text;
+        EXPECT_FALSE(hex_decode(as_bytes(text), out)) << text;
         EXPECT_EQ(hex(out), "01020304") << text;
     }
     std::uint8_t out[4] = {1, 2, 3, 4};
     EXPECT_TRUE(hex_decode(Bytes(), out));
-    EXPECT_TRUE(hex_decode(bytes_of("aAbB"), out));
+    EXPECT_TRUE(hex_decode(as_bytes("aAbB"), out));
     EXPECT_EQ(hex(out), "aabb0304");
 }
 

@@ -64,7 +64,7 @@ Value checked(caas_status status, const caas_error& error, const Place& place, s
     EXPECT_EQ(error.os_error, 0);
     if (status != CAAS_ERR_CRYPTO && status != CAAS_ERR_ARGUMENT) {
         EXPECT_EQ(error.reason, nullptr);
-        EXPECT_EQ(error.subject, nullptr);
+        EXPECT_EQ(error.algorithm, nullptr);
     }
     return {status, {}};
 }
@@ -108,7 +108,7 @@ Value index_of(caas_engine* engine, std::string_view context, std::string_view d
 
 Blob sealed_with_nonce(caas_engine* engine, const Blob& uuid, std::string_view context, const Blob& nonce, Bytes data) {
     Blob out(data.size() + kSealedOverhead);
-    const Outcome sealed = engine->core.seal_with_nonce({as_uuid(uuid), bytes_of(context)},
+    const Outcome sealed = engine->core.seal_with_nonce({as_uuid(uuid), as_bytes(context)},
                                                         Nonce(nonce.data(), kNonceBytes), data, out.data());
     if (!sealed.ok()) throw std::runtime_error("not sealed");
     return out;

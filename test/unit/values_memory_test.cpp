@@ -33,11 +33,11 @@ Blob message_key(const Blob& secret) {
 }
 
 Blob context_key(const Blob& secret) {
-    return reference_hmac("SHA256", reference_purpose_key(secret, "index"), bytes_of(kContext));
+    return reference_hmac("SHA256", reference_purpose_key(secret, "index"), as_bytes(kContext));
 }
 
 Blob password_input(const Blob& secret) {
-    return reference_hmac("SHA256", subject_key(secret, "password"), bytes_of("secret word"));
+    return reference_hmac("SHA256", subject_key(secret, "password"), as_bytes("secret word"));
 }
 
 void use_everything(caas_engine* engine, const std::string& keyring_path) {

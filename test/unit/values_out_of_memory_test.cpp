@@ -152,7 +152,7 @@ TEST_P(ValuesOutOfMemory, Passwords) {
             [&](caas_engine* on) { return caas_password_hash(on, kUuid.data(), "pw", 2, &kCheap, text, nullptr); },
             [&](caas_engine* on, caas_status status) {
                 if (status != CAAS_OK) {
-                    EXPECT_TRUE(all_zero(bytes_of(std::string_view(text, sizeof text))));
+                    EXPECT_TRUE(all_zero(as_bytes(std::string_view(text, sizeof text))));
                 } else {
                     EXPECT_EQ(verified(on, text, match), CAAS_OK);
                     EXPECT_EQ(match, 1);

@@ -50,10 +50,10 @@ void check_sealed(caas_engine* engine, const Record& vector) {
     const std::string context = vector.at("context");
     const std::string data = vector.at("text");
     const std::string sealed = vector.at("sealed");
-    ASSERT_EQ(hex(sealed_with_nonce(engine, uuid, context, unhex(vector.at("nonce")), bytes_of(data))), sealed);
+    ASSERT_EQ(hex(sealed_with_nonce(engine, uuid, context, unhex(vector.at("nonce")), as_bytes(data))), sealed);
     const Value opened = open_of(engine, uuid, context, unhex(sealed));
     ASSERT_EQ(opened.status, CAAS_OK);
-    ASSERT_EQ(hex(opened.bytes), hex(bytes_of(data)));
+    ASSERT_EQ(hex(opened.bytes), hex(as_bytes(data)));
     caas_sealed_info info = {};
     ASSERT_EQ(caas_sealed_describe(unhex(sealed).data(), sealed.size() / 2, &info), CAAS_OK);
     EXPECT_EQ(info.generation, number_of(vector));
@@ -75,7 +75,7 @@ void check_password(caas_engine* engine, const Record& vector) {
     EXPECT_EQ(hex(parsed->salt), vector.at("salt"));
     PasswordCosts costs = {PasswordCost{10, 8, 1}, {8, 1, 1}, {10000, 0, 0}};
     costs[parsed->algorithm] = parsed->cost;
-    const auto made = engine->core.hash_password_with_salt(as_uuid(uuid), bytes_of(password), costs, parsed->salt);
+    const auto made = engine->core.hash_password_with_salt(as_uuid(uuid), as_bytes(password), costs, parsed->salt);
     ASSERT_TRUE(made.ok());
     EXPECT_EQ(made.value(), stored);
     int match = 0;
@@ -98,7 +98,7 @@ void check_pepper(const Record& generation, const Record& vector) {
     ASSERT_TRUE(pepper.derive(*kdf.value(), as_uuid(uuid), default_pool(password_pool)));
     EXPECT_EQ(hex(pepper.expose_key()), vector.at("pepper_key"));
     PepperedInput input;
-    ASSERT_TRUE(pepper.apply(bytes_of(vector.at("password")), input));
+    ASSERT_TRUE(pepper.apply(as_bytes(vector.at("password")), input));
     EXPECT_EQ(hex(input.expose()), vector.at("input"));
 }
 
@@ -157,7 +157,7 @@ TEST(ValueVectors, OneKeyringOpensThemAll) {
     for (const Record& vector : sealed) {
         const Value opened =
             open_of(engine.get(), parse_uuid(vector.at("uuid")), vector.at("context"), unhex(vector.at("sealed")));
-        EXPECT_EQ(hex(opened.bytes), hex(bytes_of(vector.at("text"))));
+        EXPECT_EQ(hex(opened.bytes), hex(as_bytes(vector.at("text"))));
     }
 }
 
