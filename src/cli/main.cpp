@@ -5,8 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -24,6 +26,16 @@ void forbid_core_dumps() {
     const rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         throw program_error("core dumps cannot be turned off");
+    }
+}
+
+// Closed descriptors 0 to 2 would be given to the next files and sockets, and output would be written to those. What
+// opens here instead fails to read and to write, like a closed descriptor.
+void open_standard_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            throw program_error("/dev/null cannot be opened");
     }
 }
 
@@ -87,6 +99,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
+        open_standard_descriptors();
         forbid_core_dumps();
         const int exit_code = run(argc, argv);
         // A key that never reached its reader is lost, so a full disk or a closed pipe must be heard of.

@@ -1,36 +1,32 @@
 // The access log: one JSON object a request, nothing of the request but its route.
 #pragma once
 #include "answer.hpp"
-
-#include "../program/descriptor.hpp"
+#include "line_writer.hpp"
+#include "metrics.hpp"
 
 #include <ctime>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 namespace caas::http {
 
-// LogFile is where the lines of all threads go.
+// LogFile takes the lines of all threads. None of them waits for it.
 class LogFile {
 public:
     // "-" is standard output, "off" none. Throws program::ProgramError.
-    explicit LogFile(std::string path);
+    LogFile(std::string path, Metrics& metrics);
 
-    bool on() const { return path_ != "off"; }
-    // Opens the file anew, as after a rotation. On failure the old one stays.
+    bool on() const { return writer_.has_value(); }
+    // Opens the file again, as after a rotation. On failure the old one stays.
     void reopen();
-    // Whole lines. What cannot be written is lost, and said once on standard error until lines can be written again.
-    void write(const std::string& lines);
+    // Takes whole lines.
+    void write(const std::string& lines) { writer_->write(lines); }
+    // The last lines: waits until they are written, at most this long.
+    void finish(std::chrono::milliseconds at_most);
 
 private:
-    static program::Descriptor open(const std::string& path);
-
     const std::string path_;
-    std::mutex mutex_;
-    std::optional<program::Descriptor> file_;
-    bool failing_ = false;
+    std::optional<LineWriter> writer_;
 };
 
 // AccessLog collects the lines of one thread.

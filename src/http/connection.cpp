@@ -29,6 +29,7 @@ constexpr std::size_t kShortestChunked = 5;
 constexpr std::size_t kBufferBytes = kHeaderBytes + kLargeRead;
 constexpr std::chrono::seconds kLastRequest{1};  // how long one that ends waits for a request that is on its way
 constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::seconds kLastLinger{1};  // the same when the service ends
 
 const Problem& problem_of(const ErrorCode& error) {
     if (error == http::error::body_limit) return problem::kBodyTooLarge;
@@ -323,7 +324,7 @@ void Connections::remove(ConnectionBase* connection) {
 }
 
 void Connections::tick(Clock::time_point now) {
-    if (stopping_ && now >= answers_until_ + kLinger) now = Clock::time_point::max();
+    if (stopping_ && now >= answers_until_ + kLastLinger) now = Clock::time_point::max();
     for (ConnectionBase* connection : open_) connection->on_tick(now);
 }
 

@@ -43,6 +43,11 @@ Metrics::Metrics()
     auto& reloads = BuildCounter().Name("caas_reloads_total").Help("Reloads, by result.").Register(registry_);
     reloads_well_ = &reloads.Add({{"result", "success"}});
     reloads_badly_ = &reloads.Add({{"result", "failure"}});
+    log_lines_dropped_ = &BuildCounter()
+                              .Name("caas_log_lines_dropped_total")
+                              .Help("Lines of the access log and messages that could not be written.")
+                              .Register(registry_)
+                              .Add({});
     connections_ = &BuildGauge().Name("caas_connections").Help("Open connections.").Register(registry_).Add({});
     active_generation_ = &BuildGauge()
                               .Name("caas_active_generation")

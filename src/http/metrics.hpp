@@ -34,6 +34,7 @@ public:
         values_[static_cast<std::size_t>(operation)]->Increment(static_cast<double>(count));
     }
     void connections(long change) { connections_->Increment(static_cast<double>(change)); }
+    void log_lines_dropped(std::size_t lines) { log_lines_dropped_->Increment(static_cast<double>(lines)); }
     void reloaded(bool well) { (well ? reloads_well_ : reloads_badly_)->Increment(); }
     void active_generation(int number) { active_generation_->Set(number); }
 
@@ -48,6 +49,7 @@ private:
     prometheus::Counter* authentication_failures_;
     prometheus::Counter* reloads_well_;
     prometheus::Counter* reloads_badly_;
+    prometheus::Counter* log_lines_dropped_;
     prometheus::Gauge* connections_;
     prometheus::Gauge* active_generation_;
 };

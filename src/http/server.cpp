@@ -22,6 +22,9 @@ namespace {
 using ErrorCode = boost::system::error_code;
 
 constexpr std::chrono::milliseconds kRetry{100};
+// The wait for a log that does not take its last lines.
+constexpr std::chrono::milliseconds kLastLines{400};
+constexpr std::chrono::milliseconds kLastLinesAtOnce{100};
 constexpr rlim_t kOtherFiles = 32;  // besides connections
 constexpr rlim_t kFilesEach = 4;    // of a thread
 
@@ -77,7 +80,8 @@ Server::Server(const ServeOptions& options)
     : options_(options),
       limits_{options.max_body, std::chrono::seconds(options.request_timeout),
               std::chrono::seconds(options.idle_timeout)},
-      log_(options.access_log),
+      messages_(metrics_),
+      log_(options.access_log, metrics_),
       limiter_(options.rate_limit) {
     tls_ = tls_of(options);
     const std::size_t threads = thread_count(options.threads);
@@ -90,21 +94,20 @@ Server::Server(const ServeOptions& options)
         workers_.push_back(std::make_unique<Worker>(log_, metrics_, limiter_, limits_, std::move(state)));
     }
     for (const std::string& address : options.listen) {
-        gates_.push_back(
+        accept_loops_.push_back(
             {Listener(context_, address, tls_ != nullptr, options.insecure), asio::steady_timer(context_)});
     }
 }
 
 void Server::run() {
-    (void)std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is an error of write()
     max_connections_ = allowed_connections(options_.max_connections, workers_.size());
     running_ = workers_.size();
     for (const auto& worker : workers_) {
         worker->start([this] { asio::post(context_, [this] { on_worker_end(); }); });
     }
-    for (Gate& gate : gates_) {
-        accept(gate);
-        program::note("listening on " + gate.listener.url());
+    for (AcceptLoop& loop : accept_loops_) {
+        accept(loop);
+        program::note("listening on " + loop.listener.url());
     }
     program::note("version " + std::string(caas_library_version()) + ", process " + std::to_string(getpid()) + ", " +
                   in_use_);
@@ -113,40 +116,43 @@ void Server::run() {
     context_.run();
     for (const auto& worker : workers_) worker->join();
     program::note("stopped");
+    const std::chrono::milliseconds at_most = at_once_ ? kLastLinesAtOnce : kLastLines;
+    log_.finish(at_most);
+    messages_.finish(at_most);
 }
 
 Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
 
-void Server::hand_over(Worker& worker, Socket socket, const Gate& gate) {
-    worker.accept(OpenToken(open_), std::move(socket), gate.listener.tls() ? tls_ : nullptr);
+void Server::hand_over(Worker& worker, Socket socket, const AcceptLoop& loop) {
+    worker.accept(OpenToken(open_), std::move(socket), loop.listener.tls() ? tls_ : nullptr);
 }
 
-void Server::accept(Gate& gate) {
+void Server::accept(AcceptLoop& loop) {
     if (stopping_) return;
-    if (open_ >= max_connections_) return accept_later(gate);
+    if (open_ >= max_connections_) return accept_later(loop);
     Worker& worker = next_worker();
-    gate.listener.acceptor().async_accept(worker.context().get_executor(),
-                                          [this, &gate, &worker](const ErrorCode& error, Socket socket) {
-                                              if (!error) hand_over(worker, std::move(socket), gate);
-                                              error ? accept_later(gate) : accept(gate);
+    loop.listener.acceptor().async_accept(worker.context().get_executor(),
+                                          [this, &loop, &worker](const ErrorCode& error, Socket socket) {
+                                              if (!error) hand_over(worker, std::move(socket), loop);
+                                              error ? accept_later(loop) : accept(loop);
                                           });
 }
 
 // No file is free, or no connection: those that wait are kept by the system.
-void Server::accept_later(Gate& gate) {
+void Server::accept_later(AcceptLoop& loop) {
     if (stopping_) return;
-    gate.timer.expires_after(kRetry);
-    gate.timer.async_wait([this, &gate](const ErrorCode& error) {
-        if (!error) accept(gate);
+    loop.retry.expires_after(kRetry);
+    loop.retry.async_wait([this, &loop](const ErrorCode& error) {
+        if (!error) accept(loop);
     });
 }
 
 // What the system has accepted for us would be lost with the socket.
-void Server::accept_waiting(Gate& gate) {
+void Server::accept_waiting(AcceptLoop& loop) {
     for (ErrorCode error; !error;) {
         Worker& worker = next_worker();
-        Socket socket = gate.listener.acceptor().accept(worker.context().get_executor(), error);
-        if (!error) hand_over(worker, std::move(socket), gate);
+        Socket socket = loop.listener.acceptor().accept(worker.context().get_executor(), error);
+        if (!error) hand_over(worker, std::move(socket), loop);
     }
 }
 
@@ -194,15 +200,16 @@ void Server::on_reloaded(bool well) {
 // The second time: at once.
 void Server::stop() {
     if (stopping_) {
+        at_once_ = true;
         for (const auto& worker : workers_) worker->stop_at_once();
         return;
     }
     notify("STOPPING=1");
     stopping_ = true;
-    for (Gate& gate : gates_) {
-        accept_waiting(gate);
-        gate.listener.close();
-        gate.timer.cancel();
+    for (AcceptLoop& loop : accept_loops_) {
+        accept_waiting(loop);
+        loop.listener.close();
+        loop.retry.cancel();
     }
     // Behind what has been accepted and waits to be handed over.
     asio::post(context_, [this] {
@@ -222,6 +229,7 @@ int serve(const ServeOptions& options) {
         program::note("the files can be used");
         return program::kExitOk;
     }
+    (void)std::signal(SIGPIPE, SIG_IGN);  // writing to a pipe without a reader fails instead
     Server(options).run();
     return program::kExitOk;
 }

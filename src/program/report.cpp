@@ -3,8 +3,25 @@
 #include <cerrno>
 #include <cstring>
 #include <iostream>
+#include <utility>
 
 namespace caas::program {
+
+namespace {
+
+MessageSink& message_sink() {
+    static MessageSink sink;
+    return sink;
+}
+
+void say(const std::string& line) {
+    if (message_sink()) return message_sink()(line);
+    std::cerr << line;
+}
+
+}  // namespace
+
+void send_messages_to(MessageSink sink) { message_sink() = std::move(sink); }
 
 ProgramError usage_error(const std::string& message) { return ProgramError(kExitUsage, message); }
 
@@ -23,9 +40,9 @@ ProgramError keyring_error(int exit_code, const std::string& path, const Error& 
     return ProgramError(exit_code, message);
 }
 
-void warn(const std::string& message) { std::cerr << "caas: warning: " << message << '\n'; }
+void warn(const std::string& message) { say("caas: warning: " + message + "\n"); }
 
-void note(const std::string& message) { std::cerr << "caas: note: " << message << '\n'; }
+void note(const std::string& message) { say("caas: note: " + message + "\n"); }
 
 void warn_about_keyring(const std::string& path, unsigned warnings) {
     if ((warnings & CAAS_WARN_WEAK_DIGEST) != 0) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "../core/status.hpp"
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -28,6 +29,11 @@ ProgramError program_error(const std::string& message);
 ProgramError errno_error(const std::string& path, const std::string& what);
 // An error of the core about the keyring at path.
 ProgramError keyring_error(int exit_code, const std::string& path, const Error& error);
+
+// Takes a line with its end, instead of standard error.
+using MessageSink = std::function<void(const std::string& line)>;
+// An empty function means standard error again. Not for use while other threads warn or note.
+void send_messages_to(MessageSink sink);
 
 // Lines on standard error: "caas: warning: ..", "caas: note: ..".
 void warn(const std::string& message);
