@@ -1,6 +1,7 @@
 #include "access_log.hpp"
 
 #include "../program/report.hpp"
+#include "routes.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -97,7 +98,7 @@ void AccessLog::add(const Answer& answer, Microseconds taken) {
     lines_ += R"(,"key":)";
     append_name(lines_, answer.client);
     lines_ += R"(,"route":)";
-    append_name(lines_, answer.route != nullptr ? answer.route : "");
+    append_name(lines_, answer.route != nullptr ? answer.route->path : "");
     lines_.append(R"(,"code":)").append(std::to_string(answer.status));
     lines_.append(R"(,"microseconds":)").append(std::to_string(taken.count())).append("}\n");
     if (lines_.size() >= kFlushBytes) flush();

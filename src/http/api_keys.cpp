@@ -1,7 +1,6 @@
 #include "api_keys.hpp"
 
 #include "../program/report.hpp"
-#include "operation.hpp"
 
 #include <openssl/crypto.h>
 #include <sys/stat.h>
@@ -17,14 +16,14 @@ namespace caas::http {
 
 namespace {
 
-constexpr unsigned kAllRights = (1U << kOperationCount) - 1;
+constexpr std::uint64_t kAllRights = ~std::uint64_t{0};
 constexpr off_t kMaxFileBytes = off_t{1024} * 1024;
 
 program::ProgramError line_failure(const std::string& path, int line, const char* reason) {
     return program::program_error(path + ": line " + std::to_string(line) + ": " + reason);
 }
 
-// Whoever may write the file lets anybody in.
+// Anybody who can write the file can give themselves a key, so that only root and the service's user may.
 void check_file(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) throw program::errno_error(path, "it cannot be opened");
@@ -38,7 +37,7 @@ void check_file(const std::string& path) {
     }
 }
 
-// The words of a line, up to a comment.
+// The words of a line before its comment.
 std::vector<std::string> words_of(const std::string& line) {
     std::istringstream stream(line.substr(0, line.find('#')));
     std::vector<std::string> words;
@@ -46,7 +45,7 @@ std::vector<std::string> words_of(const std::string& line) {
     return words;
 }
 
-// nullptr, or what is wrong with the line.
+// Reads the words of a line. The value is nullptr, or what is wrong with the line.
 const char* read_client(const std::vector<std::string>& words, Client& client) {
     if (words[0].find('\0') != std::string::npos) return "there is a zero byte in it";
     const std::size_t colon = words[0].rfind(':');
@@ -59,9 +58,9 @@ const char* read_client(const std::vector<std::string>& words, Client& client) {
     std::copy_n(std::begin(list.digests[0]), client.digest.size(), client.digest.begin());
     client.rights = words.size() == 1 ? kAllRights : 0;
     for (std::size_t i = 1; i < words.size(); i++) {
-        const OperationRule* rule = operation_named(words[i]);
-        if (rule == nullptr) return "a word after the entry is the name of no operation";
-        client.rights |= 1U << static_cast<unsigned>(rule->operation);
+        const Route* operation = operation_named(words[i]);
+        if (operation == nullptr) return "a word after the entry is the name of no operation";
+        client.rights |= std::uint64_t{1} << index_of(*operation);
     }
     return nullptr;
 }
@@ -85,6 +84,12 @@ ApiKeys ApiKeys::parse(const std::string& path, std::string_view text) {
     for (int number = 1; std::getline(lines, line); number++) {
         const std::vector<std::string> words = words_of(line);
         if (words.empty()) continue;
+        if (words.size() == 1 && line.find('#') != std::string::npos) {
+            throw line_failure(
+                path, number,
+                "a comment directly behind an entry could be meant as its operations; write it on a line "
+                "of its own");
+        }
         Client client{};
         if (const char* reason = read_client(words, client)) throw line_failure(path, number, reason);
         for (const Client& other : keys.clients_) {
@@ -100,7 +105,7 @@ ApiKeys ApiKeys::parse(const std::string& path, std::string_view text) {
 const Client* ApiKeys::find(std::string_view key) const {
     std::array<std::uint8_t, CAAS_SHA256_BYTES> digest{};
     if (caas_api_key_digest(key.data(), key.size(), digest.data()) != CAAS_OK) {
-        throw std::runtime_error("SHA-256 failed");  // which is no fault of the key
+        throw std::runtime_error("SHA-256 failed");
     }
     const Client* found = nullptr;
     for (const Client& client : clients_) {

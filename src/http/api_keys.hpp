@@ -1,6 +1,7 @@
-// Who may do what: the file of API keys, and how often.
+// The file of API keys, and the limit of requests a second.
 #pragma once
 #include "../caas.h"
+#include "routes.hpp"
 
 #include <array>
 #include <chrono>
@@ -14,27 +15,23 @@
 
 namespace caas::http {
 
-enum class Operation : std::uint8_t { encrypt, verify, seal, open, blind_index };
-
-inline constexpr std::size_t kOperationCount = 5;
-
 struct Client {
     std::string name;
     std::array<std::uint8_t, CAAS_SHA256_BYTES> digest;
-    unsigned rights;  // a bit an operation
+    std::uint64_t rights;  // bit N: the operation at place N of the table of routes
 
-    bool may(Operation operation) const { return (rights >> static_cast<unsigned>(operation) & 1U) != 0; }
+    bool may(const Route& operation) const { return (rights >> index_of(operation) & 1U) != 0; }
 };
 
 // ApiKeys is the content of a file. It never changes: a reload makes another.
 class ApiKeys {
 public:
-    // Throws program::ProgramError: of a line it says the number and the reason, never the content.
+    // Throws program::ProgramError, whose message has the line's number and the reason, never the line's content.
     static ApiKeys read(const std::string& path);
     static ApiKeys parse(const std::string& path, std::string_view text);
 
-    // The client whose key this is, or nullptr. Every digest is compared, each in constant time. Throws where OpenSSL
-    // fails.
+    // The client that has this key, or nullptr. Compares the digests of all clients, each in constant time. Throws when
+    // OpenSSL fails.
     const Client* find(std::string_view key) const;
     std::size_t count() const { return clients_.size(); }
 
@@ -42,12 +39,12 @@ private:
     std::vector<Client> clients_;
 };
 
-// RateLimiter lets every name have so many requests a second, and as many at once. A batch that begins within the
-// limit is served as a whole; what it takes beyond is paid before the next.
+// RateLimiter allows each name so many requests a second, of which a second's worth may come at once. A batch that
+// begins within the limit is served whole: the name then waits until it has made up for the rest.
 class RateLimiter {
 public:
     explicit RateLimiter(unsigned per_second) : per_second_(per_second) {}
-    // 0, or after how many seconds to come again.
+    // 0 when the requests may be served, otherwise the seconds to wait.
     unsigned wait_for(const std::string& name, std::size_t requests);
 
 private:

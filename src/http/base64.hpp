@@ -7,7 +7,7 @@ namespace caas::http {
 
 std::string base64_encode(std::string_view bytes);
 
-// False for everything but the one text that base64_encode makes of some bytes.
+// Accepts only what base64_encode can return: one text for each sequence of bytes. False for any other text.
 bool base64_decode(std::string_view text, std::string& bytes);
 
 }  // namespace caas::http

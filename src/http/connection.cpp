@@ -31,10 +31,10 @@ constexpr std::chrono::seconds kLastRequest{1};  // how long one that ends waits
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::chrono::seconds kLastLinger{1};  // the same when the service ends
 
-const Problem& problem_of(const ErrorCode& error) {
-    if (error == http::error::body_limit) return problem::kBodyTooLarge;
-    if (error == http::error::header_limit) return problem::kHeadersTooLarge;
-    return problem::kBadRequest;
+ProblemId problem_for_parse_error(const ErrorCode& error) {
+    if (error == http::error::body_limit) return ProblemId::body_too_large;
+    if (error == http::error::header_limit) return ProblemId::headers_too_large;
+    return ProblemId::bad_request;
 }
 
 // Beast takes any byte within quotes, a proxy may see the end of the line.
@@ -88,7 +88,7 @@ private:
     void parse();
     void on_head();
     void on_request();
-    void refuse(const Problem& problem);
+    void refuse(ProblemId problem);
     void send(Answer answer, Microseconds taken, bool keep_alive);
     void send_continue();
     void finish();
@@ -148,7 +148,7 @@ void Connection<Stream>::begin_request() {
 
 template <typename Stream>
 void Connection<Stream>::read_more(std::size_t bytes) {
-    if (buffer_.size() + bytes > kBufferBytes) return refuse(problem::kBadRequest);  // a chunk's head without an end
+    if (buffer_.size() + bytes > kBufferBytes) return refuse(ProblemId::bad_request);  // a chunk's head without an end
     stream_.async_read_some(
         buffer_.prepare(bytes),
         [self = this->shared_from_this()](const ErrorCode& error, std::size_t got) { self->on_read(error, got); });
@@ -156,7 +156,7 @@ void Connection<Stream>::read_more(std::size_t bytes) {
 
 template <typename Stream>
 void Connection<Stream>::on_read(const ErrorCode& error, std::size_t bytes) {
-    if (timed_out_) return refuse(problem::kRequestTimeout);
+    if (timed_out_) return refuse(ProblemId::request_timeout);
     if (error) return;  // the client has gone; the last reference closes the socket
     buffer_.commit(bytes);
     if (phase_ == Phase::idle) begin_request();
@@ -176,14 +176,14 @@ void Connection<Stream>::parse() {
     const std::size_t used = parser_->put(bytes, error);
     const bool folded = in_head && has_folded_line({static_cast<const char*>(bytes.data()), used});
     buffer_.consume(used);
-    if (error && error != http::error::need_more) return refuse(problem_of(error));
+    if (error && error != http::error::need_more) return refuse(problem_for_parse_error(error));
     if (in_head) {
         head_bytes_ += used;
         // Beast's own limit is not exact: it counts what it has in hand.
         const std::size_t rest = parser_->is_header_done() ? 0 : buffer_.size();
-        if (head_bytes_ + rest > kHeaderBytes) return refuse(problem::kHeadersTooLarge);
+        if (head_bytes_ + rest > kHeaderBytes) return refuse(ProblemId::headers_too_large);
     }
-    if (folded) return refuse(problem::kBadRequest);
+    if (folded) return refuse(ProblemId::bad_request);
     if (in_head && parser_->is_header_done()) return on_head();
     if (parser_->is_done()) return on_request();
     read_more(parser_->is_header_done() ? body_room() : kSmallRead);
@@ -194,7 +194,7 @@ void Connection<Stream>::on_head() {
     auto& request = parser_->get();
     const RequestLines lines(request);
     head_ = lines.head();  // as it is now: what a chunked body brings behind it does not count
-    if (!lines.clear()) return refuse(problem::kBadRequest);
+    if (!lines.clear()) return refuse(ProblemId::bad_request);
     if (parser_->is_done()) return on_request();
     parser_->eager(true);
     if (buffer_.size() > 0 || !lines.waits()) {
@@ -227,15 +227,15 @@ void Connection<Stream>::on_request() {
 
 // Answers what is not a whole request, and ends the connection.
 template <typename Stream>
-void Connection<Stream>::refuse(const Problem& problem) {
+void Connection<Stream>::refuse(ProblemId problem) {
     timed_out_ = false;
     // Beast checks the announced length when it has read the rest of the head.
-    const bool too_large = &problem == &problem::kBodyTooLarge;
+    const bool too_large = problem == ProblemId::body_too_large;
     const Head head = too_large || parser_->is_header_done() ? RequestLines(parser_->get()).head() : Head();
     if (too_large) {
         if (auto refusal = tools().handler.refuse(head)) return send(std::move(*refusal), Microseconds(0), false);
     }
-    send(Handler::failed({&problem}, Handler::route_of(head.target)), Microseconds(0), false);
+    send(Handler::refusal({problem}, head.route), Microseconds(0), false);
 }
 
 template <typename Stream>

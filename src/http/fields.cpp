@@ -17,17 +17,32 @@ constexpr std::size_t kMaxDepth = 16;
 constexpr std::size_t kSmallText = 1024;
 
 constexpr std::array<FieldRule, kFieldCount> rules = {{
-    {"apiKey", FieldType::text, "The API key, unless the header Authorization has it."},
-    {"userUUID", FieldType::text, "The user, in the text form of RFC 9562."},
-    {"sensitiveData", FieldType::text, "The data: text without U+0000, or base64."},
-    {"encryptedData", FieldType::text, "A digest in hexadecimal digits."},
-    {"sealedData", FieldType::text, "A sealed value in base64."},
-    {"context", FieldType::text, "What the value is for, at most 1024 bytes; empty by default."},
-    {"encoding", FieldType::text, "How the data is written: text, by default, or base64."},
-    {"generation", FieldType::integer, "A generation of the keyring; the active one by default."},
-    {"length", FieldType::integer, "Bytes of the blind index, 4 to 32; 16 by default."},
-    {"operation", FieldType::text, "What to do with each of the requests."},
-    {"requests", FieldType::array, "Requests of the operation, without apiKey."},
+    {"apiKey", FieldType::text, {ProblemId::invalid_api_key}, "The API key, unless the header Authorization has it."},
+    {"userUUID", FieldType::text, {ProblemId::invalid_uuid}, "The user, in the text form of RFC 9562."},
+    {"sensitiveData",
+     FieldType::text,
+     {ProblemId::invalid_text, ProblemId::invalid_base64},
+     "The data: text without U+0000, or base64."},
+    {"encryptedData", FieldType::text, {ProblemId::invalid_text}, "A digest in hexadecimal digits."},
+    {"sealedData",
+     FieldType::text,
+     {ProblemId::invalid_base64, ProblemId::malformed_value, ProblemId::unknown_generation, ProblemId::cannot_open},
+     "A sealed value in base64."},
+    {"context",
+     FieldType::text,
+     {ProblemId::invalid_context},
+     "What the value is for, at most 1024 bytes; empty by default."},
+    {"encoding",
+     FieldType::text,
+     {ProblemId::invalid_encoding},
+     "How the data is written: text, by default, or base64."},
+    {"generation",
+     FieldType::integer,
+     {ProblemId::unknown_generation},
+     "A generation of the keyring; the active one by default."},
+    {"length", FieldType::integer, {ProblemId::invalid_length}, "Bytes of the blind index, 4 to 32; 16 by default."},
+    {"operation", FieldType::text, {ProblemId::invalid_operation}, "What to do with each of the requests."},
+    {"requests", FieldType::array, {}, "Requests of the operation, without apiKey."},
 }};
 
 std::optional<Field> field_named(std::string_view name) {
@@ -55,7 +70,7 @@ Fields::Fields(simdjson::dom::object object) {
         if (!field) {
             unknown_ = true;
         } else if (seen_.has(*field)) {
-            fault(problem::kDuplicateField, *field);
+            fault(ProblemId::duplicate_field, *field);
         } else {
             seen_.add(*field);
             if (!value.is_null()) read(*field, value);
@@ -78,33 +93,33 @@ void Fields::read(Field field, simdjson::dom::element value) {
     if (fits) {
         present_.add(field);
     } else {
-        fault(problem::kWrongType, field);
+        fault(ProblemId::wrong_type, field);
     }
 }
 
-void Fields::fault(const Problem& problem, Field field) {
-    if (!fault_) fault_ = Failure{&problem, rule_of(field).name};
+void Fields::fault(ProblemId problem, Field field) {
+    if (!fault_) fault_ = Rejection{problem, rule_of(field).name};
 }
 
-std::optional<Failure> Fields::check(FieldSet required, FieldSet optional) const {
-    if (unknown_) return Failure{&problem::kUnknownField};
+std::optional<Rejection> Fields::check(FieldSet required, FieldSet optional) const {
+    if (unknown_) return Rejection{ProblemId::unknown_field};
     for (std::size_t i = 0; i < kFieldCount; i++) {
         const auto field = static_cast<Field>(i);
         if (seen_.has(field) && !required.has(field) && !optional.has(field)) {
-            return Failure{&problem::kUnknownField, rule_of(field).name};
+            return Rejection{ProblemId::unknown_field, rule_of(field).name};
         }
     }
     if (fault_) return fault_;
     for (std::size_t i = 0; i < kFieldCount; i++) {
         const auto field = static_cast<Field>(i);
-        if (required.has(field) && !has(field)) return Failure{&problem::kMissingField, rule_of(field).name};
+        if (required.has(field) && !has(field)) return Rejection{ProblemId::missing_field, rule_of(field).name};
     }
     return std::nullopt;
 }
 
 Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(body.size()) {
     if (body.starts_with("\xEF\xBB\xBF")) {  // simdjson 3.12 would skip it, 3.0 does not
-        failure_ = Failure{&problem::kInvalidJson};
+        rejection_ = Rejection{ProblemId::invalid_json};
         return;
     }
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
@@ -113,13 +128,13 @@ Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(b
     if (error == simdjson::SUCCESS) error = parser_.parse(body.data(), body.size(), false).get(root);
     if (error == simdjson::MEMALLOC) {
         parser_ = Parser();  // half of it may be there
-        failure_ = Failure{&problem::kInternal};
+        rejection_ = Rejection{ProblemId::internal};
     } else if (error == simdjson::UTF8_ERROR) {
-        failure_ = Failure{&problem::kInvalidUtf8};
+        rejection_ = Rejection{ProblemId::invalid_utf8};
     } else if (error != simdjson::SUCCESS) {
-        failure_ = Failure{&problem::kInvalidJson};
+        rejection_ = Rejection{ProblemId::invalid_json};
     } else if (root.get_object().get(object_) != simdjson::SUCCESS) {
-        failure_ = Failure{&problem::kNotAnObject};
+        rejection_ = Rejection{ProblemId::not_an_object};
     }
 }
 

@@ -33,24 +33,13 @@ enum class FieldType : std::uint8_t { text, integer, array };
 struct FieldRule {
     const char* name;
     FieldType type;
+    ProblemSet problems;  // those that a value of the right type can have
     const char* description;
 };
 
 const FieldRule& rule_of(Field field);
 
-// FieldSet is a set of fields.
-class FieldSet {
-public:
-    constexpr FieldSet() = default;
-    constexpr FieldSet(std::initializer_list<Field> fields) {
-        for (const Field field : fields) add(field);
-    }
-    constexpr void add(Field field) { bits_ |= 1U << static_cast<unsigned>(field); }
-    constexpr bool has(Field field) const { return (bits_ >> static_cast<unsigned>(field) & 1U) != 0; }
-
-private:
-    unsigned bits_ = 0;
-};
+using FieldSet = EnumSet<Field>;
 
 // Fields are those of one JSON object. Text points into the document.
 class Fields {
@@ -59,7 +48,7 @@ public:
     explicit Fields(simdjson::dom::object object);
 
     // Refuses the first fault of reading, a field that is in neither set, and a required one that is missing.
-    std::optional<Failure> check(FieldSet required, FieldSet optional) const;
+    std::optional<Rejection> check(FieldSet required, FieldSet optional) const;
 
     bool has(Field field) const { return present_.has(field); }
     // Empty, or 0, or no array, where the field is not there.
@@ -70,14 +59,14 @@ public:
 private:
     static std::size_t index(Field field) { return static_cast<std::size_t>(field); }
     void read(Field field, simdjson::dom::element value);
-    void fault(const Problem& problem, Field field);
+    void fault(ProblemId problem, Field field);
 
     FieldSet present_, seen_;
     std::array<std::string_view, kFieldCount> texts_;
     std::array<std::int64_t, kFieldCount> integers_{};
     simdjson::dom::array array_;
     bool unknown_ = false;
-    std::optional<Failure> fault_;
+    std::optional<Rejection> fault_;
 };
 
 using Parser = simdjson::dom::parser;
@@ -92,14 +81,14 @@ public:
     Document(const Document&) = delete;
     Document& operator=(const Document&) = delete;
 
-    std::optional<Failure> failure() const { return failure_; }
+    std::optional<Rejection> rejection() const { return rejection_; }
     simdjson::dom::object object() const { return object_; }
 
 private:
     Parser& parser_;
     std::size_t size_;
     simdjson::dom::object object_;
-    std::optional<Failure> failure_;
+    std::optional<Rejection> rejection_;
 };
 
 }  // namespace caas::http

@@ -6,16 +6,11 @@
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace caas::http {
 
 namespace {
-
-constexpr const char* kBatch = "/batch";
-constexpr const char* kHealth = "/health";
-constexpr const char* kMetrics = "/metrics";
-constexpr const char* kOpenApi = "/openapi.json";
-constexpr std::array<const char*, 3> kGets = {kHealth, kMetrics, kOpenApi};
 
 // What one thread does for one client before it turns to the others.
 constexpr std::size_t kMaxBatchValues = 10000;
@@ -24,8 +19,6 @@ constexpr std::size_t kMaxBatchValues = 10000;
 std::size_t count_of(simdjson::dom::array array) {
     return static_cast<std::size_t>(std::distance(array.begin(), array.end()));
 }
-
-bool is_get(std::string_view route) { return std::find(kGets.begin(), kGets.end(), route) != kGets.end(); }
 
 bool same_word(std::string_view a, std::string_view b) {
     return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
@@ -50,176 +43,145 @@ std::string_view bearer(std::string_view authorization) {
     return authorization;
 }
 
-// The path of a target in origin form, or in absolute form with a host (RFC 9112, section 3.2); otherwise nothing of
-// ours.
-std::string_view path_of(std::string_view target) {
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
-        target.remove_prefix(scheme.size());
-        const std::size_t host = std::min(target.find_first_of("/?#"), target.size());
-        if (host == 0) return {};
-        target.remove_prefix(host);
-        break;
-    }
-    return target.substr(0, target.find('?'));
-}
-
-const OperationRule* operation_at(std::string_view path) {
-    for (const OperationRule& rule : operation_rules) {
-        if (path == rule.path) return &rule;
-    }
-    return nullptr;
-}
-
 }  // namespace
 
-std::string error_text(const Failure& failure) {
-    std::string message = failure.problem->message;
-    if (failure.field != nullptr) message = std::string(failure.field) + ": " + message;
-    return R"({"error":{"code":")" + std::string(failure.problem->code) + R"(","message":)" + json_string(message) +
-           "}}";
+std::string error_text(const Rejection& rejection) {
+    const Problem& about = problem(rejection.problem);
+    std::string message = about.message;
+    if (rejection.field != nullptr) message = std::string(rejection.field) + ": " + message;
+    return R"({"error":{"code":")" + std::string(about.code) + R"(","message":)" + json_string(message) + "}}";
 }
 
-Answer Handler::failed(const Failure& failure, const char* route) {
+Answer Handler::refusal(const Rejection& rejection, const Route* route) {
     Answer answer;
-    answer.status = failure.problem->status;
-    answer.body = error_text(failure);
-    answer.retry_after = failure.retry_after;
+    answer.status = problem(rejection.problem).status;
+    answer.body = error_text(rejection);
+    answer.retry_after = rejection.retry_after;
     answer.route = route;
+    if (rejection.problem == ProblemId::method_not_allowed) answer.allow = route->allow();
     return answer;
 }
 
-const char* Handler::route_of(std::string_view target) {
-    const std::string_view path = path_of(target);
-    if (path == kBatch) return kBatch;
-    if (const auto found = std::find(kGets.begin(), kGets.end(), path); found != kGets.end()) return *found;
-    const OperationRule* rule = operation_at(path);
-    return rule != nullptr ? rule->path : nullptr;
-}
-
 std::optional<Answer> Handler::refuse(const Head& head) const {
-    const char* route = route_of(head.target);
-    if (route == nullptr) return failed({&problem::kNotFound});
-    const bool get = is_get(route);
-    if (get ? head.method != "GET" && head.method != "HEAD" : head.method != "POST") {
-        Answer answer = failed({&problem::kMethodNotAllowed}, route);
-        answer.allow = get ? "GET, HEAD" : "POST";
-        return answer;
-    }
-    if (!get && (!is_json(head.content_type) || head.encoded)) return failed({&problem::kUnsupportedMediaType}, route);
+    const Route* route = head.route;
+    if (route == nullptr) return refusal({ProblemId::not_found});
+    const bool has_method = route->is_post() ? head.method == "POST" : head.method == "GET" || head.method == "HEAD";
+    if (!has_method) return refusal({ProblemId::method_not_allowed}, route);
+    const bool readable = !route->is_post() || (is_json(head.content_type) && !head.encoded);
+    if (!readable) return refusal({ProblemId::unsupported_media_type}, route);
     return std::nullopt;
 }
 
 Answer Handler::handle(const Head& head, std::string& body) {
     try {
-        if (auto refusal = refuse(head)) return std::move(*refusal);
-        const char* route = route_of(head.target);
-        Answer answer = is_get(route) ? get(route) : post(route, head, body);
-        answer.route = route;
+        if (auto refused = refuse(head)) return std::move(*refused);
+        Answer answer = head.route->is_post() ? post(head, body) : get(*head.route);
+        answer.route = head.route;
         return answer;
-    } catch (const std::exception&) {  // out of memory, or what its text must not tell
-        return failed({&problem::kInternal}, route_of(head.target));
+    } catch (const std::exception&) {  // memory ran out, or OpenSSL failed
+        return refusal({ProblemId::internal}, head.route);
     }
 }
 
-Answer Handler::get(std::string_view path) const {
-    if (path == kHealth) return health();
+Answer Handler::get(const Route& route) const {
     Answer answer;
-    if (path == kMetrics) {
+    if (route.kind == RouteKind::metrics) {
         answer.body = metrics_.text();
         answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    } else {
+    } else if (route.kind == RouteKind::description) {
         answer.body = openapi_text();
+    } else {
+        Reply reply = health(route);
+        if (const auto* rejection = std::get_if<Rejection>(&reply)) return refusal(*rejection);
+        answer.body = std::move(std::get<std::string>(reply));
     }
     return answer;
 }
 
-Answer Handler::health() const {
-    if (!state_.engine) return failed({&problem::kNoKeyring});
-    if (!state_.api_keys) return failed({&problem::kNoApiKeys});
+Reply Handler::health(const Route& route) const {
+    if (!state_.engine) return Rejection{ProblemId::no_keyring};
+    if (!state_.api_keys) return Rejection{ProblemId::no_api_keys};
     caas_keyring_info info{};
     caas_engine_keyring(state_.engine.get(), &info);
-    Answer answer;
-    answer.body = R"({"status":"ok","version":)" + json_string(caas_library_version()) + R"(,"active_generation":)" +
-                  std::to_string(info.active) + "}";
-    return answer;
+    return route.answer.object({"ok", caas_library_version(), std::to_string(info.active)});
 }
 
-std::optional<Failure> Handler::admit(const Head& head, const Fields& fields, const Client*& client) {
-    if (!state_.api_keys) return Failure{&problem::kNoApiKeys};
+std::optional<Rejection> Handler::admit(const Head& head, const Fields& fields, const Client*& client) {
+    if (!state_.api_keys) return Rejection{ProblemId::no_api_keys};
     const std::string_view key = fields.has(Field::api_key) ? fields.text(Field::api_key) : bearer(head.authorization);
     client = key.empty() ? nullptr : state_.api_keys->find(key);
     if (client != nullptr) return std::nullopt;
     metrics_.authentication_failure();
-    return Failure{&problem::kInvalidApiKey};
+    return Rejection{ProblemId::invalid_api_key};
 }
 
-std::optional<Failure> Handler::permit(const Client& client, const OperationRule& rule, std::size_t requests) {
-    if (!client.may(rule.operation)) return Failure{&problem::kNotPermitted};
+std::optional<Rejection> Handler::permit(const Client& client, const Route& operation, std::size_t requests) {
+    if (!client.may(operation)) return Rejection{ProblemId::not_permitted};
     if (const unsigned seconds = limiter_.wait_for(client.name, requests)) {
-        return Failure{&problem::kRateLimited, nullptr, seconds};
+        return Rejection{ProblemId::rate_limited, nullptr, seconds};
     }
-    if (!state_.engine) return Failure{&problem::kNoKeyring};
+    if (!state_.engine) return Rejection{ProblemId::no_keyring};
     return std::nullopt;
 }
 
-Answer Handler::post(const char* path, const Head& head, std::string& body) {
+Answer Handler::post(const Head& head, std::string& body) {
     Document document(parser_, body);
-    if (auto failure = document.failure()) return failed(*failure);
+    if (auto rejection = document.rejection()) return refusal(*rejection);
     const Fields fields(document.object());
     const Client* client = nullptr;
-    Outcome outcome;
-    if (auto failure = admit(head, fields, client)) {
-        outcome = *failure;
-    } else if (const OperationRule* rule = operation_at(path)) {
-        const auto refusal = permit(*client, *rule, 1);
-        outcome = refusal ? Outcome(*refusal) : perform(*rule, state_.engine.get(), fields, true);
-        if (std::holds_alternative<std::string>(outcome)) metrics_.values(rule->operation, 1);
+    Reply reply;
+    if (auto rejection = admit(head, fields, client)) {
+        reply = *rejection;
+    } else if (head.route->kind == RouteKind::batch) {
+        reply = batch(*client, fields);
     } else {
-        outcome = batch(*client, fields);
+        const auto rejected = permit(*client, *head.route, 1);
+        reply = rejected ? Reply(*rejected) : perform(*head.route, state_.engine.get(), fields, true);
+        if (std::holds_alternative<std::string>(reply)) metrics_.values(*head.route, 1);
     }
     Answer answer;
-    if (const auto* failure = std::get_if<Failure>(&outcome)) {
-        answer = failed(*failure);
+    if (const auto* rejection = std::get_if<Rejection>(&reply)) {
+        answer = refusal(*rejection);
     } else {
-        answer.body = std::move(std::get<std::string>(outcome));
+        answer.body = std::move(std::get<std::string>(reply));
     }
     if (client != nullptr) answer.client = client->name;
     return answer;
 }
 
-// A blind index is computed once for the active generation and once for each.
-std::size_t Handler::values_each(const OperationRule& rule) const {
-    if (rule.operation != Operation::blind_index) return 1;
+// How many values each request of a batch counts for.
+std::size_t Handler::values_each(const Route& operation) const {
+    if (operation.tries == Tries::one) return 1;
     caas_keyring_info info{};
     if (state_.engine) caas_engine_keyring(state_.engine.get(), &info);
-    return 1 + static_cast<std::size_t>(info.count);
+    const auto generations = static_cast<std::size_t>(info.count);
+    return operation.tries == Tries::every_generation ? std::max<std::size_t>(generations, 1) : generations + 1;
 }
 
-Outcome Handler::batch(const Client& client, const Fields& fields) {
-    if (auto failure = fields.check({Field::operation, Field::requests}, {Field::api_key})) return *failure;
-    const OperationRule* rule = operation_named(fields.text(Field::operation));
-    if (rule == nullptr) return Failure{&problem::kInvalidOperation, rule_of(Field::operation).name};
+Reply Handler::batch(const Client& client, const Fields& fields) {
+    if (auto rejection = fields.check({Field::operation, Field::requests}, {Field::api_key})) return *rejection;
+    const Route* operation = operation_named(fields.text(Field::operation));
+    if (operation == nullptr) return Rejection{ProblemId::invalid_operation, rule_of(Field::operation).name};
     const std::size_t count = count_of(fields.array());
-    if (count * values_each(*rule) > kMaxBatchValues) return Failure{&problem::kBatchTooLarge};
-    if (auto failure = permit(client, *rule, std::max<std::size_t>(count, 1))) return *failure;
+    if (count * values_each(*operation) > kMaxBatchValues) return Rejection{ProblemId::batch_too_large};
+    if (auto rejection = permit(client, *operation, std::max<std::size_t>(count, 1))) return *rejection;
     std::size_t computed = 0;
     std::string answers = R"({"answers":[)";
     for (const simdjson::dom::element request : fields.array()) {
         simdjson::dom::object object;
-        Outcome outcome = Failure{&problem::kNotAnObject};
+        Reply reply = Rejection{ProblemId::not_an_object};
         if (request.get_object().get(object) == simdjson::SUCCESS) {
-            outcome = perform(*rule, state_.engine.get(), Fields(object), false);
+            reply = perform(*operation, state_.engine.get(), Fields(object), false);
         }
-        if (const auto* failure = std::get_if<Failure>(&outcome)) {
-            answers += error_text(*failure);
+        if (const auto* rejection = std::get_if<Rejection>(&reply)) {
+            answers += error_text(*rejection);
         } else {
-            answers += std::get<std::string>(outcome);
+            answers += std::get<std::string>(reply);
             computed++;
         }
         answers += ',';
     }
-    metrics_.values(rule->operation, computed);
+    metrics_.values(*operation, computed);
     if (answers.back() == ',') answers.pop_back();
     answers += "]}";
     return answers;

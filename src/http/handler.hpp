@@ -1,8 +1,9 @@
 // From a request to its answer, without a network.
 #pragma once
 #include "answer.hpp"
+#include "api_keys.hpp"
 #include "metrics.hpp"
-#include "operation.hpp"
+#include "routes.hpp"
 
 #include <memory>
 #include <string>
@@ -15,9 +16,9 @@ struct EngineFree {
 };
 using EnginePtr = std::unique_ptr<caas_engine, EngineFree>;
 
-// What the answers depend on. A reload replaces it; a part that could not be read is null.
+// State is what the answers depend on. A reload replaces it; a part that could not be read is null.
 struct State {
-    EnginePtr engine;
+    std::shared_ptr<caas_engine> engine;
     std::shared_ptr<const ApiKeys> api_keys;
 };
 
@@ -27,24 +28,22 @@ public:
 
     void replace(State state) { state_ = std::move(state); }
 
-    // What can be refused before there is a body; nullopt where the body is wanted.
+    // The refusal that a head alone decides, or nullopt when the body is wanted.
     std::optional<Answer> refuse(const Head& head) const;
-    // The body gets room behind its end.
+    // Makes room behind the end of the body.
     Answer handle(const Head& head, std::string& body);
-    // An answer to what is not a whole request.
-    static Answer failed(const Failure& failure, const char* route = nullptr);
-    // The path of ours that a target leads to, or nullptr.
-    static const char* route_of(std::string_view target);
+    // The answer to a request that is refused.
+    static Answer refusal(const Rejection& rejection, const Route* route = nullptr);
 
 private:
-    Answer get(std::string_view path) const;
-    Answer health() const;
-    Answer post(const char* path, const Head& head, std::string& body);
-    // The client, or why the request is not served. Its name goes into the answer.
-    std::optional<Failure> admit(const Head& head, const Fields& fields, const Client*& client);
-    std::optional<Failure> permit(const Client& client, const OperationRule& rule, std::size_t requests);
-    std::size_t values_each(const OperationRule& rule) const;
-    Outcome batch(const Client& client, const Fields& fields);
+    Answer get(const Route& route) const;
+    Reply health(const Route& route) const;
+    Answer post(const Head& head, std::string& body);
+    // Finds the client. Its name goes into the answer.
+    std::optional<Rejection> admit(const Head& head, const Fields& fields, const Client*& client);
+    std::optional<Rejection> permit(const Client& client, const Route& operation, std::size_t requests);
+    std::size_t values_each(const Route& operation) const;
+    Reply batch(const Client& client, const Fields& fields);
 
     Metrics& metrics_;
     RateLimiter& limiter_;
@@ -52,7 +51,7 @@ private:
     Parser parser_;
 };
 
-// An error as it is answered, JSON text, also in the place of one answer of a batch.
-std::string error_text(const Failure& failure);
+// An error as the JSON text of an answer, or of one answer of a batch.
+std::string error_text(const Rejection& rejection);
 
 }  // namespace caas::http

@@ -1,12 +1,11 @@
-// JSON as the text of an answer: an answer is put together of literals, of text without anything to escape, and of
-// this.
+// Strings of answers that may need JSON's escapes.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace caas::http {
 
-// A JSON string. The text is UTF-8, or std::exception is thrown.
+// The text as a JSON string, with its quotes. Throws std::exception when it is not UTF-8.
 std::string json_string(std::string_view text);
 
 }  // namespace caas::http

@@ -37,8 +37,9 @@ Metrics::Metrics()
                        .Name("caas_values_total")
                        .Help("Values computed, by operation; each of a batch counts.")
                        .Register(registry_);
-    for (const OperationRule& rule : operation_rules) {
-        values_[static_cast<std::size_t>(rule.operation)] = &values.Add({{"operation", rule.name}});
+    for (const Route& route : routes) {
+        const bool is_operation = route.kind == RouteKind::operation;
+        values_.push_back(is_operation ? &values.Add({{"operation", route.name}}) : nullptr);
     }
     auto& reloads = BuildCounter().Name("caas_reloads_total").Help("Reloads, by result.").Register(registry_);
     reloads_well_ = &reloads.Add({{"result", "success"}});
@@ -62,18 +63,18 @@ Metrics::Metrics()
         .Set(1);
 }
 
-Metrics::OfRequest Metrics::of_request(const char* route, unsigned code) {
-    return {&requests_.Add({{"route", route}, {"code", std::to_string(code)}}),
-            &durations_.Add({{"route", route}}, durations())};
+Metrics::OfRequest Metrics::of_request(const Route* route, unsigned code) {
+    const char* path = route != nullptr ? route->path : "other";
+    return {&requests_.Add({{"route", path}, {"code", std::to_string(code)}}),
+            &durations_.Add({{"route", path}}, durations())};
 }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
-void RequestMetrics::add(const char* route, unsigned code, Microseconds taken) {
+void RequestMetrics::add(const Route* route, unsigned code, Microseconds taken) {
     auto found = found_.find({route, code});
     if (found == found_.end()) {
-        const Metrics::OfRequest counters = metrics_.of_request(route != nullptr ? route : "other", code);
-        found = found_.emplace(std::pair(route, code), counters).first;
+        found = found_.emplace(std::pair(route, code), metrics_.of_request(route, code)).first;
     }
     found->second.count->Increment();
     found->second.duration->Observe(std::chrono::duration<double>(taken).count());

@@ -1,7 +1,7 @@
-// Counters for Prometheus. No label holds anything of a request but its route.
+// The counters of /metrics, for Prometheus. No label holds anything of a request but its route.
 #pragma once
 #include "answer.hpp"
-#include "operation.hpp"
+#include "routes.hpp"
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -9,11 +9,11 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include <array>
 #include <chrono>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace caas::http {
 
@@ -27,11 +27,11 @@ public:
 
     Metrics();
 
-    // The counters of a route and a code; they live as long as this.
-    OfRequest of_request(const char* route, unsigned code);
+    // The counters of a route (nullptr: of requests without one) and a status. They live as long as this object.
+    OfRequest of_request(const Route* route, unsigned code);
     void authentication_failure() { authentication_failures_->Increment(); }
-    void values(Operation operation, std::size_t count) {
-        values_[static_cast<std::size_t>(operation)]->Increment(static_cast<double>(count));
+    void values(const Route& operation, std::size_t count) {
+        values_[index_of(operation)]->Increment(static_cast<double>(count));
     }
     void connections(long change) { connections_->Increment(static_cast<double>(change)); }
     void log_lines_dropped(std::size_t lines) { log_lines_dropped_->Increment(static_cast<double>(lines)); }
@@ -45,7 +45,7 @@ private:
     prometheus::Registry registry_;
     prometheus::Family<prometheus::Counter>& requests_;
     prometheus::Family<prometheus::Histogram>& durations_;
-    std::array<prometheus::Counter*, kOperationCount> values_{};
+    std::vector<prometheus::Counter*> values_;  // one a route; nullptr for those that are no operations
     prometheus::Counter* authentication_failures_;
     prometheus::Counter* reloads_well_;
     prometheus::Counter* reloads_badly_;
@@ -54,16 +54,16 @@ private:
     prometheus::Gauge* active_generation_;
 };
 
-// RequestMetrics belongs to one thread, which looks each counter up once.
+// RequestMetrics belongs to one thread. It looks each counter up once: Prometheus's own look-up takes a lock.
 class RequestMetrics {
 public:
     explicit RequestMetrics(Metrics& metrics) : metrics_(metrics) {}
-    // route is a path of ours, static, or nullptr.
-    void add(const char* route, unsigned code, Microseconds taken);
+    // route is nullptr for a request without one.
+    void add(const Route* route, unsigned code, Microseconds taken);
 
 private:
     Metrics& metrics_;
-    std::map<std::pair<const char*, unsigned>, Metrics::OfRequest> found_;
+    std::map<std::pair<const Route*, unsigned>, Metrics::OfRequest> found_;
 };
 
 }  // namespace caas::http

@@ -1,10 +1,9 @@
 #include "openapi.hpp"
 
-#include "operation.hpp"
+#include "routes.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -19,10 +18,6 @@ Json reference(const char* name) { return {{"$ref", std::string("#/components/sc
 Json content(Json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
 
 Json text() { return {{"type", "string"}}; }
-
-Json hex() { return {{"type", "string"}, {"pattern", "^([0-9a-f]{2})+$"}}; }
-
-Json base64() { return {{"type", "string"}, {"format", "byte"}}; }
 
 Json array_of(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
 
@@ -52,7 +47,9 @@ Json schema_of(Field field) {
             break;
         case Field::operation:
             schema.update({{"type", "string"}, {"enum", Json::array()}});
-            for (const OperationRule& operation : operation_rules) schema["enum"].push_back(operation.name);
+            for (const Route& route : routes) {
+                if (route.run != nullptr) schema["enum"].push_back(route.name);
+            }
             break;
         case Field::requests:
             schema.update(array_of({{"type", "object"}}));
@@ -83,127 +80,150 @@ Json request_schema(FieldSet required, FieldSet optional) {
     return schema;
 }
 
-Json answer_schema(Operation operation) {
-    switch (operation) {
-        case Operation::encrypt:
-            return object_of({{"encrypted_data", hex()}});
-        case Operation::verify:
-            return object_of(
-                {{"valid", {{"type", "boolean"}}}, {"generation", {{"type", "integer"}, {"nullable", true}}}});
-        case Operation::seal:
-            return object_of({{"sealed_data", base64()}});
-        case Operation::open:
-            return object_of({{"sensitive_data", text()}});
-        case Operation::blind_index:
-            return object_of({{"blind_index", base64()}, {"candidates", array_of(base64())}});
+Json schema_of(AnswerType type) {
+    switch (type) {
+        case AnswerType::hex:
+            return {{"type", "string"}, {"pattern", "^([0-9a-f]{2})+$"}};
+        case AnswerType::base64:
+            return {{"type", "string"}, {"format", "byte"}};
+        case AnswerType::base64_list:
+            return array_of(schema_of(AnswerType::base64));
+        case AnswerType::boolean:
+            return {{"type", "boolean"}};
+        case AnswerType::integer:
+            return {{"type", "integer"}};
+        case AnswerType::integer_or_null:
+            return {{"type", "integer"}, {"nullable", true}};
+        case AnswerType::text:
+            return text();
     }
     return {};
 }
 
-// "BlindIndex" of "blind-index"
-std::string type_name(std::string_view operation) {
+Json answer_schema(const Route& route) {
+    Json properties = Json::object();
+    for (const AnswerField& field : route.answer.fields()) properties[field.name] = schema_of(field.type);
+    return object_of(std::move(properties));
+}
+
+// The name of a route as that of a type: "BlindIndex" for "blind-index".
+std::string type_name(const Route& route) {
     std::string name;
     bool capital = true;
-    for (const char c : operation) {
+    for (const char c : std::string_view(route.name)) {
         if (c != '-') name += capital ? static_cast<char>(c - 'a' + 'A') : c;
         capital = c == '-';
     }
     return name;
 }
 
-Json reference_to(const OperationRule& rule, const char* what) {
-    return reference((type_name(rule.name) + what).c_str());
-}
+Json reference_to(const Route& route, const char* part) { return reference((type_name(route) + part).c_str()); }
 
-// The statuses of problems and their codes.
-std::map<unsigned, std::string> failures() {
-    std::map<unsigned, std::string> codes;
-    for (const Problem* problem : kProblems) {
-        std::string& text = codes[problem->status];
-        text += std::string(text.empty() ? "" : ", ") + problem->code;
+// The problems that every route can have, and those of every POST.
+constexpr ProblemSet kOfEveryRoute = {ProblemId::bad_request, ProblemId::request_timeout, ProblemId::body_too_large,
+                                      ProblemId::headers_too_large, ProblemId::internal};
+constexpr ProblemSet kOfEveryPost = {ProblemId::invalid_json,
+                                     ProblemId::invalid_utf8,
+                                     ProblemId::not_an_object,
+                                     ProblemId::missing_field,
+                                     ProblemId::unknown_field,
+                                     ProblemId::duplicate_field,
+                                     ProblemId::wrong_type,
+                                     ProblemId::invalid_text,
+                                     ProblemId::invalid_api_key,
+                                     ProblemId::not_permitted,
+                                     ProblemId::unsupported_media_type,
+                                     ProblemId::rate_limited,
+                                     ProblemId::no_keyring,
+                                     ProblemId::no_api_keys};
+
+ProblemSet problems_of(const Route& route) {
+    ProblemSet all = kOfEveryRoute;
+    all.add(route.problems);
+    if (route.is_post()) all.add(kOfEveryPost);
+    for (std::size_t i = 0; i < kFieldCount; i++) {
+        const auto field = static_cast<Field>(i);
+        if (route.required.has(field) || route.optional.has(field)) all.add(rule_of(field).problems);
     }
-    return codes;
+    return all;
 }
 
 Json header(const char* description) { return {{"description", description}, {"schema", text()}}; }
 
-Json failure_response(unsigned status, const std::string& codes) {
-    Json response = {{"description", codes}, {"content", content(reference("Error"))}};
-    if (status == problem::kMethodNotAllowed.status)
-        response["headers"] = {{"Allow", header("The methods of this path")}};
-    if (status == problem::kRateLimited.status) response["headers"] = {{"Retry-After", header("Seconds to wait")}};
-    if (status == problem::kInvalidApiKey.status) response["headers"] = {{"WWW-Authenticate", header("Bearer")}};
+Json error_response(unsigned status) {
+    Json response = {{"description", ""}, {"content", content(reference("Error"))}};
+    if (status == problem(ProblemId::rate_limited).status) {
+        response["headers"] = {{"Retry-After", header("Seconds to wait")}};
+    }
+    if (status == problem(ProblemId::invalid_api_key).status) {
+        response["headers"] = {{"WWW-Authenticate", header("Bearer")}};
+    }
     return response;
 }
 
-// Answers of a path; of the failures those that it can have.
-Json responses(Json success, bool with_key, bool can_be_unready) {
+// The answers of a route: its success, and for each status the codes that it can have.
+Json responses(const Route& route, Json success) {
+    const ProblemSet possible = problems_of(route);
     Json all = {{"200", {{"description", "The answer"}, {"content", std::move(success)}}}};
-    for (const auto& [status, codes] : failures()) {
-        const bool of_connection = status == problem::kBadRequest.status || status == problem::kRequestTimeout.status ||
-                                   status == problem::kBodyTooLarge.status ||
-                                   status == problem::kHeadersTooLarge.status || status == problem::kInternal.status;
-        const bool unready = status == problem::kNoKeyring.status;
-        // 404 is for other paths, 405 for other methods.
-        if (status == problem::kNotFound.status || status == problem::kMethodNotAllowed.status) continue;
-        if (!with_key && !of_connection && !(unready && can_be_unready)) continue;
-        all[std::to_string(status)] = failure_response(status, codes);
+    for (const Problem& one : problems) {
+        if (!possible.has(one.id)) continue;
+        Json& response = all[std::to_string(one.status)];
+        if (response.is_null()) response = error_response(one.status);
+        auto& codes = response["description"].get_ref<std::string&>();
+        codes += std::string(codes.empty() ? "" : ", ") + one.code;
     }
     return all;
 }
 
-Json post(const std::string& id, const char* summary, Json request, Json answer) {
+Json post(const Route& route) {
     return {{"post",
-             {{"operationId", id},
-              {"summary", summary},
+             {{"operationId", route.name},
+              {"summary", route.summary},
               {"description", "The key comes in the header Authorization, or in the field apiKey."},
               {"security", Json::array({{{"bearer", Json::array()}}, Json::object()})},
-              {"requestBody", {{"required", true}, {"content", content(std::move(request))}}},
-              {"responses", responses(content(std::move(answer)), true, true)}}}};
+              {"requestBody", {{"required", true}, {"content", content(reference_to(route, "Request"))}}},
+              {"responses", responses(route, content(reference_to(route, "Answer")))}}}};
 }
 
-Json get(const char* id, const char* summary, Json success, bool can_be_unready) {
+Json get(const Route& route) {
+    Json success = content({{"type", "object"}});
+    if (route.kind == RouteKind::health) success = content(answer_schema(route));
+    if (route.kind == RouteKind::metrics) success = {{"text/plain", {{"schema", text()}}}};
     return {{"get",
-             {{"operationId", id},
-              {"summary", summary},
+             {{"operationId", route.name},
+              {"summary", route.summary},
               {"security", Json::array()},
-              {"responses", responses(std::move(success), false, can_be_unready)}}}};
+              {"responses", responses(route, std::move(success))}}}};
 }
 
 Json paths() {
     Json all = Json::object();
-    for (const OperationRule& rule : operation_rules) {
-        all[rule.path] = post(rule.name, rule.summary, reference_to(rule, "Request"), reference_to(rule, "Answer"));
-    }
-    all["/batch"] = post("batch", "Many requests of one operation; each has its own answer or error",
-                         reference("BatchRequest"), reference("BatchAnswer"));
-    Json health = object_of({{"status", {{"type", "string"}, {"enum", {"ok"}}}},
-                             {"version", text()},
-                             {"active_generation", {{"type", "integer"}}}});
-    all["/health"] = get("health", "Whether the service can answer", content(std::move(health)), true);
-    all["/metrics"] = get("metrics", "Counters for Prometheus", {{"text/plain", {{"schema", text()}}}}, false);
-    all["/openapi.json"] = get("openapi", "This description", content({{"type", "object"}}), false);
+    for (const Route& route : routes) all[route.path] = route.is_post() ? post(route) : get(route);
     return all;
 }
 
-Json schemas() {
+Json error_schema() {
     Json codes = Json::array();
-    for (const Problem* problem : kProblems) codes.push_back(problem->code);
-    Json all = {
-        {"Error",
-         object_of({{"error", object_of({{"code", {{"type", "string"}, {"enum", codes}}}, {"message", text()}})}})}};
+    for (const Problem& one : problems) codes.push_back(one.code);
+    Json error = object_of({{"code", {{"type", "string"}, {"enum", codes}}}, {"message", text()}});
+    return object_of({{"error", std::move(error)}});
+}
+
+Json schemas() {
+    Json all = {{"Error", error_schema()}};
     Json items = Json::array();
     Json answers = Json::array({reference("Error")});
-    for (const OperationRule& rule : operation_rules) {
-        FieldSet optional = rule.optional;
-        all[type_name(rule.name) + "Item"] = request_schema(rule.required, optional);
+    for (const Route& route : routes) {
+        if (!route.is_post()) continue;
+        FieldSet optional = route.optional;
         optional.add(Field::api_key);
-        all[type_name(rule.name) + "Request"] = request_schema(rule.required, optional);
-        all[type_name(rule.name) + "Answer"] = answer_schema(rule.operation);
-        items.push_back(reference_to(rule, "Item"));
-        answers.push_back(reference_to(rule, "Answer"));
+        all[type_name(route) + "Request"] = request_schema(route.required, optional);
+        if (route.run == nullptr) continue;
+        all[type_name(route) + "Item"] = request_schema(route.required, route.optional);
+        all[type_name(route) + "Answer"] = answer_schema(route);
+        items.push_back(reference_to(route, "Item"));
+        answers.push_back(reference_to(route, "Answer"));
     }
-    all["BatchRequest"] = request_schema({Field::operation, Field::requests}, {Field::api_key});
     all["BatchRequest"]["properties"]["requests"]["items"] = {{"anyOf", std::move(items)}};
     all["BatchAnswer"] = object_of({{"answers", array_of({{"anyOf", std::move(answers)}})}});
     return all;
@@ -225,8 +245,8 @@ Json document() {
 }  // namespace
 
 const std::string& openapi_text() {
-    static const std::string made = document().dump(2) + "\n";
-    return made;
+    static const std::string description = document().dump(2) + "\n";
+    return description;
 }
 
 }  // namespace caas::http

@@ -1,10 +1,10 @@
-// The description of the service, made of the tables that it runs by.
+// The description of the service, made from the tables of routes, fields and problems.
 #pragma once
 #include <string>
 
 namespace caas::http {
 
-// OpenAPI 3.0, JSON.
+// OpenAPI 3.0 as JSON.
 const std::string& openapi_text();
 
 }  // namespace caas::http

@@ -2,24 +2,22 @@
 
 namespace caas::http {
 
-const Problem* problem_of(caas_status status) {
+ProblemId problem_for_status(caas_status status) {
     switch (status) {
-        case CAAS_OK:
-            return nullptr;
         case CAAS_ERR_NO_KEYRING:
-            return &problem::kNoKeyring;
+            return ProblemId::no_keyring;
         case CAAS_ERR_UNKNOWN_GENERATION:
-            return &problem::kUnknownGeneration;
+            return ProblemId::unknown_generation;
         case CAAS_ERR_TEXT:
-            return &problem::kInvalidText;
+            return ProblemId::invalid_text;
         case CAAS_ERR_CONTEXT:
-            return &problem::kInvalidContext;
+            return ProblemId::invalid_context;
         case CAAS_ERR_MALFORMED:
-            return &problem::kMalformedValue;
+            return ProblemId::malformed_value;
         case CAAS_ERR_CANNOT_OPEN:
-            return &problem::kCannotOpen;
+            return ProblemId::cannot_open;
         default:
-            return &problem::kInternal;
+            return ProblemId::internal;
     }
 }
 

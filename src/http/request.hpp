@@ -1,6 +1,7 @@
 // What of a request Beast leaves to us: whether its head is clear to everyone, and the memory of its body.
 #pragma once
 #include "answer.hpp"
+#include "routes.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/message.hpp>
@@ -18,7 +19,7 @@ public:
     explicit RequestLines(const boost::beast::http::request_header<Fields>& request)
         : is_1_1_(request.version() >= 11) {
         head_.method = view(request.method_string());
-        head_.target = view(request.target());
+        head_.route = route_at(view(request.target()));
         for (const auto& line : request) read(line.name(), view(line.value()));
     }
 

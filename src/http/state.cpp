@@ -6,9 +6,9 @@ namespace caas::http {
 
 namespace {
 
-caas_keyring_info info_of(const EnginePtr& engine) {
+caas_keyring_info info_of(const caas_engine& engine) {
     caas_keyring_info info{};
-    caas_engine_keyring(engine.get(), &info);
+    caas_engine_keyring(&engine, &info);
     return info;
 }
 
@@ -33,11 +33,11 @@ std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t coun
     std::vector<EnginePtr> engines;
     while (engines.size() < count) {
         engines.push_back(load_engine(keyring));
-        if (info_of(engines.back()).fingerprint != info_of(engines.front()).fingerprint) {
+        if (info_of(*engines.back()).fingerprint != info_of(*engines.front()).fingerprint) {
             engines.erase(engines.begin(), engines.end() - 1);  // it has just been replaced: all read the new one
         }
     }
-    program::warn_about_keyring(keyring, info_of(engines.front()).warnings);
+    program::warn_about_keyring(keyring, info_of(*engines.front()).warnings);
     if (caas_secrets_locked() == 0)
         program::warn("secrets are not in locked memory; the limit of it (ulimit -l) is too low");
     return engines;
@@ -60,7 +60,7 @@ std::vector<State> load_what_can_be_used(const std::string& keyring, const std::
     return states;
 }
 
-int active_generation(const State& state) { return state.engine ? info_of(state.engine).active : 0; }
+int active_generation(const State& state) { return state.engine ? info_of(*state.engine).active : 0; }
 
 std::string description(const State& state) {
     const std::size_t keys = state.api_keys ? state.api_keys->count() : 0;

@@ -33,7 +33,9 @@ for my $route ('/seal', '/blind-index')
 	  for 'x' x 1024, 'é' x 512, '😀' x 256, '';
 	refused($service->post($route, body_of($route, context => $_)), 400, 'invalid_context', "$route: a longer one")
 	  for 'x' x 1025, 'é' x 512 . 'x', '😀' x 257, 'x' x 100_000;
-	like($service->post($route, body_of($route, context => "a\0b"))->{json}{error}{code}, qr/\Ainvalid_(?:context|text)\z/, 'U+0000');
+	my $zero = $service->post($route, body_of($route, context => "a\0b"));
+	refused($zero, 400, 'invalid_context', "$route: U+0000 in a context");
+	is($zero->{json}{error}{message}, 'context: a context is text of at most 1024 bytes without U+0000', 'the message fits a context');
 }
 refused($service->post('/open', body_of('/open', context => 'x' x 1025)), 400, 'invalid_context', '/open: a longer context');
 

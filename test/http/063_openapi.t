@@ -63,6 +63,8 @@ sub described
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $response = $api->{paths}{$path}{$method}{responses}{ $answer->{code} };
 	ok($response, "$name: $answer->{code} is described") or return;
+	my $code = error_code($answer->{json});
+	like($response->{description}, qr/\b$code\b/, "$name: with its code") if $answer->{code} != 200;
 	my ($type) = $answer->{headers}{'content-type'} =~ /\A([a-z\/]+)/;
 	my $schema = resolved($response)->{content}{$type}{schema};
 	return ok($schema && fits($type eq 'text/plain' ? $answer->{body} : $answer->{json}, $schema), "$name: and as it is");
@@ -181,12 +183,37 @@ for my $path (@paths)
 	is(join(' ', sort grep { $_ ne '200' } keys %$responses), "@expected", "$path: every status that it can have");
 	for my $code (@expected)
 	{
-		my @named = sort $responses->{$code}{description} =~ /[a-z0-9_]+/g;
-		is("@named", join(' ', sort grep { $status{$_} == $code } keys %status), "$path: $code names its codes");
+		is("@{ codes_of($responses->{$code}) }", "@{ expected_codes($path, $code) }", "$path: $code names its codes");
 		ok(fits($error, component($responses->{$code}{content}{'application/json'}{schema}, "$path: $code")), 'and has their shape');
 		my %header = (401 => 'WWW-Authenticate', 429 => 'Retry-After');
 		is(join(' ', keys %{ $responses->{$code}{headers} // {} }), $header{$code} // '', "$path: $code has its headers");
 	}
+}
+
+# The codes that the description of a status names.
+sub codes_of { return [ sort $_[0]{description} =~ /[a-z0-9_]+/g ]; }
+
+# The codes of a status that a path can have: those of every path, those of every request with fields, and those of its own
+# fields.
+sub expected_codes
+{
+	my ($path, $code) = @_;
+	my @codes = qw(bad_request request_timeout body_too_large headers_too_large internal);
+	push @codes, qw(no_keyring no_api_keys) if $path eq '/health';
+	if ($api->{paths}{$path}{post})
+	{
+		push @codes, qw(invalid_json invalid_utf8 not_an_object missing_field unknown_field duplicate_field wrong_type invalid_text),
+		  qw(invalid_api_key not_permitted unsupported_media_type rate_limited no_keyring no_api_keys);
+		my $request = resolved($api->{paths}{$path}{post}{requestBody}{content}{'application/json'}{schema});
+		my %of_field = (userUUID => ['invalid_uuid'], sensitiveData => ['invalid_base64'], encoding => ['invalid_encoding'],
+			sealedData => [qw(invalid_base64 malformed_value unknown_generation cannot_open)], context => ['invalid_context'],
+			generation => ['unknown_generation'], length => ['invalid_length'], operation => ['invalid_operation']);
+		push @codes, map { @{ $of_field{$_} // [] } } keys %{ $request->{properties} };
+		push @codes, 'not_text' if $path eq '/open';
+		push @codes, 'batch_too_large' if $path eq '/batch';
+	}
+	my %expected = map { ($_ => 1) } grep { $status{$_} == $code } @codes;
+	return [ sort keys %expected ];
 }
 my %is_status = map { ($_ => 1) } values %status;
 is(join(' ', sort keys %is_status), '400 401 403 404 405 408 413 415 429 431 500 503', 'the documented statuses');

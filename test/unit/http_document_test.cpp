@@ -48,9 +48,9 @@ TEST(HttpDocument, TheParserKeepsNothingOfTheText) {
             std::string body = text_of(blanks, end);
             {
                 const Document document(parser, body);
-                EXPECT_EQ(document.failure().has_value(), std::string_view(end) != "}");
+                EXPECT_EQ(document.rejection().has_value(), std::string_view(end) != "}");
                 // What cannot be read at all gets no further than its brackets.
-                if (!document.failure()) {
+                if (!document.rejection()) {
                     EXPECT_TRUE(strings_hold(parser, kWord) && tape_holds(parser, kNumber)) << blanks;
                 }
             }
@@ -67,7 +67,7 @@ TEST(HttpDocument, TheParserReturnsTheMemoryOfALongText) {
         std::string body = text_of(100000, "}");
         {
             const Document document(parser, body);
-            EXPECT_FALSE(document.failure());
+            EXPECT_FALSE(document.rejection());
         }
         EXPECT_EQ(parser.capacity() + parser.doc.capacity(), 0U);
         body = text_of(i, "}");
@@ -81,8 +81,9 @@ TEST(HttpDocument, DepthIsBoundedWhateverWasReadBefore) {
     for (const std::size_t depth : {17U, 3U, 5000U, 16U, 17U}) {
         std::string body = std::string(depth - 1, '[') + "{}" + std::string(depth - 1, ']');
         const Document document(parser, body);
-        ASSERT_TRUE(document.failure());
-        EXPECT_STREQ(document.failure()->problem->code, depth < 17 ? "not_an_object" : "invalid_json") << depth;
+        ASSERT_TRUE(document.rejection());
+        EXPECT_STREQ(problem(document.rejection()->problem).code, depth < 17 ? "not_an_object" : "invalid_json")
+            << depth;
     }
 }
 

@@ -1,4 +1,4 @@
-// From a request to its answer: the tables of routes and of problems, batches, and memory that runs out.
+// From a request to its answer: the tables of routes and problems, batches, and failing allocations.
 #include "../../src/http/handler.hpp"
 #include "../../src/http/openapi.hpp"
 #include "faults.hpp"
@@ -47,7 +47,7 @@ protected:
 
     Answer answer_to(const std::string& path, const Json& request) {
         std::string body = request.dump();
-        return handler_->handle({"POST", path, "application/json", "Bearer the key"}, body);
+        return handler_->handle({"POST", route_at(path), "application/json", "Bearer the key"}, body);
     }
     Json ask(const std::string& path, const Json& request) { return Json::parse(answer_to(path, request).body); }
 
@@ -62,70 +62,75 @@ TEST(HttpProblems, TheDocumentListsThemAll) {
     std::istringstream document(test::read_whole_file("docs/http.md"));
     Found documented, known;
     for (std::string line; std::getline(document, line);) add_codes(line, documented);
-    for (const Problem* problem : kProblems) known.emplace(problem->status, problem->code);
+    for (const Problem& one : problems) known.emplace(one.status, one.code);
     EXPECT_GT(known.size(), 30U);
     EXPECT_EQ(documented, known);
 }
 
-TEST(HttpProblems, TheTableHoldsEachOnce) {
-    const std::string source = test::read_whole_file("src/http/problem.hpp");
-    std::set<std::string> codes, messages, made;
-    for (const Problem* problem : kProblems) {
-        codes.insert(problem->code);
-        messages.insert(problem->message);
+TEST(HttpProblems, CodesAndMessagesAreDistinct) {
+    std::set<std::string> codes, messages;
+    for (const Problem& one : problems) {
+        codes.insert(one.code);
+        messages.insert(one.message);
     }
-    constexpr std::string_view kBegin = "inline constexpr Problem k";
-    for (auto at = source.find(kBegin); at != std::string::npos; at = source.find(kBegin, at + 1)) {
-        const auto begin = source.find('"', at) + 1;
-        made.insert(source.substr(begin, source.find('"', begin) - begin));
-    }
-    EXPECT_EQ(codes, made);
-    EXPECT_EQ(codes.size(), std::size(kProblems));
-    EXPECT_EQ(messages.size(), std::size(kProblems));
+    EXPECT_EQ(codes.size(), problems.size());
+    EXPECT_EQ(messages.size(), problems.size());
 }
 
-// What the core says about a request is the client's fault, all else the service's.
+// The core's status is 400 where it is about the request, otherwise the service's own failure.
 TEST(HttpProblems, EveryStatusOfTheCoreHasOne) {
-    EXPECT_EQ(problem_of(CAAS_OK), nullptr);
     for (int status = CAAS_OK + 1; status <= CAAS_ERR_PASSWORD_COST; status++) {
-        const Problem* problem = problem_of(static_cast<caas_status>(status));
-        ASSERT_NE(problem, nullptr) << status;
         const bool of_request = status == CAAS_ERR_UNKNOWN_GENERATION || status == CAAS_ERR_TEXT ||
                                 status == CAAS_ERR_CONTEXT || status == CAAS_ERR_MALFORMED ||
                                 status == CAAS_ERR_CANNOT_OPEN;
-        EXPECT_EQ(problem->status, of_request ? 400U : status == CAAS_ERR_NO_KEYRING ? 503U : 500U) << status;
+        EXPECT_EQ(problem(problem_for_status(static_cast<caas_status>(status))).status, of_request ? 400U
+                                                                                        : status == CAAS_ERR_NO_KEYRING
+                                                                                            ? 503U
+                                                                                            : 500U)
+            << status;
     }
 }
 
 // ---- routes ----
 
-TEST_F(HttpHandler, RoutesAreWhole) {
-    for (const char* path :
-         {"/encrypt", "/verify", "/seal", "/open", "/blind-index", "/batch", "/health", "/metrics", "/openapi.json"}) {
-        EXPECT_STREQ(Handler::route_of(path), path);
-        EXPECT_STREQ(Handler::route_of(std::string(path) + "?x=/seal"), path);
-        EXPECT_STREQ(Handler::route_of("Http://caas.test:1" + std::string(path) + "?x"), path);
-        for (const std::string& other : {path + std::string("/"), std::string(path + 1), "/" + std::string(path),
-                                         std::string(path) + "%20", std::string(path) + std::string(1, '\0')}) {
-            EXPECT_EQ(Handler::route_of(other), nullptr) << other;
+TEST(HttpRoutes, ATargetLeadsToItsWholePath) {
+    EXPECT_EQ(routes.size(), 9U);
+    for (const Route& route : routes) {
+        const std::string path = route.path;
+        EXPECT_EQ(route_at(path), &route);
+        EXPECT_EQ(route_at(path + "?x=/seal"), &route);
+        EXPECT_EQ(route_at("Http://caas.test:1" + path + "?x"), &route);
+        for (const std::string& other :
+             {path + "/", path.substr(1), "/" + path, path + "%20", path + std::string(1, '\0')}) {
+            EXPECT_EQ(route_at(other), nullptr) << other;
         }
     }
     for (const char* none : {"", "/", "*", "/Encrypt", "http://", "http:///encrypt", "http://#/encrypt",
-                             "http://caas.test", "caas.test/encrypt"})
-        EXPECT_EQ(Handler::route_of(none), nullptr) << none;
+                             "http://caas.test", "caas.test/encrypt"}) {
+        EXPECT_EQ(route_at(none), nullptr) << none;
+    }
 }
 
-TEST_F(HttpHandler, TheDescriptionIsMadeOfTheTables) {
+TEST(HttpRoutes, AnOperationIsFoundByItsName) {
+    for (const Route& route : routes) {
+        const bool is_operation = route.kind == RouteKind::operation;
+        EXPECT_EQ(operation_named(route.name), is_operation ? &route : nullptr) << route.name;
+        EXPECT_EQ(route.run != nullptr, is_operation) << route.name;
+        EXPECT_EQ(route.answer.fields().empty(), !is_operation && route.kind != RouteKind::health) << route.name;
+    }
+    EXPECT_EQ(operation_named(""), nullptr);
+}
+
+TEST(HttpRoutes, TheDescriptionHasEachRouteAndProblem) {
     const Json api = Json::parse(openapi_text());
-    std::set<std::string> codes, described, routes = {"/batch", "/health", "/metrics", "/openapi.json"};
-    for (const Problem* problem : kProblems) codes.insert(problem->code);
+    std::set<std::string> codes, described, paths, described_paths;
+    for (const Problem& one : problems) codes.insert(one.code);
     for (const Json& code : api["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["code"]["enum"])
         described.insert(code);
     EXPECT_EQ(described, codes);
-    for (const OperationRule& rule : operation_rules) routes.insert(rule.path);
-    std::set<std::string> paths;
-    for (const auto& path : api["paths"].items()) paths.insert(path.key());
-    EXPECT_EQ(paths, routes);
+    for (const Route& route : routes) paths.insert(route.path);
+    for (const auto& path : api["paths"].items()) described_paths.insert(path.key());
+    EXPECT_EQ(described_paths, paths);
     EXPECT_EQ(&openapi_text(), &openapi_text());
 }
 
@@ -177,7 +182,7 @@ TEST_F(HttpHandler, ABatchAnswersEachRequestAsIfAlone) {
             Json alone = ask("/" + operation, requests.back());
             // Alone it may bring its key, in a batch it may not.
             if (requests.back().is_object() && requests.back().contains("apiKey")) {
-                alone = Json::parse(error_text({&problem::kUnknownField, "apiKey"}));
+                alone = Json::parse(error_text({ProblemId::unknown_field, "apiKey"}));
             }
             failed += alone.contains("error") ? 1 : 0;
             expected.push_back(std::move(alone));
@@ -227,13 +232,13 @@ TEST_F(HttpHandler, MemoryThatRunsOutIsNoFaultOfTheRequest) {
                 make_anew();  // what is kept from request to request is allocated too
                 {
                     const test::FailingAllocations failing(allocator, allowed, false);
-                    answer = handler_->handle({"POST", path, "application/json", "Bearer the key"}, body);
+                    answer = handler_->handle({"POST", route_at(path), "application/json", "Bearer the key"}, body);
                     hit = failing.hit();
                 }
                 EXPECT_TRUE(answer.status == whole || (hit && answer.status == 500))
                     << answer.status << " to " << path << ", allocation " << allowed;
                 if (answer.status == 500) {
-                    EXPECT_EQ(answer.body, Handler::failed({&problem::kInternal}).body);
+                    EXPECT_EQ(answer.body, Handler::refusal({ProblemId::internal}).body);
                     failures++;
                 }
                 EXPECT_EQ(answer_to(path, request).status, whole) << "after allocation " << allowed;

@@ -1,0 +1,86 @@
+// The table of routes. The handler, the metrics, the rights in the API key file and /openapi.json all read it.
+#pragma once
+#include "fields.hpp"
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace caas::http {
+
+// Reply is the JSON text of an answer, or the reason why there is none.
+using Reply = std::variant<std::string, Rejection>;
+
+enum class RouteKind : std::uint8_t { operation, batch, health, metrics, description };
+
+// How a field of an answer is written. A base64_list is given as its elements, joined by `","`.
+enum class AnswerType : std::uint8_t { hex, base64, base64_list, boolean, integer, integer_or_null, text };
+
+struct AnswerField {
+    const char* name;
+    AnswerType type;
+};
+
+// AnswerShape lists the fields of an answer in their order.
+class AnswerShape {
+public:
+    static constexpr std::size_t kMaxFields = 3;
+
+    constexpr AnswerShape() = default;
+    constexpr AnswerShape(std::initializer_list<AnswerField> fields) {
+        for (const AnswerField& field : fields) fields_.at(count_++) = field;
+    }
+    constexpr std::span<const AnswerField> fields() const { return {fields_.data(), count_}; }
+    // The JSON object with these values, one for each field.
+    std::string object(std::initializer_list<std::string_view> values) const;
+
+private:
+    std::array<AnswerField, kMaxFields> fields_{};
+    std::size_t count_ = 0;
+};
+
+// Call is what an operation works on. Its fields have been checked against the route.
+struct Call {
+    caas_engine* engine;
+    const Fields& fields;
+    const AnswerShape& answer;
+};
+
+// Under how many generations an operation computes.
+enum class Tries : std::uint8_t { one, every_generation, active_and_every_generation };
+
+struct Route {
+    const char* path;
+    RouteKind kind;
+    const char* name;  // operationId in /openapi.json; of an operation also its name in /batch and in the API key file
+    const char* summary;
+    FieldSet required = {};  // fields of a POST besides apiKey
+    FieldSet optional = {};
+    AnswerShape answer = {};
+    ProblemSet problems = {};  // those that come neither with the kind of the route nor with one of its fields
+    Reply (*run)(const Call&) = nullptr;  // of an operation
+    Tries tries = Tries::one;
+
+    constexpr bool is_post() const { return kind == RouteKind::operation || kind == RouteKind::batch; }
+    constexpr const char* allow() const { return is_post() ? "POST" : "GET, HEAD"; }
+};
+
+extern const std::span<const Route> routes;
+
+// A route's place in the table.
+std::size_t index_of(const Route& route);
+
+// The route that a target leads to: a path, or a URL with a host (RFC 9112, section 3.2). nullptr when there is none.
+const Route* route_at(std::string_view target);
+
+// The route of an operation, or nullptr.
+const Route* operation_named(std::string_view name);
+
+// Checks the fields (apiKey is one more where a request may have it) and runs the operation.
+Reply perform(const Route& route, caas_engine* engine, const Fields& fields, bool may_have_key);
+
+}  // namespace caas::http
