@@ -3,3 +3,15 @@
 -- ALTER EXTENSION UPDATE keeps the comment that an older caas.control set.
 COMMENT ON EXTENSION caas IS
 'per-user digests, sealed values, blind indexes and password hashes, keyed from outside the database';
+
+COMMENT ON FUNCTION caas_open(uuid, bytea, text) IS
+'the text that caas_seal sealed for the same user and context, under the generation that the value names. Errors: 22P03 not a sealed value, 22023 unknown generation, 39000 cannot open (wrong user or context, or changed), 22021 or 22P05 not a text of this database''s encoding, 42501 within a security-restricted operation (ANALYZE, REINDEX, a materialized view), and those of caas_seal';
+
+COMMENT ON FUNCTION caas_try_open(uuid, bytea, text) IS
+'caas_open, or NULL where the value cannot be opened or is no text: for reports over damaged data. Errors: 28000, 42501 within a security-restricted operation, 22023 context too long, 55000, F0000';
+
+COMMENT ON FUNCTION caas_try_open_bytea(uuid, bytea, text) IS
+'caas_open_bytea, or NULL where the value cannot be opened. Errors: 28000, 42501 within a security-restricted operation, 22023 context too long, 55000, F0000';
+
+COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
+'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';

@@ -64,7 +64,7 @@ COMMENT ON FUNCTION caas_seal(uuid, bytea, text) IS
 CREATE FUNCTION caas_open(uuid, bytea, context text DEFAULT '') RETURNS text
     AS 'MODULE_PATHNAME', 'caas_sql_open_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_open(uuid, bytea, text) IS
-'the text that caas_seal sealed for the same user and context, under the generation that the value names. Errors: 22P03 not a sealed value, 22023 unknown generation, 39000 cannot open (wrong user or context, or changed), 22021 or 22P05 not a text of this database''s encoding, and those of caas_seal';
+'the text that caas_seal sealed for the same user and context, under the generation that the value names. Errors: 22P03 not a sealed value, 22023 unknown generation, 39000 cannot open (wrong user or context, or changed), 22021 or 22P05 not a text of this database''s encoding, 42501 within a security-restricted operation (ANALYZE, REINDEX, a materialized view), and those of caas_seal';
 
 CREATE FUNCTION caas_open_bytea(uuid, bytea, context text DEFAULT '') RETURNS bytea
     AS 'MODULE_PATHNAME', 'caas_sql_open_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
@@ -74,12 +74,12 @@ COMMENT ON FUNCTION caas_open_bytea(uuid, bytea, text) IS
 CREATE FUNCTION caas_try_open(uuid, bytea, context text DEFAULT '') RETURNS text
     AS 'MODULE_PATHNAME', 'caas_sql_try_open_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_try_open(uuid, bytea, text) IS
-'caas_open, or NULL where the value cannot be opened or is no text: for reports over damaged data. Errors: 28000, 22023 context too long, 55000, F0000';
+'caas_open, or NULL where the value cannot be opened or is no text: for reports over damaged data. Errors: 28000, 42501 within a security-restricted operation, 22023 context too long, 55000, F0000';
 
 CREATE FUNCTION caas_try_open_bytea(uuid, bytea, context text DEFAULT '') RETURNS bytea
     AS 'MODULE_PATHNAME', 'caas_sql_try_open_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_try_open_bytea(uuid, bytea, text) IS
-'caas_open_bytea, or NULL where the value cannot be opened. Errors: 28000, 22023 context too long, 55000, F0000';
+'caas_open_bytea, or NULL where the value cannot be opened. Errors: 28000, 42501 within a security-restricted operation, 22023 context too long, 55000, F0000';
 
 CREATE FUNCTION caas_reseal(uuid, bytea, context text DEFAULT '') RETURNS bytea
     AS 'MODULE_PATHNAME', 'caas_sql_reseal' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 250;
@@ -139,7 +139,7 @@ COMMENT ON FUNCTION caas_hash_password(uuid, text) IS
 CREATE FUNCTION caas_verify_password(uuid, text, hash text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_verify_password' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000000;
 COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
-'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation';
+'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
 
 CREATE FUNCTION caas_password_outdated(hash text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_password_outdated' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;

@@ -42,6 +42,14 @@ extern void caas_define_settings(void);
  */
 extern caas_engine *caas_gated_engine(void);
 
+/*
+ * Raises 42501 within a security-restricted operation: ANALYZE, REINDEX, a
+ * materialized view and the like run the code of a table's owner in the session
+ * of whoever maintains the table, with that session's API key. Functions that
+ * return plaintext or test a password call this; function is their SQL name.
+ */
+extern void caas_refuse_restricted(const char *function);
+
 /* The engine for administrators' functions: the keyring loaded, no API key asked for. */
 extern caas_engine *caas_keyring_engine(void);
 

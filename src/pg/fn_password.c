@@ -32,13 +32,17 @@ PG_FUNCTION_INFO_V1(caas_sql_verify_password);
 Datum
 caas_sql_verify_password(PG_FUNCTION_ARGS)
 {
-	caas_engine *engine = caas_gated_engine();
-	caas_bytes	 password = caas_text_bytes(PG_GETARG_DATUM(1));
-	caas_bytes	 stored = caas_bytea_bytes(PG_GETARG_DATUM(2));
+	caas_engine *engine;
+	caas_bytes	 password;
+	caas_bytes	 stored;
 	int			 match;
 	caas_status	 status;
 	caas_error	 error;
 
+	caas_refuse_restricted("caas_verify_password");
+	engine = caas_gated_engine();
+	password = caas_text_bytes(PG_GETARG_DATUM(1));
+	stored = caas_bytea_bytes(PG_GETARG_DATUM(2));
 	caas_password_slot_take();
 	status = caas_password_verify(engine, PG_GETARG_UUID_P(0)->data, password.data, password.len,
 								  stored.data, stored.len, &match, &error);

@@ -57,19 +57,27 @@ caas_sql_seal_bytea(PG_FUNCTION_ARGS)
 	return seal(fcinfo, caas_bytea_bytes);
 }
 
-/* Opens the second argument into a bytea; returns NULL and fills error when it cannot be opened. */
+/*
+ * Opens the second argument into a bytea; returns NULL and fills error when it
+ * cannot be opened. function is the SQL function's name, for messages.
+ */
 static struct varlena *
-open_argument(FunctionCallInfo fcinfo, caas_error *error)
+open_argument(FunctionCallInfo fcinfo, const char *function, caas_error *error)
 {
-	caas_engine	   *engine = caas_gated_engine();
-	caas_bytes		sealed = caas_bytea_bytes(PG_GETARG_DATUM(1));
-	caas_bytes		context = caas_text_bytes(PG_GETARG_DATUM(2));
-	struct varlena *plaintext = palloc(VARHDRSZ + sealed.len);
+	caas_engine	   *engine;
+	caas_bytes		sealed;
+	caas_bytes		context;
+	struct varlena *plaintext;
 	size_t			len;
-	caas_status		status =
-		caas_open(engine, PG_GETARG_UUID_P(0)->data, context.data, context.len, sealed.data,
-				  sealed.len, (uint8_t *)VARDATA(plaintext), &len, error);
+	caas_status		status;
 
+	caas_refuse_restricted(function);
+	engine = caas_gated_engine();
+	sealed = caas_bytea_bytes(PG_GETARG_DATUM(1));
+	context = caas_text_bytes(PG_GETARG_DATUM(2));
+	plaintext = palloc(VARHDRSZ + sealed.len);
+	status = caas_open(engine, PG_GETARG_UUID_P(0)->data, context.data, context.len, sealed.data,
+					   sealed.len, (uint8_t *)VARDATA(plaintext), &len, error);
 	caas_bytes_release(&sealed);
 	caas_bytes_release(&context);
 	if (status != CAAS_OK)
@@ -84,7 +92,7 @@ Datum
 caas_sql_open_bytea(PG_FUNCTION_ARGS)
 {
 	caas_error		error;
-	struct varlena *plaintext = open_argument(fcinfo, &error);
+	struct varlena *plaintext = open_argument(fcinfo, "caas_open_bytea", &error);
 
 	if (plaintext == NULL)
 		caas_raise(&error);
@@ -97,7 +105,7 @@ Datum
 caas_sql_open_text(PG_FUNCTION_ARGS)
 {
 	caas_error		error;
-	struct varlena *plaintext = open_argument(fcinfo, &error);
+	struct varlena *plaintext = open_argument(fcinfo, "caas_open", &error);
 
 	if (plaintext == NULL)
 		caas_raise(&error);
@@ -118,7 +126,7 @@ Datum
 caas_sql_try_open_bytea(PG_FUNCTION_ARGS)
 {
 	caas_error		error;
-	struct varlena *plaintext = open_argument(fcinfo, &error);
+	struct varlena *plaintext = open_argument(fcinfo, "caas_try_open_bytea", &error);
 
 	if (plaintext == NULL && !is_value_error(&error))
 		caas_raise(&error);
@@ -133,7 +141,7 @@ Datum
 caas_sql_try_open_text(PG_FUNCTION_ARGS)
 {
 	caas_error		error;
-	struct varlena *plaintext = open_argument(fcinfo, &error);
+	struct varlena *plaintext = open_argument(fcinfo, "caas_try_open", &error);
 
 	if (plaintext == NULL && !is_value_error(&error))
 		caas_raise(&error);

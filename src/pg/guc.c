@@ -239,8 +239,8 @@ define_gate_settings(void)
 	DefineCustomBoolVariable(
 		"caas.exempt_workers",
 		"Whether autovacuum and logical replication workers need no API key.",
-		"When on, a role with EXECUTE can read digests from statistics of its own tables "
-		"without a key.",
+		"When on, a role with EXECUTE and no key can read digests, but no plaintext, from the "
+		"statistics of its own tables.",
 		&exempt_workers, false, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_exempt_workers, NULL);
 }
 

@@ -162,6 +162,21 @@ caas_refuse(void)
 		 caas_hide()));
 }
 
+void
+caas_refuse_restricted(const char *function)
+{
+	if (!InSecurityRestrictedOperation())
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		 errmsg("cannot execute %s within a security-restricted operation", function),
+		 errdetail("ANALYZE, REINDEX, CREATE INDEX, VACUUM FULL, CLUSTER and materialized views "
+				   "run the code of a table's owner in the session of whoever runs the command."),
+		 errhint("Use CREATE TABLE AS in place of a materialized view; do not index plaintext."),
+		 caas_hide()));
+}
+
 /* ---- the keyring ---- */
 
 void
