@@ -8,7 +8,7 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 # The layout of the files is that of this version; another version's differs in details.
 CLANG_FORMAT_MAJOR=14
 
-CHECKS=(symbols libraries sql_functions includes guards format tidy warnings version sizes markers shell perl row_path blanks links json)
+CHECKS=(symbols libraries sql_functions hidden_errors includes guards format tidy warnings version sizes markers shell perl row_path blanks links json)
 
 # The project's files: from git where that is here, else all that is no product of a build.
 files() {
@@ -47,6 +47,16 @@ check_sql_functions() {
     [ "$created" -gt 0 ] && [ "$created" -eq "$commented" ] || return
     comm -3 <(nm -D --defined-only caas.so | grep -o '[^ ]*caas_sql_[a-z_]*$' | sort) \
         <({ echo "$wanted"; echo "${wanted//caas_sql/pg_finfo_caas_sql}"; } | sort) | nothing
+}
+
+# Every error of src/pg hides statement and context in the log, so each ereport() has caas_hide(), and there is no elog().
+check_hidden_errors() {
+    # shellcheck disable=SC2016 # for perl
+    c_files | xargs perl -0777 -ne '
+        while (/\b(ereport|elog)\b\s*(\((?!\))(?:[^()"]++|"(?:\\.|[^"\\])*+"|(?2))*+\))/g) {
+            my ($name, $call, $line) = ($1, $2, 1 + substr($_, 0, $-[0]) =~ tr/\n//);
+            print "$ARGV:$line: $name without caas_hide()\n" if $name eq "elog" || $call !~ /\bcaas_hide\(\)/;
+        }' | nothing
 }
 
 # The core and the program see no header of the server, the server's side none of OpenSSL or C++.

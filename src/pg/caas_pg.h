@@ -76,8 +76,8 @@ extern int caas_parallel_state;
 /* ---- error.c: one table from status to SQLSTATE ---- */
 
 /*
- * Every error of caas hides statement and context in the log: they can hold
- * plaintext. A function that raises one is named caas_..: see error.c.
+ * Hides statement and context in the server's log, since they can hold
+ * plaintext. Every ereport() of this folder has it; a lint checks that.
  */
 #define caas_hide() (errhidestmt(true), errhidecontext(true))
 
@@ -88,7 +88,7 @@ extern __attribute__((noreturn)) void caas_raise(const caas_error *error);
 extern __attribute__((noreturn)) void caas_raise_with_hint(const caas_error *error,
 														   const char		*hint);
 
-/* Hides also what comes to the log by way of parallel workers. */
+/* Installs the log hook that makes caas_hide() hold for errors of parallel workers too. */
 extern void caas_error_init(void);
 
 /* The text of a keyring failure for caas_status; names the path only where that is allowed. */

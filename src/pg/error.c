@@ -138,31 +138,59 @@ keep_last_line(char *context)
 	return context != NULL;
 }
 
+/* What a worker puts before the file name of an error that asked for caas_hide(). */
+static const char hidden_mark[] = "caas_hide:";
+
+static bool
+has_hidden_mark(const char *filename)
+{
+	return filename != NULL && strncmp(filename, hidden_mark, sizeof hidden_mark - 1) == 0;
+}
+
+/* Only one error is reported at a time, so its file name may lie in a static buffer. */
+static void
+add_hidden_mark(ErrorData *edata)
+{
+	static char marked[MAXPGPATH];
+
+	snprintf(marked, sizeof marked, "%s%s", hidden_mark, edata->filename ? edata->filename : "");
+	edata->filename = marked;
+}
+
 /*
- * A leader raises its worker's error again, without what the worker asked to
- * hide. The name of the raising function is all that tells ours: those of
- * caas begin with caas_. It then ends its other workers, and each would
- * print the statement: workers leave that to the leader.
- * What autovacuum adds to the context last is the name of the table, which
- * the operator must know; further in, a function may have put values.
+ * The leader of a parallel query raises its worker's error again. The flags
+ * that caas_hide() sets do not travel between them, but the name of the source
+ * file does: the worker marks it, the leader sets the flags and takes the mark
+ * off. The leader then ends its other workers, and each would log the
+ * statement: workers leave that to the leader.
+ *
+ * Autovacuum adds the name of the table to the context last. The operator needs
+ * it, and only the lines before it may hold values.
  */
 static void
-hide_worker_errors(ErrorData *edata)
+hide_plaintext(ErrorData *edata)
 {
-	bool ours = edata->funcname != NULL && strncmp(edata->funcname, "caas_", 5) == 0;
+	bool marked = has_hidden_mark(edata->filename);
+	bool hidden = marked || (edata->hide_stmt && edata->hide_ctx);
+	bool in_worker = IsParallelWorker() && edata->elevel >= ERROR;
 
-	if (ours || (IsParallelWorker() && edata->elevel >= ERROR))
+	if (marked)
+		edata->filename += sizeof hidden_mark - 1;
+	if (hidden || in_worker)
 	{
 		edata->hide_stmt = true;
-		edata->hide_ctx = !(ours && IsAutoVacuumWorkerProcess() && keep_last_line(edata->context));
+		edata->hide_ctx =
+			!(hidden && IsAutoVacuumWorkerProcess() && keep_last_line(edata->context));
 	}
 	if (next_log_hook)
 		next_log_hook(edata);
+	if (hidden && in_worker)
+		add_hidden_mark(edata);
 }
 
 void
 caas_error_init(void)
 {
 	next_log_hook = emit_log_hook;
-	emit_log_hook = hide_worker_errors;
+	emit_log_hook = hide_plaintext;
 }

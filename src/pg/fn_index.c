@@ -21,10 +21,8 @@ caas_index_datum(caas_engine *engine, int generation, const caas_bytes *context,
 	return PointerGetDatum(index);
 }
 
-/* Named as error.c wants a function that raises: else a parallel worker's error would be logged
- * with the statement. */
 static int
-caas_length_argument(FunctionCallInfo fcinfo)
+length_argument(FunctionCallInfo fcinfo)
 {
 	int length = PG_GETARG_INT32(2);
 
@@ -42,7 +40,7 @@ static Datum
 blind_index(FunctionCallInfo fcinfo, caas_bytes (*bytes_of)(Datum))
 {
 	caas_engine *engine = caas_gated_engine();
-	int			 length = caas_length_argument(fcinfo);
+	int			 length = length_argument(fcinfo);
 	caas_bytes	 data = bytes_of(PG_GETARG_DATUM(0));
 	caas_bytes	 context = caas_text_bytes(PG_GETARG_DATUM(1));
 	Datum		 result = caas_index_datum(engine, 0, &context, &data, length);
@@ -72,7 +70,7 @@ static Datum
 blind_candidates(FunctionCallInfo fcinfo, caas_bytes (*bytes_of)(Datum))
 {
 	caas_engine		 *engine = caas_gated_engine();
-	int				  length = caas_length_argument(fcinfo);
+	int				  length = length_argument(fcinfo);
 	caas_bytes		  data = bytes_of(PG_GETARG_DATUM(0));
 	caas_bytes		  context = caas_text_bytes(PG_GETARG_DATUM(1));
 	caas_keyring_info keyring;

@@ -5,16 +5,26 @@
 
 #include "utils/builtins.h"
 
+/* Raised when the SQL definition of a function does not fit the library. */
+static void
+refuse_row_type(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("the return type of the function is not the row that caas returns"),
+			 errhint("ALTER EXTENSION caas UPDATE creates the functions anew."), caas_hide()));
+}
+
 caas_row
 caas_row_begin(FunctionCallInfo fcinfo)
 {
 	caas_row row = {0};
 
 	if (get_call_result_type(fcinfo, NULL, &row.desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+		refuse_row_type();
 	row.desc = BlessTupleDesc(row.desc);
 	if (row.desc->natts > CAAS_ROW_MAX)
-		elog(ERROR, "unexpected number of columns");
+		refuse_row_type();
 	return row;
 }
 
@@ -22,7 +32,7 @@ void
 caas_row_add(caas_row *row, Datum value, bool is_null)
 {
 	if (row->filled >= row->desc->natts)
-		elog(ERROR, "unexpected number of columns");
+		refuse_row_type();
 	row->values[row->filled] = value;
 	row->nulls[row->filled++] = is_null;
 }
@@ -37,6 +47,6 @@ Datum
 caas_row_finish(caas_row *row)
 {
 	if (row->filled != row->desc->natts)
-		elog(ERROR, "unexpected number of columns");
+		refuse_row_type();
 	return HeapTupleGetDatum(heap_form_tuple(row->desc, row->values, row->nulls));
 }
