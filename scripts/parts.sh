@@ -41,7 +41,7 @@ prove_program() {
     cd "$ROOT" || return
     local files
     mapfile -t files < <(test_files "$1" .t "${@:2}")
-    [ "${#files[@]}" -gt 0 ] && CAAS=$STAGE/usr/local/bin/caas prove -j2 "${files[@]}"
+    [ "${#files[@]}" -gt 0 ] && CAAS=$STAGE/usr/local/bin/caas CAAS_STAGE=$STAGE prove -j2 "${files[@]}"
 }
 
 part_program() { prove_program test/cli "$@"; }

@@ -23,7 +23,9 @@ _caas_value() {
         --passwords) _caas_names "$2" scrypt argon2id pbkdf2-sha512 ;;
         --user) COMPREPLY=($(compgen -u -- "$2")) ;;
         --access-log) COMPREPLY=($(compgen -W off -- "$2") $(compgen -f -- "$2")) ;;
+        --pgdata | --host) COMPREPLY=($(compgen -d -- "$2")) ;;
         --keyring | --api-keys | --tls-cert | --tls-key | --config) ;; # file names are the default
+        --cluster | --port | --database | --superuser | --schema) compopt +o default 2>/dev/null ;;
         --uuid | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
         --listen | --threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
         *) return 1 ;;
@@ -34,7 +36,11 @@ _caas_value() {
 # The words that may follow a command.
 _caas_words() {
     case $1 in
-        '') echo keyring api-key encrypt verify serve --help --version ;;
+        '') echo setup keyring api-key encrypt verify serve --help --version ;;
+        setup)
+            echo --cluster --pgdata --port --host --superuser --database --schema --keyring --name --new-key --remove --dry-run \
+                --help
+            ;;
         keyring) echo init rotate activate retire remove list check --help ;;
         'keyring init') echo --digests --ciphers --passwords --help ;;
         'keyring rotate') echo --digests --ciphers --passwords --stage --help ;;

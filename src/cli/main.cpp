@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
                          "Print the version and exit");
     app.require_subcommand(1);
     app.footer(kFooter);
+    add_setup_command(app, chosen);
     add_keyring_commands(app, chosen);
     add_api_key_commands(app, chosen);
     add_digest_commands(app, chosen);

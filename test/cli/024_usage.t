@@ -9,7 +9,7 @@ my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 like(ok_caas('--version'), qr/\Acaas \Q$version\E \(OpenSSL .*\)\n\z/, 'the version');
 
 my @commands = commands();
-is(@commands, 14, 'the help lists all commands');
+is(@commands, 15, 'the help lists all commands');
 for my $command ('', @commands)
 {
 	my @words = split ' ', $command;

@@ -1,0 +1,55 @@
+// The file of settings that `caas setup` keeps among the server's configuration files, and the decision what it holds.
+#pragma once
+#include "setup_server.hpp"
+
+#include <optional>
+#include <string>
+
+namespace caas::cli {
+
+struct ConfigPlace {
+    std::string file;    // "conf.d/caas.conf" beside postgresql.conf, or "caas.conf" where there is no include_dir
+    std::string main;    // postgresql.conf without symbolic links
+    bool needs_include;  // main has no line that includes file
+};
+
+// The server and this program may write one path in two ways.
+bool is_same_file(const std::string& one, const std::string& other);
+
+ConfigPlace find_config_place(const std::string& config_file);
+
+// What the three settings should be in our file; nothing where another file has the right value.
+struct WantedSettings {
+    std::optional<std::string> preload;
+    std::optional<std::string> keyring_file;
+    std::optional<std::string> api_key_digests;
+};
+
+// The line that counts for a setting, in whatever file; nothing when there is none.
+const ConfigLine* effective_line(const ServerState& state, const std::string& name);
+
+// digests is the whole list as it should be. Throws when a place that our file cannot override fixes a setting.
+WantedSettings wanted_settings(const ServerState& state, const ConfigPlace& place, const std::string& keyring,
+                               const std::string& digests);
+
+// A change of our file, and of the line that includes it. Until the server is told to reload, nothing depends on it.
+class ConfigChange {
+public:
+    ConfigChange(ConfigPlace place, const WantedSettings& wanted);
+    // Takes our file and the line away.
+    static ConfigChange removal(ConfigPlace place);
+
+    bool changes_anything() const { return new_text_ != old_text_ || place_.needs_include; }
+    bool file_exists() const { return old_text_.has_value(); }
+    void write();
+    void undo();
+
+private:
+    explicit ConfigChange(ConfigPlace place);
+
+    ConfigPlace place_;
+    std::optional<std::string> old_text_, new_text_;  // of our file
+    std::string old_main_, new_main_;
+};
+
+}  // namespace caas::cli
