@@ -83,7 +83,8 @@ std::string chomp(std::string text) {
 // The server's own program knows includes and relative paths of its configuration.
 std::string configured_data_directory(const std::string& bin, const std::string& folder) {
     const ProgramEnd end = run_program({bin + "/postgres", "-C", "data_directory", "-D", folder}, {"LC_ALL=C"}, "");
-    if (end.exit_code != 0) throw program_error(folder + ": the data directory cannot be found: " + chomp(end.err));
+    if (end.exit_code != 0)
+        throw program_error(folder + ": the server's program cannot read this configuration: " + chomp(end.err));
     return chomp(end.out);
 }
 
