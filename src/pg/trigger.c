@@ -1,149 +1,192 @@
 /*
- * trigger.c - caas_encrypt_trigger(): a row's values become digests before the row is stored.
+ * trigger.c - the frame of a firing, which both row triggers share.
+ *
+ * The way of a row begins at the end of this file, in caas_trigger_fire().
  */
 #include "trigger.h"
 
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/rel.h"
 
-/* ---- whose is a value that is already there? ---- */
+/* ---- a row, for the protect_column() of each kind ---- */
+
+const char *
+caas_firing_relation(const caas_firing *firing)
+{
+	return RelationGetRelationName(firing->call->tg_relation);
+}
+
+const char *
+caas_firing_column(const caas_firing *firing, AttrNumber number)
+{
+	TupleDesc columns = RelationGetDescr(firing->call->tg_relation);
+
+	return NameStr(TupleDescAttr(columns, number - 1)->attname);
+}
+
+caas_engine *
+caas_firing_engine(caas_firing *firing)
+{
+	if (firing->engine == NULL)
+		firing->engine = caas_gated_engine();
+	return firing->engine;
+}
+
+const pg_uuid_t *
+caas_firing_uuid(const caas_firing *firing, const caas_attribute *attribute)
+{
+	if (firing->uuid == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column \"%s\" of relation \"%s\" has a value but \"%s\" is null",
+						caas_firing_column(firing, attribute->number), caas_firing_relation(firing),
+						caas_firing_column(firing, firing->trigger->uuid)),
+				 errhint("A value can be protected for a known user only. "
+						 "Set the uuid in the statement, by a default or in an earlier trigger."),
+				 caas_hide()));
+	return firing->uuid;
+}
+
+bool
+caas_same_user(const pg_uuid_t *a, const pg_uuid_t *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool
+caas_same_image(Datum a, Datum b)
+{
+	Size size = VARSIZE_ANY(DatumGetPointer(a));
+
+	/* Two equal TOAST pointers name the same value: it need not be fetched. */
+	if (size == VARSIZE_ANY(DatumGetPointer(b)) &&
+		memcmp(DatumGetPointer(a), DatumGetPointer(b), size) == 0)
+		return true;
+	return datum_image_eq(a, b, false, -1);
+}
+
+bool
+caas_firing_changed(const caas_firing *firing, const caas_attribute *attribute)
+{
+	bool  was_null;
+	bool  is_null;
+	Datum old;
+	Datum new;
+
+	if (firing->before == NULL)
+		return true;
+	old = slot_getattr(firing->before, attribute->number, &was_null);
+	new = slot_getattr(firing->row, attribute->number, &is_null);
+	if (was_null || is_null)
+		return was_null != is_null;
+	return !caas_same_image(old, new);
+}
+
+caas_bytes
+caas_attribute_bytes(const caas_attribute *attribute, Datum value)
+{
+	return attribute->is_text ? caas_text_bytes(value) : caas_bytea_bytes(value);
+}
 
 static void
-refuse_other_user(const caas_firing *now, const caas_column *column, const char *hint)
+write_attribute(const caas_firing *firing, caas_attribute *attribute, Datum value, bool is_null)
 {
-	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-					errmsg("column \"%s\" of relation \"%s\" holds a digest of another \"%s\"",
-						   caas_trigger_column(now->call, column->target.attribute),
-						   RelationGetRelationName(now->call->tg_relation),
-						   caas_trigger_column(now->call, now->uuid_column)),
-					errdetail("The plaintext is gone, so no digest can be made for this one."),
-					errhint("%s", hint), caas_hide()));
+	caas_trigger *trigger = firing->trigger;
+	int			  i = trigger->nwritten++;
+
+	if (OidIsValid(attribute->domain))
+		domain_check(value, is_null, attribute->domain, &attribute->domain_cache, trigger->context);
+	trigger->written_numbers[i] = attribute->number;
+	trigger->written_values[i] = value;
+	trigger->written_nulls[i] = is_null;
+}
+
+void
+caas_firing_write(const caas_firing *firing, caas_attribute *attribute, Datum value)
+{
+	write_attribute(firing, attribute, value, false);
+}
+
+void
+caas_firing_write_null(const caas_firing *firing, caas_attribute *attribute)
+{
+	write_attribute(firing, attribute, (Datum)0, true);
+}
+
+/* ---- one firing ---- */
+
+static const TriggerData *
+checked_call(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
+{
+	const TriggerData *call = (const TriggerData *)fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(call->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(call->tg_event) ||
+		!(TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event)))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("%s must be fired BEFORE INSERT OR UPDATE FOR EACH ROW", kind->name),
+						errhint("%s", kind->declaration_hint), caas_hide()));
+	return call;
+}
+
+static const pg_uuid_t *
+user_of_row(TupleTableSlot *slot, AttrNumber number)
+{
+	bool  is_null;
+	Datum uuid = slot_getattr(slot, number, &is_null);
+
+	return is_null ? NULL : DatumGetUUIDP(uuid);
+}
+
+static caas_firing
+begin_firing(const TriggerData *call, caas_trigger *trigger)
+{
+	bool		is_update = TRIGGER_FIRED_BY_UPDATE(call->tg_event);
+	caas_firing firing = {.trigger = trigger, .call = call};
+
+	trigger->nwritten = 0;
+	firing.row = is_update ? call->tg_newslot : call->tg_trigslot;
+	firing.before = is_update ? call->tg_trigslot : NULL;
+	firing.uuid = user_of_row(firing.row, trigger->uuid);
+	firing.same_uuid =
+		is_update && caas_same_user(firing.uuid, user_of_row(firing.before, trigger->uuid));
+	return firing;
+}
+
+/* Returns the row to store. It lies in memory that the server resets after each row. */
+static HeapTuple
+written_row(const caas_firing *firing)
+{
+	const caas_trigger *trigger = firing->trigger;
+	const TriggerData  *call = firing->call;
+	HeapTuple			row = firing->before == NULL ? call->tg_trigtuple : call->tg_newtuple;
+
+	if (trigger->nwritten == 0)
+		return row;
+	return heap_modify_tuple_by_cols(row, RelationGetDescr(call->tg_relation), trigger->nwritten,
+									 trigger->written_numbers, trigger->written_values,
+									 trigger->written_nulls);
 }
 
 /*
- * The firing of this statement that left the value in this row: that of the
- * UPDATE which moves the row here, or of the INSERT whose EXCLUDED holds it,
- * perhaps in another column, since a digest does not depend on the column.
+ * The server keeps fn_extra for one trigger of one table during one statement,
+ * so the arguments are read once and serve all rows.
  */
-static const caas_left *
-left_by_us(const caas_trigger *trigger, const caas_firing *now, const caas_column *column,
-		   Datum value)
-{
-	if (now->before == NULL)
-		return caas_left_is(column->moving, value) && caas_left_moved(column->moving)
-				   ? column->moving
-				   : NULL;
-	for (int i = 0; i < trigger->ncolumns; i++)
-		if (caas_left_is(trigger->columns[i].inserted, value))
-			return trigger->columns[i].inserted;
-	return NULL;
-}
-
-/* Whether the target's value is there already, rather than written by the user now; raises 27000
- * when it is another user's. */
-static bool
-is_kept(const caas_trigger *trigger, const caas_firing *now, const caas_column *column, Datum value)
-{
-	bool			 was_there = !caas_firing_changed(now, column->target.attribute);
-	const caas_left *left;
-
-	if (was_there && now->same_uuid)
-		return true;
-	left = left_by_us(trigger, now, column, value);
-	if (left != NULL)
-	{
-		if (!caas_same_user(now->uuid, left->has_uuid ? &left->uuid : NULL))
-			refuse_other_user(now, column,
-							  now->before == NULL
-								  ? "A trigger that changes the uuid must fire before this one."
-								  : "Write the plaintext in DO UPDATE SET itself, or set the uuid "
-									"column from EXCLUDED too.");
-		return true;
-	}
-	if (was_there)
-		refuse_other_user(now, column, "Write the plaintext again in the same UPDATE.");
-	return false;
-}
-
-/* ---- new values ---- */
-
-static Datum
-digest(caas_trigger *trigger, caas_firing *now, const caas_column *column, Datum value)
-{
-	const pg_uuid_t *uuid = caas_firing_uuid(now, &column->source);
-	caas_engine		*engine = caas_firing_engine(now);
-	caas_bytes		 bytes;
-	Datum			 result;
-
-	if (!trigger->lengths_checked)
-		caas_trigger_check_lengths(trigger, now->call, engine);
-	bytes = caas_place_bytes(&column->source, value);
-	result = caas_digest_datum(engine, uuid, 0, &bytes, column->target.is_text);
-	caas_bytes_release(&bytes);
-	return result;
-}
-
-/* What this firing leaves in a column is what a later one of the statement may meet again. */
-static void
-remember(const caas_firing *now, caas_column *column, Datum value, bool is_null, bool kept)
-{
-	caas_left *left = now->before == NULL ? column->inserted : column->moving;
-
-	if (now->before == NULL && column->moving != NULL)
-		column->moving->set = false; /* it has arrived, if it moved at all */
-	if (left == NULL)
-		return;
-	left->set = false;
-	/* What EXCLUDED can hold of ours is a new digest; what moves with a row, anything. */
-	if (is_null || (kept && now->before == NULL))
-		return;
-	caas_left_set(left, now->context, value, now->uuid);
-	if (now->before != NULL)
-	{
-		left->from = RelationGetRelid(now->call->tg_relation);
-		left->tid = now->call->tg_trigtuple->t_self;
-	}
-}
-
-static void
-protect(caas_trigger *trigger, caas_firing *now, caas_column *column)
-{
-	bool  is_null;
-	bool  kept = false;
-	Datum value = slot_getattr(now->row, column->source.attribute, &is_null);
-
-	if (is_null && !column->in_place)
-	{
-		/* Nothing new: what the target holds stays, as long as it is this user's. */
-		value = slot_getattr(now->row, column->target.attribute, &is_null);
-		if (!is_null)
-			(void)is_kept(trigger, now, column, value);
-		kept = true;
-	}
-	else if (!is_null && column->in_place)
-		kept = is_kept(trigger, now, column, value);
-	if (!is_null && !kept)
-	{
-		value = digest(trigger, now, column, value);
-		caas_firing_write(now, &column->target, value, false);
-		if (!column->in_place)
-			caas_firing_write(now, &column->source, (Datum)0, true);
-	}
-	remember(now, column, value, is_null, kept);
-}
-
-/* caas_encrypt_trigger() returns trigger */
-PG_FUNCTION_INFO_V1(caas_sql_encrypt_trigger);
 Datum
-caas_sql_encrypt_trigger(PG_FUNCTION_ARGS)
+caas_trigger_fire(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
 {
-	const TriggerData *call = caas_trigger_call(fcinfo, &caas_encrypt_kind);
+	const TriggerData *call = checked_call(fcinfo, kind);
 	caas_trigger	  *trigger = fcinfo->flinfo->fn_extra;
-	caas_firing		   now;
+	caas_firing		   firing;
 
 	if (trigger == NULL)
-		fcinfo->flinfo->fn_extra = trigger = caas_trigger_open(call, fcinfo->flinfo->fn_mcxt);
-	now = caas_firing_begin(fcinfo, trigger->uuid, &trigger->changes);
+		trigger = fcinfo->flinfo->fn_extra = caas_trigger_open(call, kind, fcinfo->flinfo->fn_mcxt);
+	firing = begin_firing(call, trigger);
 	for (int i = 0; i < trigger->ncolumns; i++)
-		protect(trigger, &now, &trigger->columns[i]);
-	return PointerGetDatum(caas_firing_end(&now));
+		kind->protect_column(&firing, &trigger->columns[i]);
+	return PointerGetDatum(written_row(&firing));
 }
