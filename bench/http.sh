@@ -67,7 +67,7 @@ start_django() {
 
 start_services() {
     umask 077
-    printf '# caas keyring v1\n1 active 2026-01-01T00:00:00Z %s\n' "$(random_secret)" >"$WORK/keyring"
+    "$ROOT/caas" keyring init "$WORK/keyring" || die 'no keyring'
     printf 'bench:%s\n' "$(api_key_digest "$API_KEY")" >"$WORK/api-keys"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/tls.key" -out "$WORK/tls.pem" \
         -days 2 -subj /CN=localhost 2>"$WORK/openssl.log" || { cat "$WORK/openssl.log"; die 'no certificate'; }

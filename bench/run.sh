@@ -38,17 +38,13 @@ build_core_bench() {
 
 # fsync is off in these servers: figures are of the computation, not of the disk.
 start_bench_server() {
-    local first second
-    first="2026-01-01T00:00:00Z $(random_secret)"
-    second="2026-02-01T00:00:00Z $(random_secret)"
     server_folder "$WORK/bench"
-    write_keyring "$WORK/bench/keyring" "1 retired $first" "2 active $second" &&
+    new_keyring "$WORK/bench/keyring" 2 &&
         start_server bench "caas.keyring_file = '$WORK/bench/keyring'" \
             "caas.api_key_digests = 'bench:$(api_key_digest "$API_KEY")'" "bench.secret = '$(printf 'c%.0s' {1..64})'" \
             'shared_buffers = 512MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off' &&
         sql <"$ROOT/bench/setup_sealed.sql" &&
-        write_keyring "$WORK/bench/keyring" "1 retired $first" "2 retired $second" \
-            "3 active 2026-03-01T00:00:00Z $(random_secret)" &&
+        caas_as_server keyring rotate "$WORK/bench/keyring" &&
         sql -c 'SELECT pg_reload_conf()' >/dev/null
 }
 

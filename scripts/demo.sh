@@ -26,13 +26,13 @@ run_sql() {
 }
 
 start() {
-    local program=$STAGE/usr/local/bin/caas keyring=$WORK/demo/keyring digests
+    local keyring=$WORK/demo/keyring digests
     server_folder "$WORK/demo"
     say 'Making a keyring, outside of the database: caas keyring init'
-    as_server "$program" keyring init "$keyring" | sed "s,^$WORK/demo/,    ,"
+    caas_as_server keyring init "$keyring" | sed "s,^$WORK/demo/,    ,"
     as_server test -s "$keyring" || return
     say 'Making an API key: caas api-key new'
-    KEY=$("$program" api-key new --name demo 2>"$WORK/api_key") || return
+    KEY=$(caas_as_server api-key new --name demo 2>"$WORK/api_key") || return
     digests=$(sed -n "s/^ *\(caas\.api_key_digests = .*\)/\1/p" "$WORK/api_key")
     printf '    for the client  %s…\n    for the server  %s…\n' "${KEY:0:16}" "${digests:0:48}"
     say "Starting a private PostgreSQL $PG_MAJOR on a Unix socket in $WORK"

@@ -54,8 +54,7 @@ part_regress() {
     mapfile -t names < <(cd "$TREE/test/sql" && test_files . .sql "$@" | sed 's,^\./,,; s,\.sql$,,')
     [ "${#names[@]}" -gt 0 ] || return
     server_folder "$WORK/regress"
-    write_keyring "$WORK/regress/keyring" "1 retired 2026-01-01T00:00:00Z $(random_secret)" \
-        "2 active 2026-07-01T00:00:00Z $(random_secret)"
+    new_keyring "$WORK/regress/keyring" 2 || return
     start_server regress "${settings[@]}" || return
     in_tree "$(dirname "$PGXS")/../test/regress/pg_regress" --inputdir=test --load-extension=caas --bindir="$PG_BIN" \
         --host="$WORK/regress" --user=postgres --dbname=caas_regress "${names[@]}"
@@ -84,13 +83,13 @@ part_tap() {
 
 part_demo() { "$ROOT/scripts/demo.sh"; }
 
-# The secret is the one of docs/spec.md, so that what the documents show is what comes out.
+# The keyring is the one of docs/spec.md, so that the documents show digests that can be checked.
 part_docs() {
     local files=("$@") status
     cd "$ROOT" || return
     [ $# -gt 0 ] || mapfile -t files < <(ls README.md docs/*.md)
     server_folder "$WORK/docs"
-    write_keyring "$WORK/docs/keyring" '1 active 2026-01-01T00:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+    in_tree perl -Itest/perl -MKeyring=published_keyring -e 'published_keyring(shift)' "$WORK/docs/keyring" || return
     start_server docs "caas.keyring_file = '$WORK/docs/keyring'" \
         "caas.api_key_digests = 'docs:$(api_key_digest 'the key of this client')'" || return
     PATH=$PG_BIN:$PATH PGHOST=$WORK/docs PGUSER=postgres CAAS_DOCS_TMP=$WORK scripts/docs_sql.pl "${files[@]}"

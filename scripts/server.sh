@@ -29,16 +29,18 @@ server_folder() {
     [ "$(id -u)" -ne 0 ] || chown postgres "$1"
 }
 
-random_secret() { head -c 32 /dev/urandom | base64 -w 0; }
-
 api_key_digest() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
 
-# A keyring of these lines, which the server's user may read and nobody else.
-write_keyring() {
-    local file=$1
-    shift
-    # shellcheck disable=SC2016 # for the inner shell
-    printf '%s\n' '# caas keyring v1' "$@" | as_server sh -c 'umask 077; cat >"$1"' sh "$file"
+# The staged program, as the server's user.
+caas_as_server() { as_server "$STAGE/usr/local/bin/caas" "$@"; }
+
+# A keyring of $2 generations, the newest one active.
+new_keyring() {
+    local file=$1 generations=$2 made
+    caas_as_server keyring init "$file" || return
+    for ((made = 1; made < generations; made++)); do
+        caas_as_server keyring rotate "$file" || return
+    done
 }
 
 # Where the server finds the staged extension: a patch of Debian's until 17, a setting of everybody's from 18 on.

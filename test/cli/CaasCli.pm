@@ -3,11 +3,12 @@ package CaasCli;
 
 use strict;
 use warnings;
+use lib 'test/perl';
 use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json);
-use MIME::Base64 qw(encode_base64);
+use Keyring qw(generation published_keyring random_secret write_keyring);
 use POSIX ();
 use Test::More;
 
@@ -107,39 +108,7 @@ sub write_file
 	return;
 }
 
-# base64 of 32 random bytes.
-sub random_secret
-{
-	open my $random, '<:raw', '/dev/urandom' or die "urandom: $!";
-	read($random, my $bytes, 32) == 32 or die 'urandom is short';
-	return encode_base64($bytes, '');
-}
-
-# One line of a keyring: generation(2, 'active', 'digests=kmac256').
-sub generation
-{
-	my ($number, $state, @pools) = @_;
-	return join(' ', $number, $state, '2026-01-01T00:00:00Z', random_secret(), @pools) . "\n";
-}
-
-# A keyring of these lines, as an operator would leave it.
-sub write_keyring
-{
-	my ($file, @lines) = @_;
-	write_file($file, join('', "# caas keyring v1\n", @lines));
-	chmod 0600, $file or die "chmod: $!";
-	return $file;
-}
-
 sub new_keyring { return write_keyring($_[0], generation(1, 'active')); }
-
-# The keyring of the published vectors.
-sub published_keyring
-{
-	my ($generation) = grep { $_->{kind} eq 'generation' } vectors();
-	my $secret = encode_base64(pack('H*', $generation->{secret}), '');
-	return write_keyring($_[0], "$generation->{generation} active 2026-01-01T00:00:00Z $secret\n");
-}
 
 sub vectors { return @{ decode_json(read_file('test/vectors/digest.json')) }; }
 

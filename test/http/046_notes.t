@@ -8,16 +8,14 @@ use Test::More;
 
 my $dir = folder();
 my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
-my @generations = map { CaasCli::random_secret() } 1 .. 2;
+my @generations = map { Keyring::random_secret() } 1 .. 2;
 my $keyring = "$dir/keyring";
 
 # The keyring of both, with this one active.
 sub activate
 {
 	my ($active) = @_;
-	write_keyring("$keyring.new",
-		map { join(' ', $_, $_ == $active ? 'active' : 'retired', '2026-01-01T00:00:00Z', $generations[ $_ - 1 ]) . "\n" } 1, 2);
-	return rename "$keyring.new", $keyring;
+	return write_keyring($keyring, map { generation($_, $_ == $active ? 'active' : 'retired', $generations[ $_ - 1 ]) } 1, 2);
 }
 
 sub notes_of { return join "\n", grep { !/listening on|: stopped\z/ } split /\n/, $_[0]->said; }

@@ -10,7 +10,7 @@ use Test::More;
 my $ROTATIONS = 60;
 my $CLIENTS = 4;
 my $dir = folder();
-my @secrets = map { CaasCli::random_secret() } 1 .. $ROTATIONS;
+my @secrets = map { Keyring::random_secret() } 1 .. $ROTATIONS;
 my $keyring = use_generation("$dir/keyring", 1, @secrets);
 my $service = service(dir => $dir, keyring => $keyring);
 my $load = new_load($service, $CLIENTS, 1 .. $ROTATIONS);

@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $dir = folder();
-my @secrets = (CaasCli::random_secret());
+my @secrets = (Keyring::random_secret());
 my ($requests, $late, $waiting, $at_once) = (0, 0, 30, 20);
 for my $round (1 .. 6)
 {

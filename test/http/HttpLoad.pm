@@ -31,10 +31,7 @@ END
 sub use_generation
 {
 	my ($file, $active, @secrets) = @_;
-	my @lines = map { join(' ', $_, $_ == $active ? 'active' : 'retired', '2026-01-01T00:00:00Z', $secrets[ $_ - 1 ]) . "\n" } 1 .. @secrets;
-	write_keyring("$file.new", @lines);
-	rename "$file.new", $file or die "rename: $!";
-	return $file;
+	return write_keyring($file, map { generation($_, $_ == $active ? 'active' : 'retired', $secrets[ $_ - 1 ]) } 1 .. @secrets);
 }
 
 # So many clients, that have nothing to do yet.

@@ -3,13 +3,13 @@ package HttpService;
 
 use strict;
 use warnings;
-use lib 'test/cli', 'test/http';
+use lib 'test/perl', 'test/cli', 'test/http';
 use CaasCli;
 use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use HttpClient qw(request_bytes error_code);
 use JSON::PP;
-use MIME::Base64 qw(encode_base64);
+use Keyring qw(generations_of_vectors random_secret);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -63,15 +63,7 @@ sub file_vectors { return @{ $json->decode(read_file("test/vectors/$_[0].json"))
 sub vector_keyring
 {
 	my ($file, $active, @vectors) = @_;
-	my @lines;
-	for my $vector (grep { $_->{kind} eq 'generation' } @vectors)
-	{
-		my $state = $vector->{generation} == $active ? 'active' : 'retired';
-		my $secret = encode_base64(pack('H*', $vector->{secret}), '');
-		my @pools = map { "$_=$vector->{$_}" } qw(digests ciphers passwords);
-		push @lines, join(' ', $vector->{generation}, $state, '2026-01-01T00:00:00Z', $secret, @pools) . "\n";
-	}
-	return write_keyring($file, @lines);
+	return write_keyring($file, generations_of_vectors($active, @vectors));
 }
 
 # ---- start and end ----

@@ -180,7 +180,7 @@ sub load_with_everything
 	my $dir = new_ca(folder());
 	my $log = "$dir/report";
 	new_certificate($dir, 'server', 'DNS:caas.test');
-	my @secrets = map { CaasCli::random_secret() } 1 .. 5;
+	my @secrets = map { Keyring::random_secret() } 1 .. 5;
 	my $keyring = use_generation("$dir/keyring", 1, @secrets);
 	my @keys = (key_line('app'), key_line('narrow', 'encrypt'));
 	my $service = service(dir => $dir, keyring => $keyring, keys => \@keys, env => environment($log), listen => [ '127.0.0.1:0', "unix:$dir/socket" ],

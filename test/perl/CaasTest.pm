@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Digest::SHA qw(sha256_hex);
-use MIME::Base64 qw(encode_base64);
+use Keyring qw(generation random_secret);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
@@ -17,32 +17,11 @@ my $key = sha256_hex("$$ " . time . rand);
 # The API key that every node of this test accepts.
 sub api_key { return $key; }
 
-# base64 of 32 random bytes, for a keyring.
-sub random_secret
-{
-	open my $random, '<:raw', '/dev/urandom' or die "urandom: $!";
-	read($random, my $bytes, 32) == 32 or die 'urandom is short';
-	return encode_base64($bytes, '');
-}
-
-# One line of a keyring: generation(2, 'active', $secret, 'digests=kmac256').
-sub generation
-{
-	my ($number, $state, $secret, @pools) = @_;
-	return join(' ', $number, $state, '2026-01-01T00:00:00Z', $secret, @pools) . "\n";
-}
-
-# Replaces the node's keyring, as an operator's tool does: temporary file, then rename.
+# Replaces the node's keyring by one of these lines.
 sub write_keyring
 {
 	my ($node, @generations) = @_;
-	my $file = $node->{caas_keyring};
-	open my $out, '>', "$file.new" or die "$file.new: $!";
-	chmod 0600, "$file.new" or die "chmod: $!";
-	print $out "# caas keyring v1\n", @generations or die "write: $!";
-	close $out or die "close: $!";
-	rename "$file.new", $file or die "rename: $!";
-	return;
+	return Keyring::write_keyring($node->{caas_keyring}, @generations);
 }
 
 # A node that is not started yet. preload: 'session' (default), 'shared' or 'none'; keyring: its generations;
@@ -64,7 +43,7 @@ sub configure
 	my ($node, %option) = @_;
 	my $preload = $option{preload} // 'session';
 	$node->{caas_keyring} = PostgreSQL::Test::Utils::tempdir_short() . '/keyring';
-	write_keyring($node, @{ $option{keyring} // [ generation(1, 'active', random_secret()) ] });
+	write_keyring($node, @{ $option{keyring} // [ generation(1, 'active') ] });
 	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
 	$node->append_conf('postgresql.conf', "caas.keyring_file = '$node->{caas_keyring}'");
 	$node->append_conf('postgresql.conf', "caas.api_key_digests = 'test:" . sha256_hex($key) . "'");

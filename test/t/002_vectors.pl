@@ -5,7 +5,7 @@ use lib 'test/perl';
 use CaasTest;
 use Encode;
 use JSON::PP;
-use MIME::Base64 qw(encode_base64);
+use Keyring qw(generations_of_vectors);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -64,12 +64,7 @@ my (%generations, $active);
 sub activate
 {
 	my ($number) = @_;
-	my @lines = map {
-		my $generation = $_;
-		my @pools = map { "$_=$generation->{$_}" } qw(digests ciphers passwords);
-		my $secret = encode_base64(pack('H*', $generation->{secret}), '');
-		generation($generation->{generation}, $generation->{generation} == $number ? 'active' : 'retired', $secret, @pools)
-	} values %generations;
+	my @lines = generations_of_vectors($number, values %generations);
 	write_keyring($node, @lines);
 	$node->reload;
 	my %new = %{ $generations{$number} };

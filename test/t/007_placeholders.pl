@@ -26,8 +26,7 @@ my $digest = $node->safe_psql('postgres', "SET caas.api_key = '$key'; $call");
 
 # A keyring of the client's own that the server could read.
 my $own_keyring = PostgreSQL::Test::Utils::tempdir() . '/own_keyring';
-append_to_file($own_keyring, "# caas keyring v1\n" . generation(1, 'active', random_secret()));
-chmod 0600, $own_keyring or die "chmod: $!";
+Keyring::write_keyring($own_keyring, generation(1, 'active'));
 
 my %value = (
 	'caas.require_api_key' => 'off',

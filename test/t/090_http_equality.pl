@@ -7,7 +7,7 @@ use CaasCli qw(caas read_file write_file);
 use CaasTest;
 use Encode qw(encode_utf8);
 use HttpService qw(service key_line question file_vectors);
-use MIME::Base64 qw(encode_base64);
+use Keyring qw(generations_of_vectors);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -151,15 +151,8 @@ sub use_vectors
 {
 	my ($kind) = @_;
 	my @vectors = file_vectors($kind);
-	my @generations = sort { $b->{generation} <=> $a->{generation} } grep { $_->{kind} eq 'generation' } @vectors;
-	my @lines;
-	for my $generation (@generations)
-	{
-		my @pools = map { "$_=$generation->{$_}" } qw(digests ciphers passwords);
-		my $secret = encode_base64(pack('H*', $generation->{secret}), '');
-		push @lines, generation($generation->{generation}, @lines ? 'retired' : 'active', $secret, @pools);
-	}
-	use_keyring(@lines);
+	my ($highest) = sort { $b <=> $a } map { $_->{generation} } grep { $_->{kind} eq 'generation' } @vectors;
+	use_keyring(generations_of_vectors($highest, @vectors));
 	my @inputs;
 	for my $vector (grep { $_->{kind} eq $kind } @vectors)
 	{
