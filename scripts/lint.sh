@@ -1,5 +1,5 @@
 #!/bin/bash
-# What no compiler run for the tests would say: scripts/lint.sh, or one check alone: scripts/lint.sh symbols
+# Checks that the compilation does not make: scripts/lint.sh, or one check alone: scripts/lint.sh symbols
 # Expects a built tree and the tools that scripts/test.sh installs; that script calls this one.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -8,25 +8,27 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 # The layout of the files is that of this version; another version's differs in details.
 CLANG_FORMAT_MAJOR=14
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format tidy warnings version sizes markers shell perl row_path blanks links json)
+CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version sizes markers shell perl row_path blanks links json)
 
-# The project's files: from git where that is here, else all that is no product of a build.
+# The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
     { git -c safe.directory='*' ls-files -co --exclude-standard 2>/dev/null ||
         find . -type f ! -path './.git/*' ! -path './build/*' ! -name '*.[od]' ! -name '*.so' -printf '%P\n'; } |
         while read -r file; do [ -e "$file" ] && echo "$file"; done
 }
 
-# Prints what it reads; fails when that is anything.
+# Prints its input and fails when there is any.
 nothing() { ! grep . ; }
 
 cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; }
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
+perl_files() { files | grep -E '\.(pl|pm|t)$'; }
 core_files() { files | grep -E '^src/(core|program|cli|http)/.*\.cpp$'; }
 cxx_flags() { printf '%s\n' -std=c++20 -Wall -Wextra -DCAAS_VERSION='"0"'; }
+tidy_flags() { cxx_flags; printf '%s\n' -Wreserved-identifier -Wreserved-macro-identifier; }
 server_headers() { "$PG_CONFIG" --includedir-server; }
 
-# caas.so shows the server its functions and nothing else.
+# caas.so exports the functions that the server and SQL call, and nothing else.
 check_symbols() {
     nm -D --defined-only caas.so | awk '{ print $3 }' |
         grep -vE '^(Pg_magic_func|_PG_init|(pg_finfo_)?caas_sql_[a-z0-9_]+)$' | nothing
@@ -59,15 +61,13 @@ check_hidden_errors() {
         }' | nothing
 }
 
-# The core and the program see no header of the server, the server's side none of OpenSSL or C++.
+# The core and the program include no header of the server, the server's side none of OpenSSL or C++. The name of a header
+# tells: check_tidy compiles the same files without the server's folder.
 check_includes() {
-    local file headers
-    headers=$(server_headers)
     {
-        core_files | while read -r file; do
-            # shellcheck disable=SC2046 # a list of flags
-            { g++ $(cxx_flags) -I"$headers" -M "$file" || echo "$headers: cannot be told, it does not preprocess"; } | grep -F "$headers" | sed "s,^,$file: ,"
-        done
+        files | grep -E '^src/((core|program|cli|http)/.*\.(cpp|hpp)|caas\.h)$' | xargs grep -oE '#include *[<"][^>"]+' /dev/null |
+            awk -F'[<"]' 'NR == FNR { server[$1]; next } $2 in server || $2 ~ /postgresql/' \
+                <(find "$(server_headers)" -name '*.h' -printf '%P\n') -
         c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)'
         c_files | xargs grep -n '#include "\.\.' | grep -v '"\.\./caas\.h"'
         files | grep -E '^src/pg/.*\.(cpp|hpp)$'
@@ -78,12 +78,12 @@ check_includes() {
     } | nothing
 }
 
-# Compiles the two lines $1 and $2 as C++ with the server's headers in reach.
+# Compiles the arguments, a line each, as C++ with the server's headers in the include path.
 compile() {
     printf '%s\n' "$@" | g++ -std=c++20 -fsyntax-only -I"$(server_headers)" -Isrc/core -Isrc/pg -xc++ - 2>&1
 }
 
-# A wrong include fails to compile, with our message and not by chance; each right one alone compiles.
+# The two zones' headers refuse to be included together, with a message of their own; each alone compiles.
 check_guards() {
     local server=$'extern "C" {\n#include "postgres.h"\n}' glue=$'extern "C" {\n#include "caas_pg.h"\n}' core='#include "secret.hpp"'
     compile "$server" && compile "$core" && compile "$glue" || return
@@ -101,36 +101,46 @@ check_format() {
     { cxx_files; c_files; } | xargs clang-format --dry-run --Werror
 }
 
-# Over Boost's templates every group takes its time: two of them run there, ANALYZE=1 runs all.
+# Every group walks through all of Boost's templates: over src/http three groups run, with ANALYZE=1 all.
 tidy_file() {
     local checks=()
-    [ -n "${ANALYZE:-}" ] || case "$1" in src/http/*) checks=('--checks=-*,bugprone-*,-bugprone-easily-swappable-parameters,performance-*') ;; esac
+    [ -n "${ANALYZE:-}" ] || case "$1" in
+    src/http/*) checks=('--checks=-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,performance-*,clang-diagnostic-*') ;;
+    esac
     # shellcheck disable=SC2046 # a list of flags
-    clang-tidy --quiet "${checks[@]}" "$1" -- $(cxx_flags) 2>&1 | grep -vE '^[0-9]+ warnings? generated'
+    clang-tidy --quiet "${checks[@]}" "$1" -- $(tidy_flags) 2>&1 | grep -vE '^[0-9]+ warnings? generated'
+}
+
+# test/lint/planted.cpp has a defect for each group of checks, named in a comment on its line; each has to be found.
+check_planted() {
+    local found
+    found=$(tidy_file test/lint/planted.cpp)
+    grep -n '// finds ' test/lint/planted.cpp | while IFS=: read -r line text; do
+        grep -q "^[^ ]*planted.cpp:$line:.*\[${text##*// finds }," <<<"$found" || echo "test/lint/planted.cpp:$line: not found: ${text##*// finds }"
+    done | nothing
 }
 
 check_tidy() {
-    export -f tidy_file cxx_flags
+    export -f tidy_file cxx_flags tidy_flags
     # shellcheck disable=SC2016 # for the inner shell
     core_files | xargs -P "$(nproc)" -n 1 bash -c 'tidy_file "$1"' _ | nothing
 }
 
-# The second compiler; g++ and its -Werror is what the tests build with.
+# The second compiler for the C files: the tests build with g++ and -Werror. check_tidy shows clang's warnings for the C++ files.
 check_warnings() {
-    # shellcheck disable=SC2046
-    core_files | xargs -P "$(nproc)" -n 4 clang++ $(cxx_flags) -Werror -fsyntax-only &&
-        c_files | grep '\.c$' | xargs clang -isystem "$(server_headers)" -Wall -Wextra -Werror -Wno-unused-parameter \
+    c_files | grep '\.c$' |
+        xargs clang -isystem "$(server_headers)" -Wall -Wextra -Werror -Wno-unused-parameter \
             -Wno-missing-field-initializers -Wno-unknown-warning-option -fsyntax-only
 }
 
-# caas.control has the version; META.json must repeat it, history may, nothing else does.
+# The version is in caas.control. META.json and CHANGELOG.md repeat it; no other file does, besides update scripts and bench/history.
 check_version() {
     local version
     version=$(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.control)
     [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "caas.control: \"$version\""; return 1; }
     [ "$(grep -c "\"version\": \"$version\"" META.json)" -eq 2 ] || { echo "META.json: not twice $version"; return 1; }
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
-    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*)$' | xargs grep -nwF "$version" | nothing
+    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*)$' | xargs grep -nwF "$version" | nothing
 }
 
 check_sizes() {
@@ -143,14 +153,13 @@ check_markers() { files | xargs grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' | n
 check_shell() { files | grep -E '\.(sh|bash)$|^\.ci/run$' | xargs shellcheck -x; }
 
 check_perl() {
-    local file perl_lib
+    local perl_lib
     perl_lib=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl
-    files | grep -E '\.(pl|pm|t)$' | while read -r file; do
-        perl -I"$perl_lib" -Itest/perl -wc "$file" 2>&1 | grep -vE 'syntax OK$'
-    done | nothing
+    # shellcheck disable=SC2016 # for the inner shell
+    perl_files | xargs -P "$(nproc)" -n 1 sh -c 'perl -I"$1" -Itest/perl -wc "$2" 2>&1 | grep -vE "syntax OK$"' sh "$perl_lib" | nothing
 }
 
-# What is called for every row fetches nothing and takes no short cut that does (docs/architecture.md).
+# The code that runs for every row calls no function of OpenSSL that fetches an algorithm (docs/architecture.md).
 check_row_path() {
     local calls='\b(HMAC|EVP_Q_mac|EVP_Q_digest|SHA(1|256|384|512)|EVP_sha[0-9_]+|EVP_MAC_CTX_dup)\('
     {
@@ -162,7 +171,7 @@ check_row_path() {
 
 check_blanks() { files | grep -vE '^(expected|test/fuzz/corpus|test/vectors)/' | xargs grep -nE '[[:blank:]]+$' | nothing; }
 
-# Links between the documents lead somewhere.
+# Every relative link in the documents leads to a file.
 check_links() {
     local file link
     files | grep '\.md$' | while read -r file; do
