@@ -26,6 +26,20 @@ for my $mode (0644, 0604, 0666)
 	start_fails(3, qr{\Q$dir\E/server\.key: .*mode}, sprintf('a key with mode %04o', $mode), args => [ @cert, @key ]);
 	chmod 0600, "$dir/server.key" or die "chmod: $!";
 }
+SKIP:
+{
+	skip 'only root can give files away', 8 if $> != 0 || !getpwnam 'nobody';
+	for my $file ('server.pem', 'server.key')
+	{
+		chmod 0600, "$dir/server.pem" or die "chmod: $!";
+		my $other = $file eq 'server.pem' ? 'server.key' : 'server.pem';
+		chown scalar getpwnam('nobody'), -1, "$dir/$other" or die "chown: $!";
+		start_fails(3, qr{\Q$dir\E/$file: it cannot be opened: Permission denied}, "$file of another user", user => 'nobody', log => 'off',
+			keyring => published_keyring("$dir/keyring"), key_file => key_file("$dir/api-keys", key_line('app')), args => [ @cert, @key ]);
+		chown 0, -1, "$dir/$other" or die "chown: $!";
+	}
+}
+start_fails(3, qr{\Q$dir\E: it is not a regular file}, 'a folder for a certificate', args => [ '--tls-cert', $dir, @key ]);
 start_fails(2, qr/--tls-key/, 'a certificate without key', args => \@cert);
 start_fails(2, qr/--tls-cert/, 'a key without certificate', args => \@key);
 
