@@ -114,6 +114,7 @@ sub answer
 	}
 	substr $self->{in}, 0, 4 + index($self->{in}, "\r\n\r\n"), '';
 	return \%answer if $answer{code} < 200;
+	($answer{headers}{date} // '') =~ /\A[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\z/ or die "no date\n";
 	my $length = $answer{headers}{'content-length'} // die "no length\n";
 	$length = 0 if $option{head};
 	$self->read_until(sub { length $self->{in} >= $length }, $option{timeout}) or die "half a body\n";
