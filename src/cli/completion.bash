@@ -55,8 +55,8 @@ _caas_words() {
         encrypt) echo --keyring --uuid --generation --line --raw --help ;;
         verify) echo --keyring --uuid --digest --line --raw --help ;;
         serve)
-            echo --keyring --api-keys --listen --tls-cert --tls-key --insecure --check --threads --max-body --max-connections \
-                --request-timeout --idle-timeout --rate-limit --access-log --config --help
+            echo --keyring --api-keys --listen --tls-cert --tls-key --insecure --check --threads --max-body --max-memory --max-connections \
+                --max-connections-per-address --request-timeout --idle-timeout --rate-limit --access-log --config --help
             ;;
     esac
 }

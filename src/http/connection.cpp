@@ -26,6 +26,7 @@ constexpr std::size_t kHeaderBytes = std::size_t{8} * 1024;
 constexpr std::size_t kSmallRead = std::size_t{2} * 1024;  // what a connection that waits for a request keeps
 constexpr std::size_t kLargeRead = std::size_t{64} * 1024;
 constexpr std::size_t kShortestChunked = 5;
+constexpr std::size_t kMostBlankLines = 4;
 constexpr std::size_t kBufferBytes = kHeaderBytes + kLargeRead;
 constexpr std::chrono::seconds kLastRequest{1};  // how long one that ends waits for a request that is on its way
 constexpr std::chrono::seconds kLinger{2};
@@ -37,7 +38,9 @@ ProblemId problem_for_parse_error(const ErrorCode& error) {
     return ProblemId::bad_request;
 }
 
-// Beast takes any byte within quotes, a proxy may see the end of the line.
+unsigned retry_after(ProblemId problem) { return problem == ProblemId::busy ? 1 : 0; }
+
+// Refuses line ends in a quoted value: Beast takes any byte there, but a proxy may see the end of the line.
 void check_chunk_extension(std::uint64_t, beast::string_view extension, ErrorCode& error) {
     if (extension.find_first_of("\r\n") != beast::string_view::npos) error = http::error::bad_chunk_extension;
 }
@@ -47,7 +50,10 @@ class Connection : public ConnectionBase, public std::enable_shared_from_this<Co
 public:
     template <typename... Arguments>
     Connection(Connections& all, OpenToken token, Socket socket, Arguments&... arguments)
-        : all_(all), token_(std::move(token)), stream_(std::move(socket), arguments...) {
+        : ConnectionBase(std::move(token)),
+          all_(all),
+          memory_(all.tools().memory),
+          stream_(std::move(socket), arguments...) {
         all_.add(this);
     }
     ~Connection() override { all_.remove(this); }
@@ -57,6 +63,7 @@ public:
     void start();
     void on_tick(Clock::time_point now) override;
     void on_stop(Clock::time_point now) override;
+    void close() override;
 
 private:
     enum class Phase { handshake, idle, reading, writing, closing };
@@ -71,17 +78,23 @@ private:
         }
     }
     void enter(Phase phase, std::chrono::seconds at_most) {
+        const Clock::time_point now = Clock::now();
         phase_ = phase;
-        deadline_ = Clock::now() + at_most;
+        deadline_ = now + at_most;
+        all_.set_idle(*this, phase != Phase::reading && phase != Phase::writing, now);
     }
-    // Whether the client has sent a further request, which is answered also when the service ends; not for ever.
+    // True if the client has sent a further request: when the service ends, it is answered too, until a deadline.
     bool has_more() {
         ErrorCode ignored;
         return Clock::now() < all_.answers_until() && (buffer_.size() > 0 || socket().available(ignored) > 0);
     }
-    // As much as has come already: what is asked for costs memory and its cleansing.
+    // The room for the next read doubles with the body: unused room costs memory, and time for its cleansing.
     std::size_t body_room() const { return std::clamp(parser_->get().body().size(), kSmallRead, kLargeRead); }
+    bool take_memory(std::size_t body_or_answer, MemoryBudget::Use use) {
+        return memory_.resize(buffer_.capacity() + body_or_answer, use);
+    }
     void next_request();
+    bool skip_blank_lines();
     void begin_request();
     void read_more(std::size_t bytes);
     void on_read(const ErrorCode& error, std::size_t bytes);
@@ -93,10 +106,9 @@ private:
     void send_continue();
     void finish();
     void drain();
-    void close();
 
     Connections& all_;
-    OpenToken token_;
+    MemoryShare memory_;
     Stream stream_;
     Head head_;
     Phase phase_ = Phase::handshake;
@@ -106,7 +118,8 @@ private:
     std::shared_ptr<const std::string> answer_head_;
     std::string answer_body_;
     void (*chunk_check_)(std::uint64_t, beast::string_view, ErrorCode&) = check_chunk_extension;
-    std::size_t head_bytes_ = 0;  // of this request, read by the parser
+    std::size_t head_bytes_ = 0;   // of this request, read by the parser
+    std::size_t blank_lines_ = 0;  // before this request
     bool body_begun_ = false;
     bool timed_out_ = false;
 };
@@ -128,17 +141,28 @@ template <typename Stream>
 void Connection<Stream>::next_request() {
     parser_.emplace();
     head_bytes_ = 0;
+    blank_lines_ = 0;
     parser_->header_limit(kHeaderBytes);
     parser_->body_limit(tools().limits.body_bytes);
     parser_->on_chunk_header(chunk_check_);
-    if (buffer_.size() > 0) {  // a client that does not wait for answers
+    if (skip_blank_lines()) {  // the client does not wait for answers
         begin_request();
         return parse();
     }
-    buffer_.shrink_to_fit();  // frees, and so cleanses, what the last request left
+    buffer_.shrink_to_fit();  // frees, and thereby cleanses, the bytes of the last request
     enter(Phase::idle,
           all_.stopping() ? std::min(kLastRequest, tools().limits.idle_timeout) : tools().limits.idle_timeout);
     read_more(kSmallRead);
+}
+
+// Skips the empty lines that old clients send after a body (RFC 9112, section 2.2). True where a request follows.
+template <typename Stream>
+bool Connection<Stream>::skip_blank_lines() {
+    const auto rest = [this] {
+        return std::string_view(static_cast<const char*>(buffer_.cdata().data()), buffer_.size());
+    };
+    for (; blank_lines_ < kMostBlankLines && rest().starts_with("\r\n"); blank_lines_++) buffer_.consume(2);
+    return !rest().empty() && (blank_lines_ == kMostBlankLines || rest() != "\r");
 }
 
 template <typename Stream>
@@ -149,9 +173,11 @@ void Connection<Stream>::begin_request() {
 template <typename Stream>
 void Connection<Stream>::read_more(std::size_t bytes) {
     if (buffer_.size() + bytes > kBufferBytes) return refuse(ProblemId::bad_request);  // a chunk's head without an end
-    stream_.async_read_some(
-        buffer_.prepare(bytes),
-        [self = this->shared_from_this()](const ErrorCode& error, std::size_t got) { self->on_read(error, got); });
+    const auto room = buffer_.prepare(bytes);
+    if (!take_memory(parser_->get().body().capacity(), MemoryBudget::Use::request)) return refuse(ProblemId::busy);
+    stream_.async_read_some(room, [self = this->shared_from_this()](const ErrorCode& error, std::size_t got) {
+        self->on_read(error, got);
+    });
 }
 
 template <typename Stream>
@@ -159,7 +185,10 @@ void Connection<Stream>::on_read(const ErrorCode& error, std::size_t bytes) {
     if (timed_out_) return refuse(ProblemId::request_timeout);
     if (error) return;  // the client has gone; the last reference closes the socket
     buffer_.commit(bytes);
-    if (phase_ == Phase::idle) begin_request();
+    if (phase_ == Phase::idle) {
+        if (!skip_blank_lines()) return read_more(kSmallRead);
+        begin_request();
+    }
     parse();
 }
 
@@ -193,7 +222,7 @@ template <typename Stream>
 void Connection<Stream>::on_head() {
     auto& request = parser_->get();
     const RequestLines lines(request);
-    head_ = lines.head();  // as it is now: what a chunked body brings behind it does not count
+    head_ = lines.head();  // here, because trailer fields of a chunked body must not count
     if (!lines.clear()) return refuse(ProblemId::bad_request);
     if (parser_->is_done()) return on_request();
     parser_->eager(true);
@@ -235,11 +264,20 @@ void Connection<Stream>::refuse(ProblemId problem) {
     if (too_large) {
         if (auto refusal = tools().handler.refuse(head)) return send(std::move(*refusal), Microseconds(0), false);
     }
-    send(Handler::refusal({problem}, head.route), Microseconds(0), false);
+    buffer_.clear();
+    buffer_.shrink_to_fit();
+    send(Handler::refusal({problem, nullptr, retry_after(problem)}, head.route), Microseconds(0), false);
 }
 
 template <typename Stream>
 void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive) {
+    std::string().swap(parser_->get().body());
+    if (!take_memory(answer.body.size(), MemoryBudget::Use::answer)) {
+        Answer busy = Handler::refusal({ProblemId::busy, nullptr, retry_after(ProblemId::busy)}, answer.route);
+        busy.client = std::move(answer.client);
+        answer = std::move(busy);
+        (void)take_memory(answer.body.size(), MemoryBudget::Use::answer);
+    }
     tools().log.add(answer, taken);
     tools().requests.add(answer.route, answer.status, taken);
     answer_head_ = tools().heads.of(answer, keep_alive);
@@ -254,11 +292,13 @@ void Connection<Stream>::send(Answer answer, Microseconds taken, bool keep_alive
                       });
 }
 
-// Tells the client that nothing more comes, and waits for its end: closing at once could take the answer away from it.
+// Tells the client that nothing more comes, and waits until it closes: closing with unread bytes would reset the
+// connection, and the client might lose the answer.
 template <typename Stream>
 void Connection<Stream>::finish() {
     enter(Phase::closing, kLinger);
     parser_.reset();
+    (void)take_memory(0, MemoryBudget::Use::request);
     if constexpr (kTls) {
         stream_.async_shutdown([self = this->shared_from_this()](const ErrorCode&) { self->drain(); });
     } else {
@@ -319,8 +359,44 @@ void Connections::add(ConnectionBase* connection) {
 }
 
 void Connections::remove(ConnectionBase* connection) {
+    set_idle(*connection, false, {});
     open_.erase(connection);
     metrics_.connections(-1);
+}
+
+void Connections::set_idle(ConnectionBase& connection, bool idle, Clock::time_point now) {
+    if (idle) {
+        tools_.all.add_idle(tools_.thread, connection.among_all_, now);
+        connection.group().add_idle(tools_.thread, connection.in_group_, now);
+    } else {
+        tools_.all.remove_idle(tools_.thread, connection.among_all_);
+        connection.group().remove_idle(tools_.thread, connection.in_group_);
+        connection.among_all_.since = now;
+    }
+}
+
+// The connection leaves the idle ones at once, though it exists until its last handler has run.
+void Connections::close(ConnectionBase& connection) {
+    set_idle(connection, false, connection.since());
+    connection.close();
+}
+
+bool Connections::close_longest_idle(const ConnectionGroup& group) {
+    ConnectionBase* connection = group.longest_idle(tools_.thread);
+    if (connection == nullptr) return false;
+    close(*connection);
+    return true;
+}
+
+bool Connections::close_slowest(Clock::time_point now) {
+    constexpr std::chrono::seconds kQuick{1};
+    ConnectionBase* slowest = nullptr;
+    for (ConnectionBase* connection : open_) {
+        if (slowest == nullptr || connection->since() < slowest->since()) slowest = connection;
+    }
+    if (slowest == nullptr || now - slowest->since() < kQuick) return false;
+    close(*slowest);
+    return true;
 }
 
 void Connections::tick(Clock::time_point now) {

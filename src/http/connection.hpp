@@ -3,12 +3,13 @@
 #include "access_log.hpp"
 #include "answer_heads.hpp"
 #include "handler.hpp"
+#include "memory_budget.hpp"
+#include "open_connections.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -19,28 +20,9 @@ namespace caas::http {
 
 namespace asio = boost::asio;
 
-using Clock = std::chrono::steady_clock;
-// TCP and Unix sockets alike.
+// For TCP and Unix sockets.
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
 using TlsContext = std::shared_ptr<asio::ssl::context>;
-
-using OpenCount = std::atomic<std::size_t>;
-
-// OpenToken counts a connection from the moment it is accepted until it has gone.
-class OpenToken {
-public:
-    explicit OpenToken(OpenCount& count) : count_(&count) { count++; }
-    OpenToken(OpenToken&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
-    OpenToken(const OpenToken&) = delete;
-    OpenToken& operator=(const OpenToken&) = delete;
-    OpenToken& operator=(OpenToken&&) = delete;
-    ~OpenToken() {
-        if (count_ != nullptr) (*count_)--;
-    }
-
-private:
-    OpenCount* count_;
-};
 
 struct Limits {
     std::uint64_t body_bytes;
@@ -51,25 +33,42 @@ struct Limits {
 class ConnectionBase {
 public:
     virtual ~ConnectionBase() = default;
+    ConnectionBase(const ConnectionBase&) = delete;
+    ConnectionBase& operator=(const ConnectionBase&) = delete;
+    ConnectionBase(ConnectionBase&&) = delete;
+    ConnectionBase& operator=(ConnectionBase&&) = delete;
+
     virtual void on_tick(Clock::time_point now) = 0;
-    // The service ends: the request that is under way, or the next one if it comes at once, is the last.
+    // The service ends: the current request, or the next one if it comes at once, is the last.
     virtual void on_stop(Clock::time_point now) = 0;
+    virtual void close() = 0;
+
+    ConnectionGroup& group() const { return token_.group(); }
+    // When the connection entered the phase in which it is: waiting, reading a request or writing an answer.
+    Clock::time_point since() const { return among_all_.since; }
 
 protected:
-    ConnectionBase() = default;
-    ConnectionBase(const ConnectionBase&) = default;
-    ConnectionBase& operator=(const ConnectionBase&) = default;
+    explicit ConnectionBase(OpenToken token) : token_(std::move(token)) {}
+
+private:
+    friend class Connections;
+    OpenToken token_;
+    IdleNode among_all_{*this}, in_group_{*this};
 };
 
-// What the connections of one thread work with.
+// What the connections of one thread share.
 struct ConnectionTools {
+    std::size_t thread;
+    ConnectionGroup& all;
     Handler& handler;
     AccessLog& log;
     RequestMetrics requests;
     const Limits& limits;
+    MemoryBudget& memory;
     AnswerHeads heads{};
 };
 
+// The connections of one thread.
 class Connections {
 public:
     Connections(ConnectionTools tools, Metrics& metrics) : tools_(std::move(tools)), metrics_(metrics) {}
@@ -79,12 +78,19 @@ public:
     void stop(Clock::time_point now);
     void add(ConnectionBase* connection);
     void remove(ConnectionBase* connection);
+    void set_idle(ConnectionBase& connection, bool idle, Clock::time_point now);
+    // Closes the longest-idle connection of the group; false where none is idle.
+    bool close_longest_idle(const ConnectionGroup& group);
+    // Closes the connection that takes the longest time for its request or answer; false where all are quick.
+    bool close_slowest(Clock::time_point now);
     bool stopping() const { return stopping_; }
     Clock::time_point answers_until() const { return answers_until_; }
     std::size_t count() const { return open_.size(); }
     ConnectionTools& tools() { return tools_; }
 
 private:
+    void close(ConnectionBase& connection);
+
     ConnectionTools tools_;
     Metrics& metrics_;
     std::unordered_set<ConnectionBase*> open_;

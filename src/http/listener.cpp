@@ -8,6 +8,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <utility>
@@ -45,7 +46,7 @@ Tcp::endpoint endpoint_of(const std::string& address) {
     return {ip, port};
 }
 
-// Removes a socket that nobody listens at any more. What is not a socket stays, and bind() says so.
+// Removes a socket on which nobody listens any more. Another file stays, and bind() reports it.
 void remove_stale(asio::io_context& context, const std::string& path) {
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
@@ -57,14 +58,14 @@ void remove_stale(asio::io_context& context, const std::string& path) {
 
 }  // namespace
 
-Listener::Listener(asio::io_context& context, const std::string& address, bool tls, bool insecure)
-    : acceptor_(context.get_executor()), tls_(tls) {
+Listener::Listener(asio::io_context& context, const std::string& address, const Rules& rules)
+    : acceptor_(context.get_executor()), tls_(rules.tls) {
     if (address.starts_with(kUnixPrefix)) {
         tls_ = false;
         remove_stale(context, address.substr(kUnixPrefix.size()));
         listen_unix(address.substr(kUnixPrefix.size()));
     } else {
-        listen_tcp(address, insecure);
+        listen_tcp(address, rules);
     }
 }
 
@@ -84,12 +85,12 @@ void Listener::close() {
 }
 
 void Listener::listen_unix(const std::string& path) {
-    constexpr mode_t kMode = 0117;  // what the umask takes away: 0660 is left
+    constexpr mode_t kMask = 0117;  // leaves 0660
     if (path.empty() || path.size() >= sizeof(sockaddr_un{}.sun_path)) {
         throw program::usage_error("--listen: a Unix socket's path has 1 to " +
                                    std::to_string(sizeof(sockaddr_un{}.sun_path) - 1) + " bytes");
     }
-    const mode_t before = umask(kMode);
+    const mode_t before = umask(kMask);
     try {
         listen(Unix::endpoint(path), path);
     } catch (...) {
@@ -101,15 +102,15 @@ void Listener::listen_unix(const std::string& path) {
     url_ = "unix:" + path;
 }
 
-void Listener::listen_tcp(const std::string& address, bool insecure) {
+void Listener::listen_tcp(const std::string& address, const Rules& rules) {
     const Tcp::endpoint endpoint = endpoint_of(address);
-    if (!tls_ && !insecure && !endpoint.address().is_loopback()) {
+    if (!tls_ && !rules.insecure && !endpoint.address().is_loopback()) {
         throw program::usage_error(
             "--listen: " + address +
-            " is beyond loopback, where API keys and data would travel in the clear; give --tls-cert "
-            "and --tls-key, or --insecure if something else protects them");
+            " is beyond loopback, and API keys and data would travel unencrypted; give --tls-cert and --tls-key, or "
+            "--insecure if something else protects them");
     }
-    listen(endpoint, address);
+    listen(endpoint, address, rules.ipv6_only || !endpoint.address().is_unspecified());
     const auto bound = acceptor_.local_endpoint();
     Tcp::endpoint real;
     std::memcpy(real.data(), bound.data(), bound.size());
@@ -118,17 +119,26 @@ void Listener::listen_tcp(const std::string& address, bool insecure) {
            std::to_string(real.port());
 }
 
-void Listener::listen(const asio::generic::stream_protocol::endpoint& endpoint, const std::string& address) {
+void Listener::listen(const asio::generic::stream_protocol::endpoint& endpoint, const std::string& address,
+                      bool ipv6_only) {
     ErrorCode error;
     acceptor_.open(endpoint.protocol(), error);
     if (!error && endpoint.protocol().family() != AF_UNIX) {
         acceptor_.set_option(asio::socket_base::reuse_address(true), error);
     }
-    if (!error && endpoint.protocol().family() == AF_INET6) acceptor_.set_option(asio::ip::v6_only(true), error);
+    if (!error && endpoint.protocol().family() == AF_INET6) acceptor_.set_option(asio::ip::v6_only(ipv6_only), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (!error) acceptor_.non_blocking(true, error);
     if (error) throw program::program_error("cannot listen on " + address + ": " + error.message());
+}
+
+bool shares_port_with_ipv4(const std::string& address, const std::vector<std::string>& addresses) {
+    const auto port = [](const std::string& of) { return of.substr(std::min(of.rfind(':'), of.size())); };
+    if (address.ends_with(":0")) return false;  // each gets a port of its own
+    return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& other) {
+        return other.find_first_not_of("0123456789.:") == std::string::npos && port(other) == port(address);
+    });
 }
 
 }  // namespace caas::http

@@ -44,6 +44,11 @@ Metrics::Metrics()
     auto& reloads = BuildCounter().Name("caas_reloads_total").Help("Reloads, by result.").Register(registry_);
     reloads_well_ = &reloads.Add({{"result", "success"}});
     reloads_badly_ = &reloads.Add({{"result", "failure"}});
+    closed_for_others_ = &BuildCounter()
+                              .Name("caas_connections_closed_total")
+                              .Help("Connections closed because of --max-connections or its share of an address.")
+                              .Register(registry_)
+                              .Add({});
     log_lines_dropped_ = &BuildCounter()
                               .Name("caas_log_lines_dropped_total")
                               .Help("Lines of the access log and messages that could not be written.")

@@ -34,6 +34,7 @@ public:
         values_[index_of(operation)]->Increment(static_cast<double>(count));
     }
     void connections(long change) { connections_->Increment(static_cast<double>(change)); }
+    void closed_for_others() { closed_for_others_->Increment(); }
     void log_lines_dropped(std::size_t lines) { log_lines_dropped_->Increment(static_cast<double>(lines)); }
     void reloaded(bool well) { (well ? reloads_well_ : reloads_badly_)->Increment(); }
     void active_generation(int number) { active_generation_->Set(number); }
@@ -49,6 +50,7 @@ private:
     prometheus::Counter* authentication_failures_;
     prometheus::Counter* reloads_well_;
     prometheus::Counter* reloads_badly_;
+    prometheus::Counter* closed_for_others_;
     prometheus::Counter* log_lines_dropped_;
     prometheus::Gauge* connections_;
     prometheus::Gauge* active_generation_;

@@ -120,8 +120,9 @@ std::string type_name(const Route& route) {
 Json reference_to(const Route& route, const char* part) { return reference((type_name(route) + part).c_str()); }
 
 // The problems that every route can have, and those of every POST.
-constexpr ProblemSet kOfEveryRoute = {ProblemId::bad_request, ProblemId::request_timeout, ProblemId::body_too_large,
-                                      ProblemId::headers_too_large, ProblemId::internal};
+constexpr ProblemSet kOfEveryRoute = {ProblemId::bad_request,    ProblemId::request_timeout,
+                                      ProblemId::body_too_large, ProblemId::headers_too_large,
+                                      ProblemId::internal,       ProblemId::busy};
 constexpr ProblemSet kOfEveryPost = {ProblemId::invalid_json,
                                      ProblemId::invalid_utf8,
                                      ProblemId::not_an_object,
@@ -152,7 +153,7 @@ Json header(const char* description) { return {{"description", description}, {"s
 
 Json error_response(unsigned status) {
     Json response = {{"description", ""}, {"content", content(reference("Error"))}};
-    if (status == problem(ProblemId::rate_limited).status) {
+    if (status == problem(ProblemId::rate_limited).status || status == problem(ProblemId::busy).status) {
         response["headers"] = {{"Retry-After", header("Seconds to wait")}};
     }
     if (status == problem(ProblemId::invalid_api_key).status) {

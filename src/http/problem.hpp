@@ -40,6 +40,7 @@ enum class ProblemId : std::uint8_t {
     rate_limited,
     headers_too_large,
     internal,
+    busy,
     no_keyring,
     no_api_keys
 };
@@ -91,6 +92,8 @@ inline constexpr auto problems = std::to_array<Problem>({
      "too many requests under this API key; the header Retry-After says how many seconds to wait"},
     {ProblemId::headers_too_large, 431, "headers_too_large", "the headers are over 8 KiB"},
     {ProblemId::internal, 500, "internal", "the service failed"},
+    {ProblemId::busy, 503, "busy",
+     "requests in flight use all memory that the service may have; the header Retry-After says when to try again"},
     {ProblemId::no_keyring, 503, "no_keyring", "the keyring cannot be used; the log of the service says why"},
     {ProblemId::no_api_keys, 503, "no_api_keys", "the API keys cannot be used; the log of the service says why"},
 });
@@ -109,7 +112,7 @@ constexpr const Problem& problem(ProblemId id) { return problems[static_cast<std
 struct Rejection {
     ProblemId problem;
     const char* field = nullptr;  // a static name
-    unsigned retry_after = 0;     // seconds, of rate_limited
+    unsigned retry_after = 0;     // seconds, of rate_limited and busy
 };
 
 // The problem that a status of the core other than CAAS_OK stands for.

@@ -1,4 +1,5 @@
-// What of a request Beast leaves to us: whether its head is clear to everyone, and the memory of its body.
+// What Beast does not do for a request: refuse a head that a proxy may read differently, and bound the memory of a
+// body.
 #pragma once
 #include "answer.hpp"
 #include "routes.hpp"
@@ -7,6 +8,7 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -25,9 +27,9 @@ public:
 
     // Points into the request.
     const Head& head() const { return head_; }
-    // Whether everyone who reads the head sees the same request.
+    // True if every reader of this head sees the same request (no request smuggling).
     bool clear() const;
-    // Whether the client waits for a 100 Continue.
+    // True if the client waits for a 100 Continue.
     bool waits() const { return is_1_1_ && expects_continue_; }
 
 private:
@@ -41,11 +43,12 @@ private:
     bool expects_continue_ = false;
 };
 
-// Lines that go on behind a blank (RFC 9112, section 5.2): a proxy may see two fields where Beast sees one.
+// True if a line continues the line before it (obs-fold, RFC 9112, section 5.2): a proxy may see two fields where Beast
+// sees one.
 bool has_folded_line(std::string_view head);
 
-// As Beast's string_body, but makes room for what has come, not for what was announced: memory is cleansed when it is
-// freed, and so is used whether something was written there or not.
+// GrowingBody is Beast's string_body with room for the bytes that have arrived instead of the announced length, so that
+// a client cannot make the service use memory by a header alone. The room grows by a quarter.
 struct GrowingBody {
     using value_type = std::string;
     class reader {
@@ -53,16 +56,15 @@ struct GrowingBody {
         template <bool isRequest, typename Fields>
         reader(boost::beast::http::header<isRequest, Fields>&, std::string& body) : body_(body) {}
         template <typename Length>
-        void init(const Length&, boost::system::error_code& error) {
+        void init(const Length& length, boost::system::error_code& error) {
+            if (length) announced_ = static_cast<std::size_t>(*length);
             error = {};
         }
         template <typename Buffers>
         std::size_t put(const Buffers& buffers, boost::system::error_code& error) {
-            // The JSON parser wants room behind the end, and would have to move the body.
-            constexpr std::size_t kRoomBehind = 64;
             error = {};
             const std::size_t before = body_.size();
-            body_.reserve(before + boost::asio::buffer_size(buffers) + kRoomBehind);
+            make_room(before + boost::asio::buffer_size(buffers));
             for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers);
                  ++at) {
                 const boost::asio::const_buffer part = *at;
@@ -73,7 +75,10 @@ struct GrowingBody {
         void finish(boost::system::error_code& error) { error = {}; }
 
     private:
+        void make_room(std::size_t size);
+
         std::string& body_;
+        std::size_t announced_ = std::numeric_limits<std::size_t>::max() / 2;  // in chunks, nothing is announced
     };
 };
 

@@ -4,6 +4,7 @@
 #include "state.hpp"
 #include "tls.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ namespace {
 using ErrorCode = boost::system::error_code;
 
 constexpr std::chrono::milliseconds kRetry{100};
+constexpr std::chrono::seconds kTrim{1};
 // The wait for a log that does not take its last lines.
 constexpr std::chrono::milliseconds kLastLines{400};
 constexpr std::chrono::milliseconds kLastLinesAtOnce{100};
@@ -38,7 +40,7 @@ void notify_reloading() {
     notify(("RELOADING=1\nMONOTONIC_USEC=" + microseconds).c_str());
 }
 
-// Every connection is an open file, and a reload opens some.
+// Each connection takes an open file, and a reload takes some.
 std::size_t allowed_connections(std::size_t asked, std::size_t threads) {
     const rlim_t others = kOtherFiles + kFilesEach * threads;
     rlimit limit{};
@@ -55,6 +57,22 @@ std::size_t thread_count(unsigned asked) {
     return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
 }
 
+std::size_t max_memory(const ServeOptions& options) {
+    if (options.max_memory == 0) return std::max(kMaxMemory, 4 * options.max_body);
+    if (options.max_memory < 2 * options.max_body) {
+        throw program::usage_error("--max-memory: it must be at least twice --max-body");
+    }
+    return options.max_memory;
+}
+
+// glibc keeps freed memory for later. Large blocks are given back to the system when they are freed: by default that
+// ends once blocks of their size have been freed.
+void return_large_blocks() {
+    constexpr int kLarge = 256 * 1024;
+    (void)mallopt(M_MMAP_THRESHOLD, kLarge);
+    (void)mallopt(M_TRIM_THRESHOLD, kLarge);
+}
+
 // nullptr without a certificate.
 TlsContext tls_of(const ServeOptions& options) {
     if (options.tls_cert.empty() != options.tls_key.empty()) {
@@ -63,7 +81,7 @@ TlsContext tls_of(const ServeOptions& options) {
     return options.tls_cert.empty() ? nullptr : make_tls_context(options.tls_cert, options.tls_key);
 }
 
-// False where what was in use before stays.
+// Calls renew; false and a warning if it fails, and what was in use before stays.
 bool renewed(const std::function<void()>& renew) {
     try {
         renew();
@@ -82,25 +100,33 @@ Server::Server(const ServeOptions& options)
               std::chrono::seconds(options.idle_timeout)},
       messages_(metrics_),
       log_(options.access_log, metrics_),
-      limiter_(options.rate_limit) {
+      limiter_(options.rate_limit),
+      open_(thread_count(options.threads)),
+      memory_(max_memory(options)) {
     tls_ = tls_of(options);
     const std::size_t threads = thread_count(options.threads);
+    const Worker::Shared shared{log_, metrics_, limiter_, limits_, open_, memory_};
     std::vector<EnginePtr> engines = load_engines(options.keyring, threads);
     const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(options.api_keys));
     for (EnginePtr& engine : engines) {
         State state{std::move(engine), keys};
         in_use_ = description(state);
         metrics_.active_generation(active_generation(state));
-        workers_.push_back(std::make_unique<Worker>(log_, metrics_, limiter_, limits_, std::move(state)));
+        workers_.push_back(std::make_unique<Worker>(shared, workers_.size(), std::move(state)));
     }
     for (const std::string& address : options.listen) {
-        accept_loops_.push_back(
-            {Listener(context_, address, tls_ != nullptr, options.insecure), asio::steady_timer(context_)});
+        const Listener::Rules rules{.tls = tls_ != nullptr,
+                                    .insecure = options.insecure,
+                                    .ipv6_only = shares_port_with_ipv4(address, options.listen)};
+        accept_loops_.push_back({Listener(context_, address, rules), asio::steady_timer(context_)});
     }
 }
 
 void Server::run() {
     max_connections_ = allowed_connections(options_.max_connections, workers_.size());
+    max_per_address_ = options_.max_connections_per_address;
+    if (max_per_address_ == 0) max_per_address_ = std::max<std::size_t>(1, max_connections_ / 2);
+    trim_memory_later();
     running_ = workers_.size();
     for (const auto& worker : workers_) {
         worker->start([this] { asio::post(context_, [this] { on_worker_end(); }); });
@@ -123,22 +149,24 @@ void Server::run() {
 
 Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
 
-void Server::hand_over(Worker& worker, Socket socket, const AcceptLoop& loop) {
-    worker.accept(OpenToken(open_), std::move(socket), loop.listener.tls() ? tls_ : nullptr);
-}
-
 void Server::accept(AcceptLoop& loop) {
     if (stopping_) return;
-    if (open_ >= max_connections_) return accept_later(loop);
+    if (open_.all().open < max_connections_) return accept_one(loop);
+    loop.listener.acceptor().async_wait(
+        Acceptor::wait_read, [this, &loop](const ErrorCode& error) { error ? accept_later(loop) : make_room(loop); });
+}
+
+void Server::accept_one(AcceptLoop& loop) {
+    if (stopping_) return;
     Worker& worker = next_worker();
     loop.listener.acceptor().async_accept(worker.context().get_executor(),
                                           [this, &loop, &worker](const ErrorCode& error, Socket socket) {
-                                              if (!error) hand_over(worker, std::move(socket), loop);
-                                              error ? accept_later(loop) : accept(loop);
+                                              if (error) return accept_later(loop);
+                                              admit(worker, std::move(socket), loop, [this, &loop] { accept(loop); });
                                           });
 }
 
-// No file is free, or no connection: those that wait are kept by the system.
+// No file is free, or all connections are at work. The system keeps the clients that wait.
 void Server::accept_later(AcceptLoop& loop) {
     if (stopping_) return;
     loop.retry.expires_after(kRetry);
@@ -147,13 +175,64 @@ void Server::accept_later(AcceptLoop& loop) {
     });
 }
 
-// What the system has accepted for us would be lost with the socket.
+// Closes a connection for the client that waits.
+void Server::make_room(AcceptLoop& loop) {
+    if (open_.all().open < max_connections_) return accept(loop);
+    const auto thread = open_.all().thread_of_longest_idle();
+    Worker& worker = thread ? *workers_[*thread] : next_worker();
+    worker.make_room(open_.all(), true, [this, &loop](bool closed) {
+        asio::post(context_, [this, &loop, closed] {
+            if (closed) metrics_.closed_for_others();
+            closed ? accept_one(loop) : accept_later(loop);
+        });
+    });
+}
+
+// Connections that the system has accepted would be lost with the listening socket.
 void Server::accept_waiting(AcceptLoop& loop) {
     for (ErrorCode error; !error;) {
         Worker& worker = next_worker();
         Socket socket = loop.listener.acceptor().accept(worker.context().get_executor(), error);
-        if (!error) hand_over(worker, std::move(socket), loop);
+        if (!error) admit(worker, std::move(socket), loop, [] {});
     }
+}
+
+void Server::admit(Worker& worker, Socket socket, const AcceptLoop& loop, const std::function<void()>& next) {
+    ErrorCode error;
+    const auto peer = socket.remote_endpoint(error);
+    if (error) return next();  // the client has gone
+    Arrival arrival{std::move(socket), open_.add(peer), worker, loop.listener.tls() ? tls_ : nullptr};
+    if (arrival.token.group().open > max_per_address_)
+        return replace_own(std::make_shared<Arrival>(std::move(arrival)), next);
+    hand_over(arrival);
+    next();
+}
+
+// The address has its share already: its longest-idle connection is closed, or the new one if none is idle.
+void Server::replace_own(const std::shared_ptr<Arrival>& arrival, const std::function<void()>& next) {
+    metrics_.closed_for_others();
+    const auto thread = arrival->token.group().thread_of_longest_idle();
+    if (!thread) return next();
+    workers_[*thread]->make_room(arrival->token.group(), false, [this, arrival, next](bool closed) {
+        asio::post(context_, [arrival, next, closed] {
+            if (closed) hand_over(*arrival);
+            next();
+        });
+    });
+}
+
+void Server::hand_over(Arrival& arrival) {
+    arrival.worker.accept(std::move(arrival.token), std::move(arrival.socket), std::move(arrival.tls));
+}
+
+// Returns what the allocator keeps to the system after a peak, in this thread because it takes milliseconds.
+void Server::trim_memory_later() {
+    trim_timer_.expires_after(kTrim);
+    trim_timer_.async_wait([this](const ErrorCode& error) {
+        if (error) return;
+        if (memory_.has_fallen()) (void)malloc_trim(0);
+        trim_memory_later();
+    });
 }
 
 void Server::wait_for_signal() {
@@ -197,7 +276,7 @@ void Server::on_reloaded(bool well) {
     wait_for_signal();
 }
 
-// The second time: at once.
+// The second call ends the service at once.
 void Server::stop() {
     if (stopping_) {
         at_once_ = true;
@@ -211,14 +290,16 @@ void Server::stop() {
         loop.listener.close();
         loop.retry.cancel();
     }
-    // Behind what has been accepted and waits to be handed over.
+    // Posted, because accepted connections that wait to be handed over come first.
     asio::post(context_, [this] {
         for (const auto& worker : workers_) worker->stop();
     });
 }
 
 void Server::on_worker_end() {
-    if (--running_ == 0) signals_.cancel();
+    if (--running_ != 0) return;
+    signals_.cancel();
+    trim_timer_.cancel();
 }
 
 int serve(const ServeOptions& options) {
@@ -230,6 +311,7 @@ int serve(const ServeOptions& options) {
         return program::kExitOk;
     }
     (void)std::signal(SIGPIPE, SIG_IGN);  // writing to a pipe without a reader fails instead
+    return_large_blocks();
     Server(options).run();
     return program::kExitOk;
 }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <vector>
@@ -27,11 +28,25 @@ private:
         asio::steady_timer retry;
     };
 
+    // A connection on its way to a worker.
+    struct Arrival {
+        Socket socket;
+        OpenToken token;
+        Worker& worker;
+        TlsContext tls;
+    };
+
     void accept(AcceptLoop& loop);
+    void accept_one(AcceptLoop& loop);
     void accept_later(AcceptLoop& loop);
     void accept_waiting(AcceptLoop& loop);
-    void hand_over(Worker& worker, Socket socket, const AcceptLoop& loop);
+    void make_room(AcceptLoop& loop);
+    // Calls next when the connection has been handed over or closed.
+    void admit(Worker& worker, Socket socket, const AcceptLoop& loop, const std::function<void()>& next);
+    void replace_own(const std::shared_ptr<Arrival>& arrival, const std::function<void()>& next);
+    static void hand_over(Arrival& arrival);
     Worker& next_worker();
+    void trim_memory_later();
     void wait_for_signal();
     void on_signal(int signal);
     void reload();
@@ -45,14 +60,16 @@ private:
     MessageLog messages_;
     LogFile log_;
     RateLimiter limiter_;
-    OpenCount open_{0};
+    OpenConnections open_;
+    MemoryBudget memory_;
     TlsContext tls_;
     std::vector<std::unique_ptr<Worker>> workers_;
     asio::io_context context_{1};
     asio::signal_set signals_{context_, SIGHUP, SIGTERM, SIGINT};
     std::list<AcceptLoop> accept_loops_;
     std::string in_use_;  // the description of the keyring and the API keys, for notes
-    std::size_t max_connections_ = 0;
+    asio::steady_timer trim_timer_{context_};
+    std::size_t max_connections_ = 0, max_per_address_ = 0;
     std::size_t next_ = 0, running_ = 0, replacing_ = 0;
     bool stopping_ = false, at_once_ = false;
 };

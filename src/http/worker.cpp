@@ -11,11 +11,10 @@ namespace caas::http {
 
 namespace {
 
-// How exact time limits are, and how late a line of the access log may be.
+// The precision of time limits, and the longest delay of a line of the access log.
 constexpr std::chrono::milliseconds kTick{100};
 
-// What calls before have left on the stack below: OpenSSL, Asio (8 KiB of an answer under TLS) and JSON keep data
-// there.
+// Overwrites the stack below, where earlier calls of OpenSSL, Asio (8 KiB of an answer under TLS) and JSON leave data.
 [[gnu::noinline]] void cleanse_stack() {
     std::array<unsigned char, std::size_t{64} * 1024> dead;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     OPENSSL_cleanse(dead.data(), dead.size());
@@ -23,8 +22,17 @@ constexpr std::chrono::milliseconds kTick{100};
 
 }  // namespace
 
-Worker::Worker(LogFile& log, Metrics& metrics, RateLimiter& limiter, const Limits& limits, State state)
-    : log_(log), handler_(metrics, limiter), connections_({handler_, log_, RequestMetrics(metrics), limits}, metrics) {
+Worker::Worker(const Shared& shared, std::size_t number, State state)
+    : log_(shared.log),
+      handler_(shared.metrics, shared.limiter),
+      connections_({.thread = number,
+                    .all = shared.open.all(),
+                    .handler = handler_,
+                    .log = log_,
+                    .requests = RequestMetrics(shared.metrics),
+                    .limits = shared.limits,
+                    .memory = shared.memory},
+                   shared.metrics) {
     handler_.replace(std::move(state));
 }
 
@@ -42,7 +50,7 @@ void Worker::run() {
         try {
             context_.run();
             ended = true;
-        } catch (const std::exception&) {  // out of memory: the connection that met it is closed, the others go on
+        } catch (const std::exception&) {  // out of memory: only the connection concerned is closed
             program::warn("a connection was closed after an unexpected failure");
         }
     }
@@ -51,6 +59,15 @@ void Worker::run() {
 void Worker::accept(OpenToken token, Socket socket, TlsContext tls) {
     asio::post(context_, [this, token = std::move(token), socket = std::move(socket), tls = std::move(tls)]() mutable {
         connections_.open(std::move(token), std::move(socket), tls);
+    });
+}
+
+// done is called when the handlers of the closed connection have run, and it no longer counts as open.
+void Worker::make_room(ConnectionGroup& group, bool or_slow, std::function<void(bool closed)> done) {
+    asio::post(context_, [this, &group, or_slow, done = std::move(done)]() mutable {
+        const bool closed =
+            connections_.close_longest_idle(group) || (or_slow && connections_.close_slowest(Clock::now()));
+        asio::post(context_, [closed, done = std::move(done)] { done(closed); });
     });
 }
 
@@ -74,11 +91,11 @@ void Worker::wait_for_tick() {
 }
 
 void Worker::tick() {
-    wait_for_tick();  // first: whatever fails below, deadlines go on
+    wait_for_tick();  // first, so that deadlines are kept if something below fails
     connections_.tick(Clock::now());
     log_.flush();
     cleanse_stack();
-    if (connections_.stopping() && connections_.count() == 0) {  // nothing waits any more
+    if (connections_.stopping() && connections_.count() == 0) {  // nothing is left to wait for
         timer_.cancel();
         work_.reset();
     }

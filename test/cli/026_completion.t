@@ -48,7 +48,7 @@ for my $pool ('digests', 'ciphers', 'passwords')
 is_deeply(completed('keyring', 'rotate', 'file', '--digests', '=', 'kmac1'), ['kmac128'], 'after an equals sign');
 is_deeply(completed('serve', '--keyring', 'file', '--api'), ['--api-keys'], 'the next option of serve');
 is_deeply(completed('serve', "--$_", ''), [], "serve --$_: a file name or a value of one's own")
-	for qw(keyring api-keys tls-cert tls-key config listen threads max-body max-connections request-timeout idle-timeout rate-limit);
+	for qw(keyring api-keys tls-cert tls-key config listen threads max-body max-memory max-connections max-connections-per-address request-timeout idle-timeout rate-limit);
 is_deeply(completed('serve', '--access-log', 'of'), ['off'], 'serve --access-log: off, or a file');
 is_deeply(completed('keyring', 'check', 'file', '--user', 'roo'), ['root'], 'users');
 is(`bash -c 'source src/cli/completion.bash && complete -p caas'`, "complete -o default -F _caas caas\n", 'it is registered');

@@ -1,27 +1,54 @@
-# Of more connections than --max-connections the further ones wait until one closes; none is refused.
+# With --max-connections reached, a further client is served at once: the longest-idle connection is closed for it.
 use strict;
 use warnings;
 use lib 'test/http';
 use HttpService;
 use Test::More;
+use Time::HiRes qw(time);
 
-my $service = service(args => [ '--max-connections', 4 ]);
 my $health = request_bytes('GET', '/health');
+my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
+
+sub healthy
+{
+	my ($client) = @_;
+	$client->send($health);
+	my $answer = $client->answer(timeout => 10);
+	return $answer && $answer->{code} == 200;
+}
+sub metric { my ($service, $name) = @_; return $service->get('/metrics')->{body} =~ /^$name (\d+)/m ? $1 : -1; }
+
+# All from one address, which may have as many as there are.
+my $service = service(args => [ '--max-connections', 4, '--max-connections-per-address', 4, '--request-timeout', 30 ]);
 my @first = map { $service->connect } 1 .. 4;
-$_->send($health) for @first;
-is($_->answer->{code}, 200, 'as many as are allowed') for @first;
-my @more = map { $service->connect } 1 .. 3;
-$_->send($health) for @more;
-ok(!eval { $more[0]->answer(timeout => 0.5); 1 }, 'a further one waits');
-$first[0]->send($health);
-is($first[0]->answer->{code}, 200, 'while the others are answered');
-shift(@first)->close;
-my ($served) = grep { eval { $_->answer(timeout => 10)->{code} == 200 } } $more[0];
-ok($served, 'when one closes it is answered');
-shift(@more)->close;
-is($more[0]->answer->{code}, 200, 'and then the next');
-$_->close for @first, @more;
-is($service->get('/health')->{code}, 200, 'and then all is free again');
+ok(healthy($_), 'as many as are allowed') for @first[ 2, 0, 3, 1 ];
+my $began = time;
+my $more = $service->connect;
+ok(healthy($more), 'one more is served');
+cmp_ok(time - $began, '<', 10, 'and does not wait for the idle timeout');
+ok($first[2]->ends, 'the longest-idle connection is closed for it');
+ok(healthy($_), 'the others stay') for @first[ 0, 3, 1 ];
+is(($service->get('/health') // { code => 'no answer' })->{code}, 200, 'the next one');
+ok($more->ends, 'takes the place of the connection that is now the longest-idle one');
+$_->close for @first;
+eventually(sub { metric($service, 'caas_connections') == 1 }, 'all is free again');
+cmp_ok(metric($service, 'caas_connections_closed_total'), '>=', 2, 'closed connections are counted');
+
+# Silent connections are closed before those at work.
+my @silent = map { $service->connect } 1 .. 2;
+my @busy = map { $service->connect } 1 .. 2;
+$_->send(substr $encrypt, 0, -5) for @busy;
+eventually(sub { healthy($service->connect) }, 'a client beside silent connections and unfinished requests') for 1 .. 5;
+$_->send(substr $encrypt, -5) for @busy;
+is(($_->answer // { code => 'no answer' })->{code}, 200, 'the unfinished requests are answered') for @busy;
+$_->close for @busy, @silent;
+
+# Where all are at work, the slowest one goes after a second.
+my @slow = map { my $client = $service->connect; $client->send(substr $encrypt, 0, 40); $client } 1 .. 4;
+$began = time;
+ok(healthy($service->connect), 'a client beside unfinished requests alone');
+cmp_ok(time - $began, '<', 15, 'is served before the request timeout of 30 s');
+$_->close for @slow;
 $service->stop;
 
 # Hundreds at once are no trouble.

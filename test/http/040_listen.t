@@ -41,6 +41,23 @@ SKIP:
 	$six->stop;
 }
 
+# [::] serves IPv4 too, unless an IPv4 address with the same port is listed.
+SKIP:
+{
+	my $probe = IO::Socket::IP->new(LocalHost => '::', Listen => 1, V6Only => 0) or skip 'there is no IPv6 on this machine', 8;
+	my $free = $probe->sockport;
+	$probe->close;
+	for my $listen ([ "[::]:$free" ], [ "[::]:$free", "127.0.0.1:$free" ], [ "0.0.0.0:$free", "[::]:$free" ])
+	{
+		my $wide = service(listen => $listen, args => ['--insecure']);
+		for my $url ("http://[::1]:$free", "http://127.0.0.1:$free")
+		{
+			is((eval { $wide->get('/health', connect => { url => $url }) } // { code => 'no answer' })->{code}, 200, "@$listen serves $url");
+		}
+		$wide->stop;
+	}
+}
+
 start_fails(2, qr/--listen/, "wrong: '$_'", listen => [$_])
   for '', 'x', '127.0.0.1', '127.0.0.1:', ':8443', '8443', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:x', '127.0.0.1:0x50',
   '127.0.0.1: 80', '127.0.0.1:80 ',

@@ -22,7 +22,7 @@ if ($files =~ /^\d+$/ && $files < $wanted + 100)
 	$wanted = $files - 100;
 }
 
-my $service = service(args => [ '--idle-timeout', 600 ]);
+my $service = service(args => [ '--idle-timeout', 600, '--max-connections-per-address', 16_384 ]);
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 my ($host, $port) = $service->url =~ m{//(.*):(\d+)};
 

@@ -1,0 +1,75 @@
+# One client address, or the Unix sockets together, may hold a share of the connections. A further connection of the same
+# address takes the place of its own longest-idle one.
+use strict;
+use warnings;
+use lib 'test/http';
+use HttpService;
+use IO::Socket::IP;
+use Test::More;
+
+my $dir = folder();
+my $health = request_bytes('GET', '/health');
+
+sub healthy
+{
+	my ($client) = @_;
+	$client->send($health);
+	my $answer = eval { $client->answer(timeout => 20) };
+	return $answer && $answer->{code} == 200;
+}
+sub metric { my ($service, $name) = @_; return $service->get('/metrics')->{body} =~ /^$name (\d+)/m ? $1 : -1; }
+
+# A connection from this address of the machine.
+sub from
+{
+	my ($address, $service) = @_;
+	my ($port) = $service->url =~ /:(\d+)\z/;
+	my $socket = IO::Socket::IP->new(LocalHost => $address, PeerHost => '127.0.0.1', PeerService => $port) or die "connect: $!";
+	$socket->blocking(0);
+	return bless { socket => $socket, in => '', ended => 0, tls => 0 }, 'HttpClient';
+}
+
+my $service = service(listen => [ '127.0.0.1:0', "unix:$dir/socket" ], args => [ '--request-timeout', 60, '--max-connections', 100, '--max-connections-per-address', 3 ]);
+my @others = map { from('127.0.0.2', $service) } 1 .. 3;
+ok(healthy($_), 'a client of another address') for @others;
+my @clients = map { from('127.0.0.3', $service) } 1 .. 3;
+ok(healthy($_), 'as many as one address may have') for @clients[ 1, 0, 2 ];
+my $more = from('127.0.0.3', $service);
+ok(healthy($more), 'one more is served');
+ok($clients[1]->ends, 'instead of the longest-idle one of the same address');
+ok(healthy($_), 'the others stay') for @clients[ 0, 2 ], $more, @others;
+
+# An address whose connections are all at work gets no further one.
+my $encrypt = question('POST', '/encrypt', body_of('/encrypt'), headers => ['Expect: 100-continue']);
+my ($head, $body) = $encrypt =~ /\A(.*?\r\n\r\n)(.*)\z/s;
+my @busy = (@clients[ 0, 2 ], $more);
+for my $client (@busy) { $client->send($head); is($client->answer->{code}, 100, 'a request has begun'); }
+ok(from('127.0.0.3', $service)->ends, 'a further one is closed while all are at work');
+$_->send($body) for @busy;
+is(($_->answer // { code => 'no answer' })->{code}, 200, 'which are answered') for @busy;
+ok(healthy($_), 'the other address does not notice') for @others;
+cmp_ok(metric($service, 'caas_connections_closed_total'), '>=', 2, 'closed connections are counted');
+
+# Clients of Unix sockets have one address.
+my @local = map { HttpClient->new("unix:$dir/socket") } 1 .. 3;
+ok(healthy($_), 'a client of the Unix socket') for @local;
+ok(healthy(HttpClient->new("unix:$dir/socket")), 'one more');
+ok($local[0]->ends, 'instead of the longest-idle one');
+ok(healthy($_), 'TCP is not touched') for @others;
+$service->stop;
+
+# By default the share is half of the connections.
+$service = service(args => [ '--max-connections', 8 ]);
+@clients = map { from('127.0.0.3', $service) } 1 .. 4;
+ok(healthy($_), 'half of the connections') for @clients;
+ok(healthy(from('127.0.0.3', $service)), 'one more');
+ok($clients[0]->ends, 'is one too many');
+
+# Many clients that come at once from one address leave the others alone.
+@others = map { from('127.0.0.2', $service) } 1 .. 3;
+ok(healthy($_), 'another address') for @others;
+my @flood = map { from('127.0.0.3', $service) } 1 .. 200;
+ok(healthy($_), 'is served beside a flood') for @others;
+eventually(sub { metric($service, 'caas_connections') <= 8 }, 'which does not hold more than its share');
+$service->stop;
+done_testing();
