@@ -1,4 +1,4 @@
-// One connection: reads requests, hands them to the handler, writes the answers in order.
+// One connection: it reads requests, passes them to the handler and writes the answers in order.
 #pragma once
 #include "access_log.hpp"
 #include "answer_heads.hpp"
@@ -56,7 +56,7 @@ private:
     IdleNode among_all_{*this}, in_group_{*this};
 };
 
-// What the connections of one thread share.
+// Shared by the connections of one thread.
 struct ConnectionTools {
     std::size_t thread;
     ConnectionGroup& all;

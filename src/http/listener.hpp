@@ -28,7 +28,7 @@ public:
     Listener& operator=(const Listener&) = delete;
     Listener& operator=(Listener&&) = delete;
 
-    // Also removes the name of a Unix socket, so that the next service can use it.
+    // Removes the name of a Unix socket too, so that the next service can use it.
     void close();
     Acceptor& acceptor() { return acceptor_; }
     bool tls() const { return tls_; }

@@ -25,7 +25,7 @@ public:
     }
     void give_back(std::size_t bytes) { used_ -= bytes; }
     std::size_t used() const { return used_; }
-    // Whether much less is in use than before: the allocator may then return memory to the system.
+    // True if much less is in use than before, and the allocator may return memory to the system.
     bool has_fallen() {
         constexpr std::size_t kWorthIt = std::size_t{16} * 1024 * 1024;
         const std::size_t used = used_;

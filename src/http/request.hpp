@@ -1,5 +1,4 @@
-// What Beast does not do for a request: refuse a head that a proxy may read differently, and bound the memory of a
-// body.
+// Complements Beast: refuses heads that a proxy may read differently, and bounds the memory of a body.
 #pragma once
 #include "answer.hpp"
 #include "routes.hpp"

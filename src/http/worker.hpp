@@ -12,7 +12,7 @@ namespace caas::http {
 
 class Worker {
 public:
-    // What all workers share.
+    // Shared by all workers.
     struct Shared {
         LogFile& log;
         Metrics& metrics;

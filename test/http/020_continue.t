@@ -1,4 +1,4 @@
-# Who asks whether to send the body is told to, or is told at once why not.
+# Expect: 100-continue is answered by 100, or at once by the error.
 use strict;
 use warnings;
 use lib 'test/http';

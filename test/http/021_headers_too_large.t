@@ -30,7 +30,7 @@ sub too_large
 }
 too_large("a head of $_ bytes", with_head($_)) for 8193, 8300, 9000, 20_000, 200_000;
 
-# As with_head, of many fields of 40 bytes.
+# Like with_head, with many fields of 40 bytes.
 sub with_many
 {
 	my ($size) = @_;

@@ -1,4 +1,4 @@
-# What is not HTTP/1 gets 400 and the end of the connection, or the end alone.
+# Bytes that are not HTTP/1 get 400 and the end of the connection, or only the end.
 use strict;
 use warnings;
 use lib 'test/http';

@@ -1,4 +1,4 @@
-# Who does not read the answers is cut off after --request-timeout, holds nobody up, and costs a bounded amount of memory.
+# A client that does not read its answers is cut off after --request-timeout, delays nobody, and costs a bounded amount of memory.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -32,7 +32,7 @@ for my $client (@deaf)
 	ok($client->{ended}, 'and see the end');
 }
 
-# Who reads slowly, but in time, gets all of it.
+# A client that reads slowly, but in time, gets the whole answer.
 my $slow = $service->connect(buffer => 4096);
 $slow->send($seal, deaf => 1);
 select undef, undef, undef, 1;

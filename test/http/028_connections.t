@@ -43,7 +43,7 @@ $_->send(substr $encrypt, -5) for @busy;
 is(($_->answer // { code => 'no answer' })->{code}, 200, 'the unfinished requests are answered') for @busy;
 $_->close for @busy, @silent;
 
-# Where all are at work, the slowest one goes after a second.
+# If none is idle, the slowest one is closed after a second.
 my @slow = map { my $client = $service->connect; $client->send(substr $encrypt, 0, 40); $client } 1 .. 4;
 $began = time;
 ok(healthy($service->connect), 'a client beside unfinished requests alone');

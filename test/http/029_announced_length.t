@@ -1,4 +1,4 @@
-# What a client announces takes no memory: only what it has sent does.
+# An announced length takes no memory: only the bytes that have arrived do.
 use strict;
 use warnings;
 use lib 'test/http';

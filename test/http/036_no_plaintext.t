@@ -18,7 +18,7 @@ my $keyring = write_keyring("$dir/keyring", generation(1, 'active', 'digests=kma
 # Sealed values come from another process, so that what is looked for has not been in the one that is searched.
 my $sealer = service(keyring => $keyring);
 
-# Whether a process has these bytes anywhere in its memory.
+# True if a process has these bytes anywhere in its memory.
 sub holds
 {
 	my ($pid, $bytes) = @_;
@@ -41,7 +41,7 @@ sub holds
 	return 0;
 }
 
-# What is on a thread's stack goes within a tenth of a second.
+# The stack of a thread is cleansed within a tenth of a second.
 sub forgets { my ($service, $bytes) = @_; return wait_for(sub { !holds($service->{pid}, $bytes) }, 2); }
 
 my $count = 0;

@@ -1,4 +1,4 @@
-# Who is slow, at any stage of a TLS connection, does not keep a service that ends alive for much longer than a request may take.
+# A client that is slow at any stage of a TLS connection does not delay the end of the service by more than the request timeout.
 use strict;
 use warnings;
 use lib 'test/http';

@@ -1,4 +1,4 @@
-# Where the service listens: loopback alone unless TLS or --insecure say more, at several addresses, and where told.
+# --listen: several addresses, and nothing beyond loopback without TLS or --insecure.
 use strict;
 use warnings;
 use lib 'test/http';

@@ -38,7 +38,7 @@ ok(!-e "$dir/$_", "makes no $_") for 'new', 'new.log';
 $service->stop;
 ok(!-S "$dir/socket", 'the socket was that of the service alone');
 
-# What would end a start with 3 does so here, with the same words.
+# A file that would end a start with 3 ends --check with 3 and the same message.
 sub unusable
 {
 	my ($name, $pattern, @arguments) = @_;

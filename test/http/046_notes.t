@@ -40,7 +40,7 @@ key_file($service->{key_file}, key_line('app'));
 activate(2);
 ok($service->says(qr/^caas: note: reloaded: generation 2 is active, 1 API key$/m, sub { $service->signal('HUP') }), 'another one');
 
-# What went wrong does not read as if it had gone well.
+# A failed reload is not reported as a good one.
 my $before = length $service->said;
 write_file("$keyring.new", "nonsense\n");
 chmod 0600, "$keyring.new" or die "chmod: $!";

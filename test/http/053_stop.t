@@ -37,7 +37,7 @@ for my $signal (qw(TERM INT))
 	is(scalar(grep { log_entry($_)->{code} == 200 } split /\n/, $service->log_text), 202, 'the log has every request');
 }
 
-# Who never ends a request, or never reads an answer, does not keep the service alive for longer than a request may take.
+# A client that never ends a request or never reads an answer does not delay the end by more than the request timeout.
 my $service = service(args => [ '--request-timeout', 2 ]);
 my @slow = map { $service->connect } 1 .. 5;
 $_->send(substr $encrypt, 0, 30) for @slow;
@@ -47,7 +47,7 @@ my $began = time;
 $service->stop;
 cmp_ok(time - $began, '<', 10, 'it ends in time');
 
-# Nor does who sends one request after the other without an end.
+# The same holds for a client that sends requests without an end.
 my $flooded = service(args => [ '--request-timeout', 2 ], log => 'off');
 my $flood = $flooded->connect;
 my $sender = fork() // die "fork: $!";

@@ -148,7 +148,7 @@ sub client_metric
 	return (eval { $client->answer->{body} } // '') =~ /^$name (\d+)/m ? $1 : 0;
 }
 
-# Where a line was cut, the next one begins on a line of its own.
+# After a cut line, the next one begins on a line of its own.
 {
 	my $log = "$dir/limited.log";
 	write_file("$dir/limited", "#!/bin/sh\ntrap '' XFSZ\nulimit -f 4\nexec '@{[ program() ]}' \"\$@\"\n");

@@ -1,5 +1,5 @@
-# All requests and answers in flight have one limit of memory, --max-memory. Beyond it large ones get 503 and small ones are
-# answered. What was used goes back to the system.
+# --max-memory bounds the memory of all requests and answers in flight. Beyond it large requests get 503, and small ones are
+# answered. Freed memory goes back to the system.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -18,7 +18,7 @@ my $large = question('POST', '/encrypt', body_of('/encrypt', sensitiveData => 'x
 sub resident { return 1024 * (read_file("/proc/$service->{pid}/status") =~ /^VmRSS:\s+(\d+)/m)[0]; }
 sub code { my ($answer) = @_; return ($answer // { code => 'no answer' })->{code}; }
 
-# What an answer says: ok, busy or something else.
+# Names the kind of an answer: ok, busy or something else.
 sub kind
 {
 	my ($answer) = @_;

@@ -58,7 +58,7 @@ ok($local[0]->ends, 'instead of the longest-idle one');
 ok(healthy($_), 'TCP is not touched') for @others;
 $service->stop;
 
-# By default the share is half of the connections.
+# The default share is half of the connections.
 $service = service(args => [ '--max-connections', 8 ]);
 @clients = map { from('127.0.0.3', $service) } 1 .. 4;
 ok(healthy($_), 'half of the connections') for @clients;

@@ -28,7 +28,7 @@ $client = $service->connect;
 $client->send("$encrypt\r\n" x 20);
 is(scalar(grep { ($client->answer // { code => 0 })->{code} == 200 } 1 .. 20), 20, 'requests with a line end too many behind them');
 
-# After the last one the connection is idle: there is no request that could take too long.
+# The connection is idle after the last one: no request has begun that could time out.
 select undef, undef, undef, 2.5;
 $client->send($encrypt);
 is(($client->answer // { code => 'no answer' })->{code}, 200, 'such a line end begins no request');

@@ -76,7 +76,7 @@ sub send_cut
 	return;
 }
 
-# What is wrong with an answer, if anything.
+# Names the fault of an answer, or nothing.
 sub wrong_in
 {
 	my ($answer) = @_;

@@ -15,7 +15,7 @@ plan skip_all => 'systemd-analyze of systemd 250 or later is not installed' if (
 my $source = read_file('src/http/caas.service');
 my $dir = folder();
 
-# What systemd-analyze says of the unit with these drop-ins, by name; '' when it has nothing to say.
+# The complaints of systemd-analyze about the unit with these drop-ins; '' without any.
 sub complaints
 {
 	my (%drop_in) = @_;
@@ -40,7 +40,7 @@ $report = sprintf $security, 5;
 `$report`;
 isnt($?, 0, 'which a lower threshold would not let pass');
 
-# What is open: it listens, in the system's file tree, where its user says.
+# Permitted remain: listening sockets and the system's file tree, both needed.
 my @open = map { $_->{name} } grep { defined $_->{set} && !$_->{set} }
   @{ decode_json(`systemd-analyze security --no-pager --offline=true --json=short $dir/caas.service`) };
 is_deeply([ sort @open ], [ 'DeviceAllow=', 'IPAddressDeny=', 'PrivateNetwork=', 'RestrictAddressFamilies=~AF_(INET|INET6)',
@@ -51,6 +51,8 @@ my ($command) = $source =~ m{^ExecStart=/usr/local/bin/caas serve (.*)$}m;
 my @named = ($command =~ /(--[a-z-]+)/g, map { '--' . tr/A-Z_/a-z-/r } $source =~ /\bCAAS_([A-Z_]+)=/g);
 is_deeply([ sort @named ], [ '--api-keys', '--config', '--keyring' ], 'the options of the unit');
 ok($option{$_}, "serve has $_") for @named;
+
+like($source, qr/^MemoryMax=\d+M$/m, 'the unit bounds the memory of the service');
 
 # The drop-ins that the documentation shows.
 my @shown = grep { /\A# \w+\.conf/ } read_file('docs/http.md') =~ /^```ini\n(.*?)^```$/msg;

@@ -1,4 +1,4 @@
-# What the service tells systemd: ready, reloading, ready again, stopping; each after what it says.
+# The service tells systemd that it is ready, reloading, ready again and stopping, each after its own message.
 use strict;
 use warnings;
 use lib 'test/http';

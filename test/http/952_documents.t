@@ -1,4 +1,4 @@
-# What the documents show is what is there: the text of the examples, and the call of README.md with its answer.
+# The documents show the examples as they are, and the call of README.md has the answer that it shows.
 use strict;
 use warnings;
 use lib 'test/http';

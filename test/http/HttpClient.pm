@@ -1,4 +1,4 @@
-# A connection of the tests: it sends whatever bytes it is told to, and is strict about what comes back.
+# A connection of the tests. It sends any bytes, and checks strictly that the answers are HTTP.
 package HttpClient;
 
 use strict;
@@ -124,7 +124,7 @@ sub answer
 	return \%answer;
 }
 
-# Whether the other side ends the connection, and has sent nothing more before.
+# True if the other side ends the connection and has sent nothing more before.
 sub ends
 {
 	my ($self, $timeout) = @_;

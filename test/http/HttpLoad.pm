@@ -41,7 +41,7 @@ sub clients
 	return bless { dir => folder(), count => $count }, __PACKAGE__;
 }
 
-# What so many clients will ask a service for, and what it has to answer under each of these generations.
+# The requests of so many clients, and the expected answers under each of these generations.
 sub new_load
 {
 	my ($service, $count, @generations) = @_;

@@ -1,4 +1,4 @@
-# What the tests of `caas serve` share: a service with keyring and API keys, questions to it, and what it may say.
+# Shared by the tests of `caas serve`: a service with keyring and API keys, requests to it, and checks of its answers and messages.
 package HttpService;
 
 use strict;
@@ -106,7 +106,7 @@ sub launch
 	return;
 }
 
-# Whether the process has ended; its status is kept.
+# True if the process has ended; its status is kept.
 sub ended
 {
 	my ($self) = @_;
@@ -203,7 +203,7 @@ sub sockets
 	return scalar grep { (readlink("$folder/$_") // '') =~ /\Asocket:/ } @{ CaasCli::entries($folder) };
 }
 
-# Whether the service says something like this once more after what is done.
+# Calls do, and returns true if the service then writes a message that matches.
 sub says
 {
 	my ($self, $pattern, $do) = @_;

@@ -27,7 +27,7 @@ sub environment
 	return { map { ("${_}_OPTIONS" => $options) } qw(ASAN UBSAN TSAN) };
 }
 
-# What the sanitizer has written.
+# The reports of the sanitizer.
 sub reports { return join '', map { read_file($_) } glob "$_[0].*"; }
 
 # Each of these errors, made by canary, has to be reported.
