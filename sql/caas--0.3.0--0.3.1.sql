@@ -15,3 +15,14 @@ COMMENT ON FUNCTION caas_try_open_bytea(uuid, bytea, text) IS
 
 COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
 'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
+
+-- The row type of a function cannot be changed in place.
+DROP FUNCTION caas_status();
+CREATE FUNCTION caas_status(
+    OUT extension_version text, OUT library_version text, OUT openssl_version text,
+    OUT keyring_loaded boolean, OUT keyring_problem text, OUT active_generation integer, OUT check_value text,
+    OUT api_key_accepted boolean, OUT secrets_locked boolean, OUT stored_api_keys text[],
+    OUT api_key_problem text, OUT api_key_name text)
+    AS 'MODULE_PATHNAME', 'caas_sql_status' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION caas_status() IS
+'state of caas in this session, without an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether this session''s API key is accepted, else why not, and the name that caas.api_key_digests gives it; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';

@@ -160,10 +160,11 @@ COMMENT ON FUNCTION caas_version() IS
 CREATE FUNCTION caas_status(
     OUT extension_version text, OUT library_version text, OUT openssl_version text,
     OUT keyring_loaded boolean, OUT keyring_problem text, OUT active_generation integer, OUT check_value text,
-    OUT api_key_accepted boolean, OUT secrets_locked boolean, OUT stored_api_keys text[])
-    AS 'MODULE_PATHNAME', 'caas_sql_status' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+    OUT api_key_accepted boolean, OUT secrets_locked boolean, OUT stored_api_keys text[],
+    OUT api_key_problem text, OUT api_key_name text)
+    AS 'MODULE_PATHNAME', 'caas_sql_status' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION caas_status() IS
-'state of caas in this session, without an error: versions, the keyring or why it cannot be used, the active generation and its check value (equal values mean equal results), whether this session''s API key is accepted, whether secrets are in locked memory, and where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
+'state of caas in this session, without an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether this session''s API key is accepted, else why not, and the name that caas.api_key_digests gives it; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
 
 CREATE FUNCTION caas_profile(uuid, OUT generation integer, OUT algorithm text, OUT salt_length integer)
     AS 'MODULE_PATHNAME', 'caas_sql_profile' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;

@@ -32,6 +32,7 @@ extern "C" {
 #define CAAS_SHA256_BYTES 32
 #define CAAS_POOL_TEXT_BYTES 256
 #define CAAS_API_KEYS_MAX 64
+#define CAAS_API_KEY_NAME_BYTES 65
 #define CAAS_CONTEXT_MAX_BYTES 1024
 #define CAAS_SEALED_OVERHEAD 51
 #define CAAS_SEAL_MAX_BYTES 0x7FFFFF00
@@ -291,6 +292,7 @@ caas_status caas_api_key_digest(const void *key, size_t key_len, uint8_t out[CAA
 typedef struct caas_api_key_list {
     int count;
     uint8_t digests[CAAS_API_KEYS_MAX][CAAS_SHA256_BYTES];
+    char names[CAAS_API_KEYS_MAX][CAAS_API_KEY_NAME_BYTES]; /* empty where the entry has no name */
 } caas_api_key_list;
 
 /*
@@ -300,8 +302,11 @@ typedef struct caas_api_key_list {
  */
 caas_status caas_api_key_list_parse(const char *text, caas_api_key_list *out, caas_error *error);
 
-/* caas_api_key_accepted compares with every entry in constant time: 1 or 0. */
-int caas_api_key_accepted(const caas_api_key_list *list, const uint8_t digest[CAAS_SHA256_BYTES]);
+/*
+ * caas_api_key_find compares with every entry, each in constant time: the index
+ * of the first that is equal, or -1.
+ */
+int caas_api_key_find(const caas_api_key_list *list, const uint8_t digest[CAAS_SHA256_BYTES]);
 
 #ifdef __cplusplus
 }

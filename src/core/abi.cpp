@@ -192,10 +192,10 @@ caas_status caas_api_key_list_parse(const char* text, caas_api_key_list* out, ca
     return guarded(error, [&] { return parse_api_key_list(text, *out); });
 }
 
-int caas_api_key_accepted(const caas_api_key_list* list, const uint8_t digest[CAAS_SHA256_BYTES]) {
-    unsigned accepted = 0;
-    for (int i = 0; i < list->count; i++) {
-        accepted |= static_cast<unsigned>(CRYPTO_memcmp(list->digests[i], digest, CAAS_SHA256_BYTES) == 0);
+int caas_api_key_find(const caas_api_key_list* list, const uint8_t digest[CAAS_SHA256_BYTES]) {
+    int found = -1;
+    for (int i = list->count - 1; i >= 0; i--) {
+        if (CRYPTO_memcmp(list->digests[i], digest, CAAS_SHA256_BYTES) == 0) found = i;
     }
-    return accepted != 0 ? 1 : 0;
+    return found;
 }

@@ -8,7 +8,7 @@ namespace caas {
 
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::size_t kMaxNameBytes = CAAS_API_KEY_NAME_BYTES - 1;
 constexpr std::string_view kBlanks = " \t\r\n";
 
 std::string_view trim(std::string_view text) {
@@ -25,11 +25,13 @@ bool is_name(std::string_view name) {
     return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), allowed);
 }
 
-const char* parse_entry(std::string_view entry, std::uint8_t* digest) {
+// Fills in the name, with its terminator, and the digest. nullptr, or what is wrong with the entry.
+const char* parse_entry(std::string_view entry, char* name, std::uint8_t* digest) {
     const std::size_t colon = entry.rfind(':');
     if (colon != std::string_view::npos) {
         if (!is_name(entry.substr(0, colon)))
             return "a name is not 1 to 64 letters, digits, dots, dashes or underscores";
+        *std::copy_n(entry.begin(), colon, name) = '\0';
         entry.remove_prefix(colon + 1);
     }
     const bool valid = entry.size() == std::size_t{2} * CAAS_SHA256_BYTES &&
@@ -49,7 +51,8 @@ Outcome parse_api_key_list(std::string_view text, caas_api_key_list& list) {
         const std::size_t comma = text.find(',');
         more = comma != std::string_view::npos;
         if (parsed.count == CAAS_API_KEYS_MAX) return fail("more than 64 API keys");
-        if (const char* reason = parse_entry(trim(text.substr(0, comma)), parsed.digests[parsed.count]))
+        const int slot = parsed.count;
+        if (const char* reason = parse_entry(trim(text.substr(0, comma)), parsed.names[slot], parsed.digests[slot]))
             return fail(reason);
         parsed.count++;
         if (more) text.remove_prefix(comma + 1);

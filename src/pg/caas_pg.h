@@ -56,12 +56,15 @@ extern caas_engine *caas_keyring_engine(void);
 /* Loads the keyring when that is due. On failure returns false and fills error, raising nothing. */
 extern bool caas_try_keyring(caas_engine **engine, caas_error *error);
 
-extern bool
-caas_key_accepted(void); /* whether a call that needs the API key would be let through */
+/* Why the gate of this session is closed, as a static text for users; NULL when it is open. */
+extern const char *caas_key_problem(void);
+
+/* The name that the server's list gives the key of this session; NULL when it has none. */
+extern const char *caas_key_name(void);
 
 /* For the assign hooks, which run outside a transaction too, and before the variable changes: no
  * catalog, no error. */
-extern void caas_session_key_changed(const uint8_t *digest); /* NULL: no key */
+extern void caas_session_key_changed(bool is_set, const uint8_t *digest);
 extern void caas_session_list_changed(const caas_api_key_list *list);
 extern void caas_session_require_changed(bool require);
 extern void caas_session_exempt_changed(bool exempt);

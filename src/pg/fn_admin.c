@@ -53,6 +53,7 @@ caas_sql_status(PG_FUNCTION_ARGS)
 	bool				 loaded = caas_try_keyring(&engine, &error);
 	caas_generation_info active = {0};
 	Datum				 stored = caas_stored_api_keys();
+	const char			*key_problem = caas_key_problem();
 
 	if (loaded)
 		active = active_generation(engine);
@@ -63,9 +64,11 @@ caas_sql_status(PG_FUNCTION_ARGS)
 	caas_row_add_text(&row, loaded ? NULL : caas_keyring_problem(&error, caas_may_see_paths()));
 	caas_row_add(&row, Int32GetDatum(active.number), !loaded);
 	caas_row_add_text(&row, loaded ? active.check_value : NULL);
-	caas_row_add(&row, BoolGetDatum(caas_key_accepted()), false);
+	caas_row_add(&row, BoolGetDatum(key_problem == NULL), false);
 	caas_row_add(&row, BoolGetDatum(caas_secrets_locked() != 0), false);
 	caas_row_add(&row, stored, false);
+	caas_row_add_newer_text(&row, key_problem);
+	caas_row_add_newer_text(&row, caas_key_name());
 	PG_RETURN_DATUM(caas_row_finish(&row));
 }
 

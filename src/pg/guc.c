@@ -138,7 +138,7 @@ check_api_key(char **newval, void **extra, GucSource source)
 static void
 assign_api_key(const char *newval, void *extra)
 {
-	caas_session_key_changed(extra);
+	caas_session_key_changed(newval != NULL && *newval != '\0', extra);
 }
 
 static bool

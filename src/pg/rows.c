@@ -43,6 +43,13 @@ caas_row_add_text(caas_row *row, const char *text)
 	caas_row_add(row, text ? CStringGetTextDatum(text) : (Datum)0, text == NULL);
 }
 
+void
+caas_row_add_newer_text(caas_row *row, const char *text)
+{
+	if (row->filled < row->desc->natts)
+		caas_row_add_text(row, text);
+}
+
 Datum
 caas_row_finish(caas_row *row)
 {

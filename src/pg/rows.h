@@ -22,6 +22,10 @@ typedef struct caas_row
 extern caas_row caas_row_begin(FunctionCallInfo fcinfo);
 extern void		caas_row_add(caas_row *row, Datum value, bool is_null);
 extern void		caas_row_add_text(caas_row *row, const char *text); /* NULL: null */
-extern Datum	caas_row_finish(caas_row *row);
+
+/* Adds a column of a later version; skipped where the SQL definition of an older one is still in
+ * use. */
+extern void	 caas_row_add_newer_text(caas_row *row, const char *text);
+extern Datum caas_row_finish(caas_row *row);
 
 #endif

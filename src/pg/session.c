@@ -29,8 +29,9 @@ static struct
 
 	bool			  require_key;
 	bool			  exempt_workers;
-	bool			  has_key;
-	uint8_t			  key[CAAS_SHA256_BYTES];
+	bool			  key_set; /* the session or, in a parallel worker, its leader has set a key */
+	bool			  has_digest; /* key_digest is valid; never in a parallel worker */
+	uint8_t			  key_digest[CAAS_SHA256_BYTES];
 	caas_api_key_list accepted_keys;
 
 	/* A call was evaluated while a plan without bound parameters was made: its result may be in a
@@ -73,15 +74,28 @@ caas_session_tell_workers(void)
 /* ---- the gate ---- */
 
 static bool
+without_client(void)
+{
+	return IsAutoVacuumWorkerProcess() || IsLogicalWorker();
+}
+
+/* The index of the session's key in the server's list, or -1. */
+static int
+find_key(void)
+{
+	return session.has_digest ? caas_api_key_find(&session.accepted_keys, session.key_digest) : -1;
+}
+
+static bool
 gate_open(void)
 {
 	if (!session.require_key)
 		return true;
-	if (IsAutoVacuumWorkerProcess() || IsLogicalWorker())
+	if (without_client())
 		return session.exempt_workers;
 	if (IsParallelWorker() && (caas_parallel_state & STATE_OPEN) != 0)
 		return true;
-	return session.has_key && caas_api_key_accepted(&session.accepted_keys, session.key);
+	return find_key() >= 0;
 }
 
 /* No plan made under the old answer may be executed again. */
@@ -108,11 +122,12 @@ gate_changed(void)
 }
 
 void
-caas_session_key_changed(const uint8_t *digest)
+caas_session_key_changed(bool is_set, const uint8_t *digest)
 {
-	session.has_key = digest != NULL;
-	if (session.has_key)
-		memcpy(session.key, digest, CAAS_SHA256_BYTES);
+	session.key_set = is_set;
+	session.has_digest = digest != NULL;
+	if (session.has_digest)
+		memcpy(session.key_digest, digest, CAAS_SHA256_BYTES);
 	gate_changed();
 }
 
@@ -137,29 +152,59 @@ caas_session_exempt_changed(bool exempt)
 	gate_changed();
 }
 
-bool
-caas_key_accepted(void)
+/* The reasons for a closed gate, and what helps against each. */
+typedef struct key_problem
 {
-	return gate_open();
+	const char *text;
+	const char *hint;
+} key_problem;
+
+static const key_problem no_client = {
+	"autovacuum and logical replication workers have no client that could set an API key",
+	"Autovacuum and logical replication workers have no client that could show a key; "
+	"caas.exempt_workers = on lets them in."};
+static const key_problem empty_list = {
+	"caas.api_key_digests is empty: everybody is refused",
+	"The server lists no API key in caas.api_key_digests, so everybody is refused."};
+static const key_problem no_key = {
+	"this session has set no caas.api_key",
+	"Set caas.api_key in this session to a key that the server lists in caas.api_key_digests."};
+static const key_problem unknown_key = {
+	"the API key of this session is not in caas.api_key_digests",
+	"The caas.api_key that this session has set is not one that the server lists in "
+	"caas.api_key_digests."};
+
+static const key_problem *
+why_closed(void)
+{
+	if (without_client())
+		return &no_client;
+	if (session.accepted_keys.count == 0)
+		return &empty_list;
+	return session.key_set ? &unknown_key : &no_key;
+}
+
+const char *
+caas_key_problem(void)
+{
+	return gate_open() ? NULL : why_closed()->text;
+}
+
+const char *
+caas_key_name(void)
+{
+	int index = find_key();
+
+	return index >= 0 && session.accepted_keys.names[index][0] != '\0'
+			   ? session.accepted_keys.names[index]
+			   : NULL;
 }
 
 static void
-caas_refuse(void)
+refuse_without_key(void)
 {
-	bool worker = IsAutoVacuumWorkerProcess() || IsLogicalWorker();
-
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION), errmsg("no accepted API key"),
-		 worker ? errhint("Autovacuum and logical replication workers have no client that could "
-						  "show a key; "
-						  "caas.exempt_workers = on lets them in.")
-		 : session.accepted_keys.count == 0
-			 ? errhint(
-				   "The server lists no API key in caas.api_key_digests, so everybody is refused.")
-			 : errhint("Set caas.api_key in this session to a key that the server lists in "
-					   "caas.api_key_digests."),
-		 caas_hide()));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+					errmsg("no accepted API key"), errhint("%s", why_closed()->hint), caas_hide()));
 }
 
 void
@@ -298,7 +343,7 @@ enter_slowly(void)
 
 	session.open = gate_open();
 	if (!session.open)
-		caas_refuse();
+		refuse_without_key();
 	engine = caas_keyring_engine();
 	caas_session_tell_workers();
 	session.ready = true;

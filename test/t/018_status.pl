@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'test/perl';
 use CaasTest;
+use Digest::SHA qw(sha256_hex);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -32,8 +33,8 @@ for my $function (grep { !/status|version|trigger|caas_generation|sealed_info/ }
 my ($code, $out, $error) = $node->psql('postgres', q{CREATE TEMP TABLE t (id uuid, v text);
 	CREATE TRIGGER p BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'v')}, extra_params => [ '-U', 'nobody' ]);
 like($error, qr/permission denied for function caas_encrypt_trigger/, 'nor is the trigger');
-is($node->safe_psql('postgres', qq{$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL)}), '',
-	'each may run in a parallel worker and has a comment');
+is($node->safe_psql('postgres', "$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL)"), 'caas_status()',
+	'each has a comment and may run in a parallel worker, but caas_status: a worker does not know the key');
 
 # States of the keyring, and what is said of each to somebody who sees no paths.
 my $columns = 'keyring_loaded, keyring_problem, active_generation, api_key_accepted, stored_api_keys';
@@ -82,6 +83,41 @@ for my $state (sort keys %state)
 	}
 }
 $node->append_conf('postgresql.conf', "caas.keyring_file = '$file'");
+
+# The API key: accepted, or why not, and its name. Nobody learns the name of another key.
+my ($no_key, $unknown, $empty) = ('this session has set no caas.api_key', 'the API key of this session is not in caas.api_key_digests',
+	'caas.api_key_digests is empty: everybody is refused');
+my ($named, $nameless, $stranger) = ('key with a name', 'key without a name', 'key of nobody');
+my $list = 'other:' . sha256_hex('another key') . ', web-1:' . sha256_hex($named) . ', ' . sha256_hex($nameless);
+my $key_columns = 'SELECT api_key_accepted, api_key_problem, api_key_name FROM caas_status()';
+my @key_states = (
+	[ $list, 'on', '', "f|$no_key|", 'Set caas.api_key in this session to a key' ],
+	[ $list, 'on', $stranger, "f|$unknown|", 'The caas.api_key that this session has set is not one' ],
+	[ $list, 'on', $named, 't||web-1' ], [ $list, 'on', $nameless, 't||' ],
+	[ '', 'on', '', "f|$empty|", 'The server lists no API key' ], [ '', 'on', $named, "f|$empty|", 'The server lists no API key' ],
+	[ $list, 'off', '', 't||' ], [ $list, 'off', $stranger, 't||' ], [ $list, 'off', $named, 't||web-1' ]);
+my $in_worker = $node->pg_version < 16 ? 'SET force_parallel_mode = on' : 'SET debug_parallel_query = on';
+$node->safe_psql('postgres', q{
+	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text) TO nobody;
+	CREATE FUNCTION problem_in_worker() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT coalesce(api_key_problem, $$-$$) FROM public.caas_status()'});
+for my $state (@key_states)
+{
+	my ($digests, $require, $key, $expected, $help) = @$state;
+	$node->append_conf('postgresql.conf', "caas.api_key_digests = '$digests'\ncaas.require_api_key = $require");
+	$node->restart;
+	local $ENV{PGOPTIONS} = $key eq '' ? '' : '-c caas.api_key=' . $key =~ s/ /\\ /gr;
+	my $name = 'list ' . ($digests ? 'of three' : 'empty') . ", required $require, key '$key'";
+	my @as_nobody = (extra_params => [ '-U', 'nobody' ]);
+	is($node->safe_psql('postgres', $key_columns, @as_nobody), $expected, $name);
+	is($node->safe_psql('postgres', "$in_worker; $key_columns", @as_nobody), $expected, "$name, in a parallel query");
+	is($node->safe_psql('postgres', "$in_worker; SELECT problem_in_worker()", @as_nobody), (split /\|/, $expected)[1] || '-', "$name, in a worker");
+	for my $mode ('SELECT 1', $in_worker)
+	{
+		($code, $out, $error) = $node->psql('postgres', "$mode; SELECT caas_encrypt(gen_random_uuid(), 'x')", @as_nobody);
+		like($error, $help ? qr/no accepted API key\n.*HINT:  \Q$help\E/ : qr/^$/, "$name: the hint after $mode");
+	}
+}
+$node->append_conf('postgresql.conf', "caas.api_key_digests = '$list'\ncaas.require_api_key = on");
 
 # Settings of roles and functions that are gone, or strange, disturb it as little.
 $node->restart;

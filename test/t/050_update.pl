@@ -97,6 +97,10 @@ for my $delta (sort glob 'sql/caas--*--*.sql')
 		CREATE EXTENSION caas VERSION '$from';
 		COMMENT ON EXTENSION caas IS 'what an older caas.control said';
 		ALTER EXTENSION caas UPDATE});
+	# Between the installation of the library and ALTER EXTENSION UPDATE, the older SQL definitions call it.
+	is($node->safe_psql('postgres', qq{
+		CREATE EXTENSION caas VERSION '$from'; SELECT extension_version, library_version, api_key_accepted FROM caas_status();
+		DROP EXTENSION caas}), "$from|$version|f", "caas_status of $from works with the library of $version");
 	is(differences($fresh, $updated), '', "an update from $from gives what a fresh installation gives");
 }
 

@@ -30,6 +30,15 @@ TEST(ApiKeys, AcceptedLists) {
     EXPECT_EQ(unhex(kB), Blob(two.digests[1], two.digests[1] + 32));
 }
 
+TEST(ApiKeys, NamesOfEntries) {
+    const std::string longest(CAAS_API_KEY_NAME_BYTES - 1, 'n');
+    const caas_api_key_list list = parsed("old:" + kA + "," + kB + ", " + longest + ":" + kA);
+    EXPECT_STREQ(list.names[0], "old");
+    EXPECT_STREQ(list.names[1], "");
+    EXPECT_EQ(list.names[2], longest);
+    EXPECT_EQ(caas_api_key_find(&list, list.digests[2]), 0) << "of equal entries the first counts";
+}
+
 struct Refusal {
     std::string text;
     int entry;
@@ -108,23 +117,23 @@ TEST(ApiKeys, AcceptsWhatIsListedAndNothingElse) {
         text += (i == 0 ? "" : ",") + hex(digest);
     }
     const caas_api_key_list list = parsed(text);
-    for (const Blob& key : keys) {
+    for (std::size_t i = 0; i < keys.size(); i++) {
         std::uint8_t digest[CAAS_SHA256_BYTES];
-        ASSERT_EQ(caas_api_key_digest(key.data(), key.size(), digest), CAAS_OK);
-        EXPECT_EQ(caas_api_key_accepted(&list, digest), 1);
+        ASSERT_EQ(caas_api_key_digest(keys[i].data(), keys[i].size(), digest), CAAS_OK);
+        EXPECT_EQ(caas_api_key_find(&list, digest), static_cast<int>(i));
         for (int bit = 0; bit < 256; bit++) {
             digest[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
-            ASSERT_EQ(caas_api_key_accepted(&list, digest), 0) << bit;
+            ASSERT_EQ(caas_api_key_find(&list, digest), -1) << bit;
             digest[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
         }
     }
     // An unused place of the list is all zeroes and must not match.
     const std::uint8_t zero[CAAS_SHA256_BYTES] = {};
-    EXPECT_EQ(caas_api_key_accepted(&list, zero), 0);
+    EXPECT_EQ(caas_api_key_find(&list, zero), -1);
     const caas_api_key_list one = parsed(kA);
-    EXPECT_EQ(caas_api_key_accepted(&one, zero), 0);
+    EXPECT_EQ(caas_api_key_find(&one, zero), -1);
     const caas_api_key_list none = parsed("");
-    EXPECT_EQ(caas_api_key_accepted(&none, zero), 0);
+    EXPECT_EQ(caas_api_key_find(&none, zero), -1);
 }
 
 }  // namespace
