@@ -56,7 +56,7 @@ part_regress() {
     server_folder "$WORK/regress"
     new_keyring "$WORK/regress/keyring" 2 || return
     start_server regress "${settings[@]}" || return
-    in_tree "$(dirname "$PGXS")/../test/regress/pg_regress" --inputdir=test --load-extension=caas --bindir="$PG_BIN" \
+    in_tree PGOPTIONS='-c caas.api_key=regress\ key,\ no\ secret' "$(dirname "$PGXS")/../test/regress/pg_regress" --inputdir=test --load-extension=caas --bindir="$PG_BIN" \
         --host="$WORK/regress" --user=postgres --dbname=caas_regress "${names[@]}"
     local status=$?
     [ "$status" -eq 0 ] || cat "$TREE/regression.diffs"

@@ -1,8 +1,8 @@
--- Errors of the functions: SQLSTATE, message, hint; no statement, no value.
-SET caas.api_key = 'regress key, no secret';
+-- Errors of the functions have an SQLSTATE, a message and a hint, and show neither statement nor value.
+\i test/needs_key.sql
 \set ada '''4dbcbcfe-4800-40a8-badf-c26b73af230c'''
-SELECT caas_encrypt(:ada, 'x', 3);
-SELECT caas_encrypt(:ada, 'x'::bytea, 3);
+SELECT caas_encrypt(:ada, 'x', :unused);
+SELECT caas_encrypt(:ada, 'x'::bytea, :unused);
 \set VERBOSITY sqlstate
 SELECT caas_encrypt(:ada, 'x', generation) FROM (VALUES (0)) AS wrong (generation);
 SELECT caas_encrypt(:ada, 'x', generation) FROM (VALUES (-1)) AS wrong (generation);
@@ -12,26 +12,26 @@ SELECT caas_encrypt(:ada, 'x', generation) FROM (VALUES (-2147483648)) AS wrong 
 SELECT caas_encrypt(:ada, 'x', generation) FROM (VALUES (2147483647)) AS wrong (generation);
 SELECT caas_encrypt(:ada, 'x'::bytea, 0);
 
--- the server's own: no such uuid, no such function
+-- The server itself refuses a text that is no uuid, and types that no function takes.
 SELECT caas_encrypt('not a uuid', 'x');
 SELECT caas_encrypt(:ada, 1);
 SELECT caas_verify(:ada, 'x'::bytea, 'y'::text);
 
--- an error leaves nothing behind: the transaction can go on after a savepoint, and the next call is right
+-- An error has no effect on later calls: the transaction continues after a savepoint, and the next result is right.
 BEGIN;
 SAVEPOINT s;
-SELECT caas_encrypt(:ada, 'x', 3);
+SELECT caas_encrypt(:ada, 'x', :unused);
 ROLLBACK TO s;
-SELECT caas_verified_by(:ada, 'x', caas_encrypt(:ada, 'x', 1));
+SELECT caas_verified_by(:ada, 'x', caas_encrypt(:ada, 'x', :active)) = :active AS active;
 COMMIT;
-SELECT caas_encrypt(:ada, 'x', 3);
-SELECT caas_verified_by(:ada, 'x', caas_encrypt(:ada, 'x'));
+SELECT caas_encrypt(:ada, 'x', :unused);
+SELECT caas_verified_by(:ada, 'x', caas_encrypt(:ada, 'x')) = :active AS active;
 
--- in PL/pgSQL, by condition name
+-- PL/pgSQL catches the errors by the names of their conditions.
 \set VERBOSITY terse
 DO $$
 BEGIN
-    PERFORM caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 3);
+    PERFORM caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 65536);
 EXCEPTION WHEN invalid_parameter_value THEN
     RAISE NOTICE 'unknown generation';
 END$$;

@@ -1,17 +1,17 @@
 -- Digests that the database keeps by itself: generated columns, expression indexes, constraints, views, COPY.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     email text,
     email_digest text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED,
     phone bytea,
-    phone_digest bytea GENERATED ALWAYS AS (caas_encrypt(id, phone, 1)) STORED,
-    CHECK (email_digest ~ '^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$'));
+    phone_digest bytea GENERATED ALWAYS AS (caas_encrypt(id, phone, :active)) STORED,
+    CHECK (email_digest ~ '^([0-9a-f]{2})+$'));
 CREATE VIEW wrong_digests AS
 SELECT id FROM users
 WHERE NOT caas_verify(id, email, email_digest) OR email_digest IS DISTINCT FROM caas_encrypt(id, email)
-   OR NOT caas_verify(id, phone, phone_digest) OR phone_digest IS DISTINCT FROM caas_encrypt(id, phone, 1);
+   OR NOT caas_verify(id, phone, phone_digest) OR phone_digest IS DISTINCT FROM caas_encrypt(id, phone, :active);
 
 INSERT INTO users VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'ada@example.com', DEFAULT, '\x0555000001');
 INSERT INTO users (id, email) VALUES ('65b4583e-d78b-5256-aa5a-851cf2f367b9', 'bob@example.com'), ('00000000-0000-0000-0000-000000000000', NULL)
@@ -24,7 +24,7 @@ INSERT INTO users (id, email, phone) SELECT md5(i::text)::uuid, i || '@example.c
 SELECT count(*), count(email_digest) AS emails, count(phone_digest) AS phones FROM users;
 SELECT * FROM wrong_digests;
 
--- the digest follows its value and its user
+-- A change of the value or of the uuid gives a new digest.
 UPDATE users SET email = 'new@example.com' WHERE email = 'ada@example.com'
     RETURNING caas_verify(id, 'new@example.com', email_digest) AS new, caas_verify(id, 'ada@example.com', email_digest) AS old;
 UPDATE users SET id = 'ffffffff-ffff-ffff-ffff-ffffffffffff' WHERE email = 'bob@example.com'
@@ -35,7 +35,7 @@ INSERT INTO users (id, email) VALUES ('ffffffff-ffff-ffff-ffff-ffffffffffff', 'u
 SELECT * FROM wrong_digests;
 INSERT INTO users (id, email_digest) VALUES ('00000000-0000-0000-0000-000000000001', 'mine');
 
--- an expression index finds what a scan finds
+-- An expression index finds the same rows as a scan.
 CREATE INDEX ON users (caas_encrypt(id, email));
 ANALYZE users;
 SET enable_seqscan = off;
@@ -47,7 +47,7 @@ EXECUTE by_email (md5('7')::uuid, '7@example.com');
 RESET plan_cache_mode;
 RESET enable_seqscan;
 
--- a digest that is unique for its user; partitions; tables made of queries
+-- A UNIQUE digest, a partitioned table, and a table made of a query.
 CREATE TABLE votes (voter uuid, ballot text, receipt text GENERATED ALWAYS AS (caas_encrypt(voter, ballot)) STORED UNIQUE);
 INSERT INTO votes VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'yes'), ('65b4583e-d78b-5256-aa5a-851cf2f367b9', 'yes');
 \set VERBOSITY sqlstate
@@ -62,7 +62,7 @@ SELECT tableoid::regclass, count(*), bool_and(caas_verify(id, value, digest)) AS
 CREATE TABLE copied AS SELECT id, caas_encrypt(id, email) AS digest, email FROM users WHERE email IS NOT NULL;
 SELECT bool_and(caas_verify(id, email, digest)) AS verify FROM copied;
 
--- a column added to a filled table is computed for every row
+-- A generated column that is added to a filled table is computed for every row.
 ALTER TABLE copied ADD COLUMN again text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED;
 SELECT count(*) FILTER (WHERE again IS DISTINCT FROM digest) AS different FROM copied;
 DROP VIEW wrong_digests;

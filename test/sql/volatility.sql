@@ -1,4 +1,5 @@
--- What the planner is told of each function, and what psql's \df+ tells its reader.
+-- Properties of each function that the planner uses, and comments.
+\i test/needs_key.sql
 SELECT objid::regprocedure AS function, provolatile AS volatile, proparallel AS parallel, proisstrict AS strict, procost AS cost,
        lanname AS language, proleakproof AS leakproof, prosecdef AS definer
 FROM pg_depend JOIN pg_proc ON pg_proc.oid = objid JOIN pg_language ON pg_language.oid = prolang
@@ -9,12 +10,12 @@ FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_proc'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas')
   AND coalesce(obj_description(objid, 'pg_proc'), '') = '';
 
--- the extension holds functions and nothing else, and can be moved to another schema
+-- The extension holds nothing but functions, and can be moved to another schema.
 SELECT DISTINCT classid::regclass AS kinds FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas');
 SELECT extrelocatable AS relocatable FROM pg_extension WHERE extname = 'caas';
 CREATE SCHEMA caas_elsewhere;
 ALTER EXTENSION caas SET SCHEMA caas_elsewhere;
-SET caas.api_key = 'regress key, no secret';
+RESET caas.api_key;
 SELECT caas_elsewhere.caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x') IS NOT NULL AS moved;
 SET search_path = '';
 SELECT caas_elsewhere.caas_verify('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', 'y') AS empty_path;
@@ -22,6 +23,6 @@ RESET search_path;
 ALTER EXTENSION caas SET SCHEMA public;
 DROP SCHEMA caas_elsewhere;
 
--- constants are folded: one digest for a million rows
+-- A call with constants is folded by the planner, so it is computed once.
 EXPLAIN (COSTS OFF) SELECT caas_verify(i::text::uuid, 'x', 'y') FROM generate_series(1, 2) AS i WHERE caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x') IS NOT NULL;
 EXPLAIN (COSTS OFF) SELECT i FROM generate_series(1, 2) AS i WHERE caas_verify('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x', i::text);
