@@ -1,8 +1,10 @@
 /*
  * caas.h - the C interface of the caas core.
  *
- * This is the only door into src/core. The core knows OpenSSL and nothing of
- * its callers: it keeps no global state, logs nothing and calls nobody back.
+ * The extension and the HTTP service use the core through this header alone;
+ * the commands of the program caas include the C++ headers of src/core as well.
+ * The core keeps no global state but its memory for secrets, writes no log and
+ * calls no function of its callers.
  *
  * Rules that hold for every function here:
  *  - No exception leaves. Every failure is a caas_status; where an error
@@ -56,7 +58,7 @@ typedef enum caas_status {
     CAAS_ERR_API_KEY_LIST, /* reason says why */
     CAAS_ERR_CONTEXT,      /* a context of over 1024 bytes */
     CAAS_ERR_MALFORMED,    /* not a sealed value */
-    CAAS_ERR_CANNOT_OPEN,  /* wrong user, context, commitment or tag: never told which */
+    CAAS_ERR_CANNOT_OPEN,  /* wrong user, context, commitment or tag; the status does not tell which */
     CAAS_ERR_PASSWORD_COST /* outside the caps of section 8: algorithm names it */
 } caas_status;
 
@@ -68,7 +70,7 @@ typedef struct caas_error {
     const char *algorithm; /* static name of an algorithm, or NULL */
 } caas_error;
 
-/* What a loaded keyring should be warned about: a set of bits. */
+/* Warnings about a loaded keyring, a set of bits. */
 enum {
     CAAS_WARN_WEAK_DIGEST = 1,     /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
     CAAS_WARN_PUBLISHED_SECRET = 2 /* holds the secret of the published vectors */
@@ -89,10 +91,10 @@ const char *caas_library_version(void);
 /* Static text: the version of the OpenSSL in use. */
 const char *caas_openssl_version(void);
 
-/* Whether secrets live in locked memory that is left out of core dumps. */
+/* 1 when the memory for secrets is locked and left out of core dumps, else 0. */
 int caas_secrets_locked(void);
 
-/* Overwrites len bytes at p; is not optimised away. */
+/* Overwrites len bytes at p. The compiler does not optimise this away. */
 void caas_cleanse(void *p, size_t len);
 
 /* --- engine ----------------------------------------------------------- */
@@ -142,7 +144,7 @@ typedef struct caas_generation_info {
 
 /*
  * caas_engine_generation describes one generation; index counts from 0, highest
- * number first. Holds no secret.
+ * number first. The description holds no secret.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_ARGUMENT, CAAS_ERR_CRYPTO.
  */
 caas_status caas_engine_generation(caas_engine *engine, int index, caas_generation_info *out, caas_error *error);
@@ -178,8 +180,8 @@ typedef struct caas_profile_info {
 } caas_profile_info;
 
 /*
- * caas_profile tells what a UUID selects under a generation (0: the active
- * one); never the key or the salt. Errors: those of caas_digest.
+ * caas_profile describes what a UUID selects under a generation (0: the active
+ * one). It never gives the key or the salt. Errors: those of caas_digest.
  */
 caas_status caas_profile(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation,
                          caas_profile_info *out, caas_error *error);
@@ -197,9 +199,10 @@ caas_status caas_seal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], 
                       const void *data, size_t data_len, uint8_t *out, caas_error *error);
 
 /*
- * caas_open opens what caas_seal made for the same user and context. out has
- * room for sealed_len bytes, may not overlap sealed, and receives *out_len,
- * CAAS_SEALED_OVERHEAD fewer; nothing is left in it unless the value is authentic.
+ * caas_open opens a value that caas_seal made for the same user and context.
+ * out has room for sealed_len bytes, may not overlap sealed, and receives
+ * *out_len bytes, CAAS_SEALED_OVERHEAD fewer. It is zeroed unless the value is
+ * authentic.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_CONTEXT, CAAS_ERR_MALFORMED,
  * CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CANNOT_OPEN, CAAS_ERR_CRYPTO.
  */
@@ -243,9 +246,6 @@ typedef struct caas_password_costs {
     uint32_t pbkdf2_i;                     /* 10,000 to 10,000,000 */
 } caas_password_costs;
 
-/* caas_password_costs_default fills in the costs of new hashes of this version. */
-void caas_password_costs_default(caas_password_costs *out);
-
 /*
  * caas_password_hash writes the text to store and a terminator, at most
  * CAAS_PASSWORD_TEXT_BYTES. Slow and memory-hard by design.
@@ -257,7 +257,8 @@ caas_status caas_password_hash(caas_engine *engine, const uint8_t uuid[CAAS_UUID
 
 /*
  * caas_password_verify sets *match to 1 when the password is the stored one,
- * else to 0, also for a text of another shape or cost: that does no slow work.
+ * else to 0. A text of another shape or with a cost outside the caps never
+ * matches, and costs no slow work.
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CRYPTO.
  */
 caas_status caas_password_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *password,
@@ -265,9 +266,9 @@ caas_status caas_password_verify(caas_engine *engine, const uint8_t uuid[CAAS_UU
                                  caas_error *error);
 
 /*
- * caas_password_outdated sets *outdated to 1 when a new hash would be of another
- * generation, of an algorithm that the active pool has and the stored one is not
- * of, or of a higher cost; also for a text of another shape. Errors:
+ * caas_password_outdated sets *outdated to 1 when the stored hash is not of the
+ * active generation, its algorithm is not in the active pool or its cost is
+ * below the wanted one, and for a text of another shape. Errors:
  * CAAS_ERR_NO_KEYRING.
  */
 caas_status caas_password_outdated(caas_engine *engine, const char *stored, size_t stored_len,

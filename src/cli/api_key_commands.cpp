@@ -1,9 +1,10 @@
-// `caas api-key`: keys for clients, and the digests by which a server knows them.
+// `caas api-key` makes keys for clients, and the digests by which a server recognises them.
 #include "input.hpp"
 #include "new_api_key.hpp"
 #include "register.hpp"
 
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <iostream>
 
@@ -21,12 +22,19 @@ struct ApiKeyOptions {
 
 std::string setting_of(const std::string& entry) { return "caas.api_key_digests = '" + entry + "'"; }
 
-// The name keeps to letters, digits, dots, dashes and underscores: nothing needs escaping.
+// key is empty where only its digest is shown.
 void print_json(std::string_view key, const ApiKeyOptions& options, const std::string& entry) {
-    std::cout << "{";
-    if (!key.empty()) std::cout << "\"key\": \"" << key << "\", ";
-    std::cout << "\"name\": " << (options.name ? "\"" + *options.name + "\"" : "null") << ", \"entry\": \"" << entry
-              << "\", \"setting\": \"" << setting_of(entry) << "\"}\n";
+    nlohmann::ordered_json json;
+    if (!key.empty()) json["key"] = key;
+    json["name"] = options.name ? nlohmann::ordered_json(*options.name) : nlohmann::ordered_json(nullptr);
+    json["entry"] = entry;
+    json["setting"] = setting_of(entry);
+    std::cout << json.dump() << '\n';
+}
+
+// A key that was not written is lost, so nothing more is said about it.
+void flush_key() {
+    if (!std::cout.flush()) throw program_error("standard output cannot be written, so the key is lost: make another");
 }
 
 int api_key_new(const ApiKeyOptions& options) {
@@ -35,11 +43,13 @@ int api_key_new(const ApiKeyOptions& options) {
     const std::string entry = api_key_entry(key.expose(), options.name);
     if (options.json) {
         print_json(key.expose(), options, entry);
+        flush_key();
         return kExitOk;
     }
-    std::cout << key.expose() << std::endl;  // before the explanation, also where both go to a terminal
+    std::cout << key.expose() << '\n';
+    flush_key();  // before the explanation, also where both go to a terminal
     if (!options.quiet) {
-        std::cerr << "\nThis is the only time the key is shown; the server keeps its digest alone.\n"
+        std::cerr << "\nThe key is shown only once; the server keeps its digest alone.\n"
                      "In postgresql.conf (further digests are joined by commas), then reload:\n\n    "
                   << setting_of(entry) << "\n\nA client: set caas.api_key to the key.\n";
         if (options.name) {
@@ -71,7 +81,7 @@ Command<ApiKeyOptions> add(CLI::App& group, Action& chosen, const char* name, co
     auto command = add_command(group, chosen, name, description, run);
     command.line
         ->add_option("--name", command.options->name,
-                     "Whose key it is: stands before the digest in the server's setting")
+                     "Name of the client, which stands before the digest in the server's setting")
         ->type_name("NAME");
     command.line->add_flag("--json", command.options->json, "Print JSON");
     return command;

@@ -1,4 +1,4 @@
-// How a command enters the program: main collects what the command line asks for and runs it.
+// How a command enters the program: it registers itself, and main runs the one that the command line names.
 #pragma once
 #include "../program/report.hpp"
 
@@ -12,10 +12,10 @@ namespace caas::cli {
 
 using namespace program;  // exit codes, errors and messages
 
-// What the command line asks for; run when the whole of it has been understood. The value is the exit code.
+// Runs the command. main calls it after the whole command line has been read. The value is the exit code.
 using Action = std::function<int()>;
 
-// Every group of commands registers itself by one of these; main calls them all.
+// Each registers a group of commands. main calls them all.
 void add_keyring_commands(CLI::App& app, Action& chosen);
 void add_api_key_commands(CLI::App& app, Action& chosen);
 void add_digest_commands(CLI::App& app, Action& chosen);

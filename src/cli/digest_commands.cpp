@@ -1,8 +1,8 @@
-// `caas encrypt` and `caas verify`: what the functions of the server compute, without a server.
+// `caas encrypt` and `caas verify` compute what the functions of the server do, without a server.
 #include "../core/engine.hpp"
 #include "../core/text.hpp"
 #include "input.hpp"
-#include "keyring_store.hpp"
+#include "keyring_file.hpp"
 #include "register.hpp"
 
 #include <array>
@@ -19,18 +19,19 @@ struct DigestOptions {
     bool raw = false;
 };
 
-// The data of standard input; the rules for text are those of the server's functions.
+// Reads the data from standard input. The rules for text are those of the server's functions.
 SecretText read_data(const DigestOptions& options) {
     SecretText data = read_input();
     std::string& text = data.expose_mutable();
-    if (options.line && !text.empty() && text.back() == '\n') text.pop_back();
+    if (options.line) remove_line_end(text);
     if (!options.raw && !is_text(as_bytes(text))) {
         throw usage_error("the data is not valid UTF-8 or holds a zero byte; --raw takes any bytes");
     }
     return data;
 }
 
-// What both commands work on, read in this order: no data is asked for before the keyring is known to be good.
+// The input of both commands. The members are read in this order, so that no data is asked for before the keyring is
+// known to be good.
 struct Request {
     explicit Request(const DigestOptions& options)
         : uuid(parse_uuid(options.uuid)), engine(load_engine(options.keyring)), data(read_data(options)) {}
@@ -75,8 +76,8 @@ Command<DigestOptions> add(CLI::App& app, Action& chosen, const char* name, cons
     DigestOptions& options = *command.options;
     command.line->add_option("--keyring", options.keyring, "The keyring")->required()->type_name("FILE");
     command.line->add_option("--uuid", options.uuid, "The user's UUID")->required()->type_name("UUID");
-    command.line->add_flag("--line", options.line, "Leave one newline at the end of the data out");
-    command.line->add_flag("--raw", options.raw, "Take any bytes, as the functions for bytea do");
+    command.line->add_flag("--line", options.line, "Leave out one LF or CR LF at the end of the data");
+    command.line->add_flag("--raw", options.raw, "Accept any bytes, as the functions for bytea do");
     return command;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 
-// Reads at most room bytes onto the end of text; 0 at the end of input.
+// Appends at most room bytes of input to text. The value is their number, 0 at the end of input.
 std::size_t read_some(std::string& text, std::size_t room) {
     const std::size_t size = text.size();
     text.resize(size + room);
@@ -37,7 +37,7 @@ SecretText read_input() {
     std::optional<SecretText> text(std::in_place, capacity);
     while (read_some(text->expose_mutable(), std::min(kReadBytes, capacity - text->expose().size())) > 0) {
         if (text->expose().size() < capacity) continue;
-        capacity *= 2;  // copied by hand, so that the smaller buffer is cleansed
+        capacity *= 2;  // a new SecretText, so that the smaller buffer is cleansed
         SecretText larger(capacity);
         larger.expose_mutable().append(text->expose());
         text.emplace(std::move(larger));
@@ -48,10 +48,15 @@ SecretText read_input() {
 SecretText read_line_input() {
     SecretText input = read_input();
     std::string& text = input.expose_mutable();
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-    if (!text.empty() && text.back() == '\r') text.pop_back();
+    remove_line_end(text);
     if (text.find('\n') != std::string::npos) throw usage_error("standard input holds more than one line");
     return input;
+}
+
+void remove_line_end(std::string& text) {
+    if (text.empty() || text.back() != '\n') return;
+    text.pop_back();
+    if (!text.empty() && text.back() == '\r') text.pop_back();
 }
 
 SecretText ask_secret(const char* prompt) {

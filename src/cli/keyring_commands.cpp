@@ -11,7 +11,7 @@ namespace caas::cli {
 
 namespace {
 
-// A command that takes FILE; the caller adds what else it takes.
+// Adds a command that takes FILE; the caller adds its other options.
 Command<KeyringOptions> add(CLI::App& group, Action& chosen, const char* name, const char* description,
                             int (*run)(const KeyringOptions&)) {
     auto command = add_command(group, chosen, name, description, run);
@@ -69,18 +69,19 @@ void add_edits(CLI::App& group, Action& chosen) {
         add(group, chosen, "remove", "Delete a retired generation: what was made under it can never be verified again",
             keyring_remove);
     add_number(remove);
-    remove.line->add_flag("--yes", remove.options->yes, "Required: the secret cannot be brought back");
+    remove.line->add_flag("--yes", remove.options->yes, "Required, because the secret cannot be restored");
 }
 
-void add_views(CLI::App& group, Action& chosen) {
+void add_reports(CLI::App& group, Action& chosen) {
     const auto list =
         add(group, chosen, "list", "Show the generations and their check values, never the secrets", keyring_list);
     list.line->add_flag("--json", list.options->json, "Print JSON");
 
     const auto check =
         add(group, chosen, "check", "Load the keyring as a server does, and say whether it can be used", keyring_check);
-    check.line->add_option("--user", check.options->user, "Check as this user, the server's; needs root")
-        ->type_name("NAME");
+    check.line
+        ->add_option("--user", check.options->user, "Check as the user of the server, by name or number; needs root")
+        ->type_name("USER");
 }
 
 }  // namespace
@@ -89,7 +90,7 @@ void add_keyring_commands(CLI::App& app, Action& chosen) {
     CLI::App* group = app.add_subcommand("keyring", "Make, change and check keyring files");
     group->require_subcommand(1);
     add_edits(*group, chosen);
-    add_views(*group, chosen);
+    add_reports(*group, chosen);
 }
 
 }  // namespace caas::cli

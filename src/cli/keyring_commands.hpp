@@ -1,4 +1,4 @@
-// What the keyring commands do, without the parsing of their command lines.
+// The keyring commands, behind their command lines.
 #pragma once
 #include <optional>
 #include <string>

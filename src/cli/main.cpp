@@ -1,4 +1,4 @@
-// The program `caas`: a register of commands. What they do is in the other files of this folder.
+// The program `caas`: registers the commands, which are in the other files of this folder, and runs one.
 #include "command.hpp"
 
 #include "../caas.h"
@@ -39,7 +39,7 @@ void open_standard_descriptors() {
     }
 }
 
-// The innermost command that the line named.
+// The innermost command that the command line names.
 const CLI::App& named_command(const CLI::App& app) {
     const CLI::App* at = &app;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
@@ -52,7 +52,7 @@ std::string full_name(const CLI::App& command) {
     return (parent == nullptr ? "" : full_name(*parent) + " ") + command.get_name();
 }
 
-// A word that does not belong here may be data or a key that should have come by standard input: it is not repeated.
+// A word too many may be data or a key that should have been piped to standard input, so it is not repeated.
 std::string unexpected_words(const CLI::App& app, const CLI::App& command) {
     for (const std::string& word : app.remaining(true)) {
         if (word.size() > 1 && word[0] == '-') return "unknown option " + word.substr(0, word.find('='));
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
         open_standard_descriptors();
         forbid_core_dumps();
         const int exit_code = run(argc, argv);
-        // A key that never reached its reader is lost, so a full disk or a closed pipe must be heard of.
+        // A full disk or a closed pipe is an error: the output is what the command was run for.
         if (!std::cout.flush()) throw program_error("standard output cannot be written");
         return exit_code;
     } catch (const ProgramError& failed) {

@@ -1,104 +1,113 @@
 #include "new_file.hpp"
 
+#include "../core/text.hpp"
 #include "command.hpp"
 
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <utility>
 
 namespace caas::cli {
 
 namespace {
 
-// ".NAME" + ending in the folder of path: hidden, and nothing that a person would have made.
-std::string sibling(const std::string& path, const std::string& ending) {
-    const std::size_t slash = path.rfind('/');
-    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
-    return path.substr(0, name) + "." + path.substr(name) + ending;
+// ".NAME" + ending: hidden, and nothing that a person would have made.
+std::string hidden_name(const Folder& folder, const std::string& ending) { return "." + folder.name() + ending; }
+
+Descriptor create(const Folder& folder, const std::string& name) {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    return Descriptor(openat(folder.fd(), name.c_str(), kFlags, S_IRUSR | S_IWUSR));
 }
 
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
+[[noreturn]] void fail_to_create(const Folder& folder) {
+    throw errno_error(folder.path(), "no file can be made in its folder");
 }
 
-void sync_folder(const std::string& of) {
-    const std::string folder = folder_of(of);
-    const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd.get() < 0 || fsync(fd.get()) != 0) {
-        throw errno_error(of, "the file is in place, but its folder cannot be synced to disk");
-    }
-}
-
-// Not every file system has renameat2; link() refuses to replace as well, but leaves two names for a moment.
-bool move_without_replacing(const char* from, const char* to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+// Not every file system has RENAME_NOREPLACE. linkat() refuses to replace as well, but leaves two names for a moment.
+bool move_without_replacing(int folder, const char* from, const char* to) {
+    if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return true;
     if (errno != EINVAL && errno != ENOSYS) return false;
-    return link(from, to) == 0 && unlink(from) == 0;
+    return linkat(folder, from, folder, to, 0) == 0 && unlinkat(folder, from, 0) == 0;
 }
 
 }  // namespace
 
-NewFile NewFile::beside(const std::string& path) {
-    std::string name = sibling(path, ".caas-XXXXXX");
-    Descriptor file(mkostemp(name.data(), O_CLOEXEC));
-    if (file.get() < 0) throw errno_error(folder_of(path), "no file can be made in this folder");
-    return {std::move(name), std::move(file)};
+NewFile NewFile::beside(const Folder& folder) {
+    std::array<std::uint8_t, 8> random{};
+    std::string digits(2 * random.size(), '0');
+    if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
+        throw program_error("the random number generator failed");
+    }
+    hex_encode(random, digits.data());
+    std::string name = hidden_name(folder, ".caas-" + digits);
+    Descriptor file = create(folder, name);
+    if (file.get() < 0) fail_to_create(folder);
+    return {folder, std::move(name), std::move(file)};
 }
 
-NewFile NewFile::for_edit_of(const std::string& path) {
-    std::string name = sibling(path, ".caas-new");
-    if (unlink(name.c_str()) != 0 && errno != ENOENT) throw errno_error(name, "a leftover cannot be removed");
-    Descriptor file(open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (file.get() < 0) throw errno_error(folder_of(path), "no file can be made in this folder");
-    return {std::move(name), std::move(file)};
+NewFile NewFile::for_edit(const Folder& folder) {
+    std::string name = hidden_name(folder, ".caas-new");
+    Descriptor file = create(folder, name);
+    if (file.get() < 0 && errno == EEXIST) {
+        if (unlinkat(folder.fd(), name.c_str(), 0) != 0) {
+            throw errno_error(folder.path(), "what an earlier edit left behind, " + name + ", cannot be removed");
+        }
+        file = create(folder, name);
+    }
+    if (file.get() < 0) fail_to_create(folder);
+    return {folder, std::move(name), std::move(file)};
 }
 
 NewFile::~NewFile() {
-    if (!path_.empty()) (void)unlink(path_.c_str());
+    if (!name_.empty()) (void)unlinkat(folder_->fd(), name_.c_str(), 0);
 }
 
 void NewFile::set_ownership(const Ownership& ownership) {
     struct stat status = {};
-    if (fstat(file_.get(), &status) != 0) throw errno_error(path_, "the file cannot be examined");
+    if (fstat(fd(), &status) != 0) throw errno_error(folder_->path(), "the new file cannot be examined");
+    const RootRights root;  // the folder's owner may give no file to root or to a group of others
     const bool same = status.st_uid == ownership.user && status.st_gid == ownership.group;
-    if (!same && fchown(file_.get(), ownership.user, ownership.group) != 0) {
-        throw errno_error(path_, "the owner of the keyring cannot be kept (root can)");
+    if (!same && fchown(fd(), ownership.user, ownership.group) != 0) {
+        throw errno_error(folder_->path(), "the owner of the keyring cannot be kept (root can)");
     }
-    if (fchmod(file_.get(), ownership.mode) != 0) throw errno_error(path_, "the mode of the file cannot be set");
+    if (fchmod(fd(), ownership.mode) != 0) {
+        throw errno_error(folder_->path(), "the mode of the new file cannot be set");
+    }
 }
 
 void NewFile::write(std::string_view content) {
     while (!content.empty()) {
-        const ssize_t written = ::write(file_.get(), content.data(), content.size());
+        const ssize_t written = ::write(fd(), content.data(), content.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) throw errno_error(path_, "the file cannot be written");
+        if (written < 0) throw errno_error(folder_->path(), "the new file cannot be written");
         content.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (fsync(file_.get()) != 0) throw errno_error(path_, "the file cannot be synced to disk");
+    if (fsync(fd()) != 0) throw errno_error(folder_->path(), "the new file cannot be synced to disk");
 }
 
-void NewFile::publish(const std::string& to) {
-    if (!move_without_replacing(path_.c_str(), to.c_str())) {
-        if (errno == EEXIST) throw program_error(to + ": the file exists; it is never overwritten");
-        throw errno_error(to, "the file cannot be put in its place");
+void NewFile::publish() {
+    if (!move_without_replacing(folder_->fd(), name_.c_str(), folder_->name().c_str())) {
+        if (errno == EEXIST) throw program_error(folder_->path() + ": the file exists; it is never overwritten");
+        throw errno_error(folder_->path(), "the file cannot be put in its place");
     }
-    moved(to);
+    moved();
 }
 
-void NewFile::replace(const std::string& to) {
-    if (std::rename(path_.c_str(), to.c_str()) != 0) throw errno_error(to, "the file cannot be replaced");
-    moved(to);
+void NewFile::replace() {
+    if (renameat(folder_->fd(), name_.c_str(), folder_->fd(), folder_->name().c_str()) != 0) {
+        throw errno_error(folder_->path(), "the file cannot be replaced");
+    }
+    moved();
 }
 
-void NewFile::moved(const std::string& to) {
-    path_.clear();
-    sync_folder(to);
+void NewFile::moved() {
+    name_.clear();
+    folder_->sync();
 }
 
 }  // namespace caas::cli

@@ -1,8 +1,6 @@
 // A file that appears whole or not at all: written under another name in the same folder, synced, then moved.
 #pragma once
-#include "../program/descriptor.hpp"
-
-#include <sys/types.h>
+#include "folder.hpp"
 
 #include <string>
 #include <string_view>
@@ -10,37 +8,43 @@
 
 namespace caas::cli {
 
-using program::Descriptor;
-
 struct Ownership {
     uid_t user;
     gid_t group;
     mode_t mode;  // the permission bits
 };
 
+// NewFile is to become the file that its folder was resolved for. The folder must live longer.
 class NewFile {
 public:
-    // Of a name that nobody else uses, to be placed by publish().
-    static NewFile beside(const std::string& path);
-    // Of a fixed name, so that what an edit that was killed left behind goes away with the next one. The caller holds
-    // the lock of path.
-    static NewFile for_edit_of(const std::string& path);
+    // Under a name that nobody else uses.
+    static NewFile beside(const Folder& folder);
+    // Under a fixed name, so that the next edit removes what an edit that was killed left behind. The caller holds the
+    // lock of the file.
+    static NewFile for_edit(const Folder& folder);
+    NewFile(NewFile&& other) noexcept
+        : folder_(other.folder_), name_(std::exchange(other.name_, {})), file_(std::move(other.file_)) {}
     NewFile(const NewFile&) = delete;
     NewFile& operator=(const NewFile&) = delete;
+    NewFile& operator=(NewFile&&) = delete;
     ~NewFile();  // removes the file unless it was moved to its place
 
-    const std::string& path() const { return path_; }
-    // The mode does not depend on the umask. Called before write(), so that no moment is more open than the end.
+    // For reading back what was written.
+    int fd() const { return file_.get(); }
+    // The mode does not depend on the umask. Called before write(), so that the file is never more open than in the
+    // end.
     void set_ownership(const Ownership& ownership);
     void write(std::string_view content);  // and syncs it
-    void publish(const std::string& to);   // never replaces a file
-    void replace(const std::string& to);
+    void publish();                        // never replaces a file
+    void replace();
 
 private:
-    NewFile(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
-    void moved(const std::string& to);
+    NewFile(const Folder& folder, std::string name, Descriptor file)
+        : folder_(&folder), name_(std::move(name)), file_(std::move(file)) {}
+    void moved();
 
-    std::string path_;  // empty once moved
+    const Folder* folder_;
+    std::string name_;  // empty once moved
     Descriptor file_;
 };
 

@@ -1,4 +1,4 @@
-// How a command enters the program: its name, its options and the function that runs it.
+// Registers a command: its name, its options and the function that runs it.
 #pragma once
 #include "command.hpp"
 
@@ -11,7 +11,7 @@ namespace caas::cli {
 template <typename Options>
 struct Command {
     CLI::App* line;
-    std::shared_ptr<Options> options;  // filled when the line is read, kept by the action
+    std::shared_ptr<Options> options;  // filled when the command line is read; the action keeps it
 };
 
 // The caller adds the options to the line.

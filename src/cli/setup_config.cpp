@@ -109,10 +109,11 @@ void replace_main(const std::string& path, const std::string& text) {
             path + " belongs to another user than the server's; add this line to it, or take it away, yourself: " +
             kIncludeLine);
     }
-    NewFile file = NewFile::beside(path);
+    const Folder folder(path, Folder::Link::keep);
+    NewFile file = NewFile::beside(folder);
     file.set_ownership({status.st_uid, status.st_gid, status.st_mode & mode_t{07777}});
     file.write(text);
-    file.replace(path);
+    file.replace();
 }
 
 // A list of libraries names caas, plainly or by its path.

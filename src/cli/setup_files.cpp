@@ -39,10 +39,11 @@ std::optional<std::string> read_small_file(const std::string& path) {
 }
 
 void replace_file(const std::string& path, std::string_view content, unsigned mode) {
-    NewFile file = NewFile::beside(path);
+    const Folder folder(path, Folder::Link::keep);
+    NewFile file = NewFile::beside(folder);
     file.set_ownership({geteuid(), getegid(), static_cast<mode_t>(mode)});
     file.write(content);
-    file.replace(path);
+    file.replace();
 }
 
 }  // namespace caas::cli

@@ -4,9 +4,9 @@
 #include "../core/digest_pool.hpp"
 #include "../core/password_pool.hpp"
 #include "command.hpp"
-#include "keyring_store.hpp"
-#include "keyring_text.hpp"
-#include "keyring_view.hpp"
+#include "keyring_edit.hpp"
+#include "keyring_file.hpp"
+#include "keyring_report.hpp"
 #include "setup_config.hpp"
 
 #include <sys/stat.h>
@@ -99,7 +99,7 @@ std::string make_or_check_keyring(const KeyringPlan& plan) {
         const Engine engine = load_engine(plan.path);
         const Keyring& keyring = *engine.keyring();
         warn_about_keyring(plan.path, keyring.warnings());
-        return check_value_of(keyring.generations()[keyring.active_index()]);
+        return check_value_of(keyring.active());
     }
     const std::string folder = fs::path(plan.path).parent_path().string();
     if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
@@ -108,7 +108,7 @@ std::string make_or_check_keyring(const KeyringPlan& plan) {
     const Generation first =
         make_generation(1, true, {default_pool(digest_pool), default_pool(cipher_pool), default_pool(password_pool)});
     const Keyring made = create_keyring(plan.path, new_keyring_text(first));
-    return check_value_of(made.generations()[made.active_index()]);
+    return check_value_of(made.active());
 }
 
 }  // namespace caas::cli

@@ -1,4 +1,4 @@
-// Blind indexes, spec section 7: equal data of one context gives equal bytes, whoever's data it is.
+// Blind indexes, spec section 7: equal data in one context gives equal bytes for every user.
 #pragma once
 #include "core_only.hpp"
 
@@ -13,7 +13,8 @@ namespace caas {
 inline constexpr std::size_t kBlindIndexMin = 4;
 inline constexpr std::size_t kBlindIndexMax = HmacSha256::kBytes;
 
-// BlindIndexer computes indexes under one K_index. It keeps the key of the last context, since a column has one.
+// BlindIndexer computes indexes under one K_index. It keeps the key of the last context: the values of a column share
+// one.
 class BlindIndexer {
 public:
     static Result<BlindIndexer> create(SecretKey<kSecretBytes> key);
@@ -28,7 +29,7 @@ private:
     bool select(Bytes context);
 
     SecretKey<kSecretBytes> key_;
-    std::unique_ptr<HmacSha256> hmac_;  // under K_context while selected
+    std::unique_ptr<HmacSha256> hmac_;  // keyed with K_context while selected_
     std::string context_;
     bool selected_ = false;
 };

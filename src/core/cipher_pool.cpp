@@ -13,7 +13,7 @@ namespace {
 struct Cipher {
     const char* name;
     const char* openssl_name;
-    // OpenSSL (seen in 3.5) adds the associated data of a context's next use to that of its last.
+    // True when OpenSSL (seen in 3.5) carries associated data over from one use of a context to the next.
     bool remembers = false;
 };
 
@@ -30,11 +30,11 @@ const char* name(std::size_t id) { return ciphers[id].name; }
 
 bool provided(std::size_t id) { return make_aead(static_cast<AlgorithmId>(id)) != nullptr; }
 
-// OpenSSL counts in int.
+// OpenSSL takes lengths as int.
 bool countable(Bytes bytes) { return bytes.size() <= INT_MAX; }
 
-// Runs data through the cipher and counts what comes out at once: OCB keeps the last partial block until the end. Empty
-// data too: GCM-SIV makes its tag here, and would otherwise compare with one that nobody made.
+// Runs data through the cipher. written receives the bytes that come out at once: OCB keeps the last partial block
+// until the end. Empty data is run as well, because GCM-SIV computes its tag in this call.
 bool update(EVP_CIPHER_CTX* ctx, Bytes associated, Bytes data, std::uint8_t* out, int& written) {
     std::uint8_t nothing = 0;
     int none = 0;
@@ -48,16 +48,16 @@ bool update(EVP_CIPHER_CTX* ctx, Bytes associated, Bytes data, std::uint8_t* out
            EVP_CipherUpdate(ctx, out, &written, data.data(), static_cast<int>(data.size())) == 1;
 }
 
-// False when the tag does not verify, and when not exactly data.size() bytes came out.
+// False when the tag does not verify or the output is not exactly data.size() bytes.
 bool finish(EVP_CIPHER_CTX* ctx, Bytes data, std::uint8_t* out, int written) {
-    // Without data there is nothing that could be written, and perhaps no room.
+    // With empty data the final call gets a buffer of its own: out may have no room at all.
     std::uint8_t nothing[kAeadTagBytes];
     int last = 0;
     if (EVP_CipherFinal_ex(ctx, data.empty() ? nothing : out + written, &last) != 1) return false;
     return static_cast<std::size_t>(written) + static_cast<std::size_t>(last) == data.size();
 }
 
-// One call less than EVP_CIPHER_CTX_ctrl makes of it.
+// TagParam passes the tag directly: EVP_CIPHER_CTX_ctrl would build the same parameters in one more call.
 struct TagParam {
     explicit TagParam(std::uint8_t* tag)
         : params{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, kAeadTagBytes),
@@ -67,7 +67,7 @@ struct TagParam {
 
 EvpCipherCtx started_context(const EVP_CIPHER* cipher, bool encrypt) {
     EvpCipherCtx ctx(EVP_CIPHER_CTX_new());
-    // The cipher is there, so nothing but memory can be missing: "not provided" would mislead.
+    // The cipher was fetched, so a failure here means that memory is short, not that the cipher is not provided.
     if (!ctx || EVP_CipherInit_ex2(ctx.get(), cipher, nullptr, nullptr, encrypt ? 1 : 0, nullptr) != 1) {
         throw std::bad_alloc();
     }

@@ -23,13 +23,13 @@ struct AeadKey {
     std::span<const std::uint8_t, kAeadIvBytes> iv;
 };
 
-// What came of opening: refused means that the tag does not verify, failed that OpenSSL could not do its work.
+// The result of opening. refused: the tag does not verify. failed: OpenSSL reported an error.
 enum class Opened : std::uint8_t { yes, refused, failed };
 
 // Aead is one cipher with a scratch context for each direction, made once.
 class Aead {
 public:
-    // restart is the cipher when its contexts must be made anew for every value, else null.
+    // restart is the cipher where the contexts must be reset for every value, else null.
     Aead(EvpCipherCtx encrypt, EvpCipherCtx decrypt, EvpCipher restart)
         : encrypt_(std::move(encrypt)), decrypt_(std::move(decrypt)), restart_(std::move(restart)) {}
 

@@ -1,4 +1,5 @@
-// Included first by every header of the core: a server header and a core header can never meet in one translation unit.
+// Every header of the core includes this first. It keeps headers of the server and of the core out of one translation
+// unit.
 #pragma once
 #if defined(POSTGRES_H) || defined(C_H)
 #error "src/core must not see a PostgreSQL header"

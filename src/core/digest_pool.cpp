@@ -9,7 +9,7 @@
 
 namespace caas {
 
-// The order of the first eight is the default pool of section 3 and never changes.
+// The first eight are the default pool of section 3. Their order never changes.
 const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms = {{
     {"blake2b-512", MacKind::blake2, "BLAKE2BMAC", 64, 128, false},
     {"blake2s-256", MacKind::blake2, "BLAKE2SMAC", 32, 64, false},
@@ -33,10 +33,10 @@ namespace {
 
 constexpr std::size_t kDefaults = 8;
 constexpr std::size_t kMaxBlockBytes = 168;
-// Data up to this size joins key and salt in one update: a call of OpenSSL costs more than the copy.
+// Data up to this size is copied behind key and salt for one update: a call of OpenSSL costs more than the copy.
 constexpr std::size_t kJoinBytes = 256;
 
-// Appends to a scratch buffer that the caller made large enough.
+// Writer appends to a buffer that the caller made large enough.
 class Writer {
 public:
     explicit Writer(std::uint8_t* at) : start_(at), at_(at) {}
@@ -58,7 +58,7 @@ EvpMdCtx new_context() {
     return ctx;
 }
 
-// The algorithm is there, so nothing but memory can be missing: "not provided" would mislead.
+// The hash was fetched, so a failure here means that memory is short, not that the algorithm is not provided.
 EvpMdCtx started_context(const EvpMd& md) {
     EvpMdCtx ctx = new_context();
     if (EVP_DigestInit_ex2(ctx.get(), md.get(), nullptr) != 1) throw std::bad_alloc();
@@ -128,7 +128,7 @@ private:
 };
 
 // KMAC of NIST SP 800-185, section 4: cSHAKE over bytepad(key) || message || right_encode(L). The state after the block
-// of the function name is the same for every message: made once, copied for each.
+// of the function name is the same for every message, so it is made once and copied for each.
 class KmacMac final : public Mac {
 public:
     KmacMac(EvpMdCtx prefix, EvpMdCtx ctx, const DigestAlgorithm& algorithm)
@@ -163,7 +163,7 @@ public:
                               (joined || EVP_DigestUpdate(ctx_.get(), data.data(), data.size()) == 1) &&
                               EVP_DigestUpdate(ctx_.get(), right_encoded, sizeof right_encoded) == 1 &&
                               EVP_DigestFinalXOF(ctx_.get(), out, algorithm_.output_bytes) == 1;
-        (void)EVP_MD_CTX_reset(ctx_.get());  // its last block is data; the next copy would do the same
+        (void)EVP_MD_CTX_reset(ctx_.get());  // cleanses the last block of data, which the context still holds
         return computed;
     }
 

@@ -1,4 +1,4 @@
-// The digest algorithms of spec section 3 and what computes them. Each is MAC(key of 32 bytes, salt || data).
+// The digest algorithms of spec section 3. Each is MAC(key of 32 bytes, salt || data).
 #pragma once
 #include "core_only.hpp"
 
@@ -19,17 +19,17 @@ enum class MacKind : std::uint8_t { hmac, blake2, kmac };
 struct DigestAlgorithm {
     const char* name;  // in a keyring
     MacKind kind;
-    const char* openssl_name;  // of the hash, or of the MAC for BLAKE2
+    const char* openssl_name;  // name of the hash; for BLAKE2, name of the MAC
     std::size_t output_bytes;
-    std::size_t block_bytes;  // of the hash, the rate for KMAC
-    bool weak;                // loaded with a warning
+    std::size_t block_bytes;  // block of the hash; for KMAC, the rate
+    bool weak;                // a keyring that names it loads with a warning
 };
 
 inline constexpr std::size_t kDigestAlgorithms = 16;
 extern const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms;  // an AlgorithmId is an index into it
 extern const PoolKind digest_pool;
 
-// Mac computes one algorithm with a scratch context of its own, made once.
+// Mac computes one algorithm. Its OpenSSL context is made once and reused.
 class Mac {
 public:
     Mac() = default;
@@ -45,7 +45,7 @@ public:
 // Null when this OpenSSL does not provide the algorithm.
 std::unique_ptr<Mac> make_mac(const DigestAlgorithm& algorithm);
 
-// MacCache keeps one Mac for each algorithm that was asked for, so that nothing is fetched in the row path.
+// MacCache keeps one Mac for each algorithm in use, so that nothing is fetched in the row path.
 class MacCache {
 public:
     // Null when this OpenSSL does not provide the algorithm.

@@ -6,11 +6,11 @@ namespace caas {
 
 namespace {
 
-constexpr std::size_t kBlock = 64;  // of SHA-256
+constexpr std::size_t kBlock = 64;  // block length of SHA-256
 
 EvpMdCtx started_context(const EVP_MD* md) {
     EvpMdCtx ctx(EVP_MD_CTX_new());
-    // The hash is there, so nothing but memory can be missing.
+    // The hash was fetched, so a failure here means that memory is short.
     if (!ctx || EVP_DigestInit_ex2(ctx.get(), md, nullptr) != 1) throw std::bad_alloc();
     return ctx;
 }
@@ -30,7 +30,7 @@ bool finish(EVP_MD_CTX* ctx, Bytes data, std::uint8_t* out) {
 
 }  // namespace
 
-// In words: over bytes it costs 2 % of a digest.
+// XORs eight bytes at a time: the bytewise loop costs 2 % of a digest.
 void pad_hmac_key(std::span<const std::uint8_t, 32> key, std::uint8_t pad, std::span<std::uint8_t> block) {
     std::memset(block.data(), pad, block.size());
     for (std::size_t at = 0; at < key.size(); at += sizeof(std::uint64_t)) {

@@ -7,10 +7,10 @@
 
 namespace caas {
 
-// Fills a hash's block with the key, xored with ipad or opad of RFC 2104. The block is longer than the key.
+// Fills block with the key XORed with pad, the byte of ipad or opad in RFC 2104. The block is longer than the key.
 void pad_hmac_key(std::span<const std::uint8_t, 32> key, std::uint8_t pad, std::span<std::uint8_t> block);
 
-// HmacSha256 keeps the states behind the blocks of the key, so that a key that serves twice is hashed once.
+// HmacSha256 keeps the hash states after the key block, so that a key that is used twice is hashed once.
 class HmacSha256 {
 public:
     static constexpr std::size_t kBytes = 32;
@@ -22,11 +22,11 @@ public:
     HmacSha256(EvpMdCtx inner, EvpMdCtx outer, EvpMdCtx scratch)
         : inner_(std::move(inner)), outer_(std::move(outer)), scratch_(std::move(scratch)) {}
 
-    // Each of these is false when OpenSSL fails; out is then undefined, and there is no key.
+    // The following return false when OpenSSL fails; out is then undefined, and the key is gone.
     bool set_key(Key key);
     // out receives kBytes.
     bool compute(Bytes data, std::uint8_t* out);
-    // The same for the last time under this key, which is used up: cheaper by the copies.
+    // The same, but uses up the key: it saves the copies of the two states.
     bool compute_last(Bytes data, std::uint8_t* out);
 
 private:

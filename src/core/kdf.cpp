@@ -20,7 +20,7 @@ constexpr std::size_t kBlock = 16;
 constexpr std::size_t kCheckBytes = 8;
 
 OSSL_PARAM octets(const char* name, const void* data, std::size_t len) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<void*>(data), len);  // OpenSSL only reads it
+    return OSSL_PARAM_construct_octet_string(name, const_cast<void*>(data), len);  // OpenSSL only reads the data
 }
 
 bool hkdf_sha512(int mode, Bytes key, const char* text_param, std::string_view text, std::span<std::uint8_t> out) {
@@ -39,7 +39,7 @@ bool hkdf_sha512(int mode, Bytes key, const char* text_param, std::string_view t
     return EVP_KDF_derive(ctx.get(), out.data(), out.size(), params) == 1;
 }
 
-// Doubling in GF(2^128) of SP 800-38B, 6.1, without a branch on the secret.
+// Doubles a block in GF(2^128) as in SP 800-38B, 6.1, without a branch on the secret.
 void double_block(std::uint8_t block[kBlock]) {
     const auto carry = static_cast<std::uint8_t>(0U - (block[0] >> 7));
     for (std::size_t i = 0; i + 1 < kBlock; i++) {
@@ -48,7 +48,7 @@ void double_block(std::uint8_t block[kBlock]) {
     block[kBlock - 1] = static_cast<std::uint8_t>((block[kBlock - 1] << 1) ^ (carry & 0x87));
 }
 
-// A block as two words, in the byte order of memory: good for xor alone.
+// A block as two words in memory order, which is enough for XOR.
 using Words = std::array<std::uint64_t, 2>;
 Words load(const std::uint8_t* block) {
     Words words;
@@ -113,13 +113,14 @@ Result<SubjectKdf> SubjectKdf::create(const SecretKey<kSecretBytes>& key) {
     if (!ecb(aes.get(), zero, kBlock, bytes)) return crypto_error("AES-256 failed");
     double_block(bytes);
     double_block(bytes);
-    bytes[4] ^= 0x80;  // the padding behind the 4 bytes of a message's last block
+    bytes[4] ^= 0x80;  // the last block of the message holds its last 4 bytes and the padding 80 00 .. 00
     return SubjectKdf(std::move(aes), std::move(subkey));
 }
 
 bool SubjectKdf::derive(Uuid uuid, std::uint8_t* out, std::size_t out_len) {
     if (out_len == 0 || out_len > kMaxBytes || out_len % kBlock != 0) return false;
-    // The message of block i is counter i in 4 bytes, then the uuid. First AES block: the counter and 12 bytes of it.
+    // Output block i is the CMAC of counter i (4 bytes) and the uuid (16 bytes). The first AES block of that message
+    // holds the counter and the first 12 bytes of the uuid. All output blocks go through AES in one call.
     std::uint8_t first[kBlock] = {};
     std::memcpy(first + 4, uuid.data(), kBlock - 4);
     for (std::size_t at = 0; at < out_len; at += kBlock) {
@@ -127,7 +128,8 @@ bool SubjectKdf::derive(Uuid uuid, std::uint8_t* out, std::size_t out_len) {
         out[at + 3] = static_cast<std::uint8_t>(at / kBlock + 1);
     }
     if (!ecb(aes_.get(), out, out_len, out)) return false;
-    // Last AES block: the other 4 bytes of it and the padding, masked with K2, onto the chain.
+    // The last AES block holds the other 4 bytes of the uuid and the padding. CMAC XORs it with the subkey K2 and the
+    // result of the first block.
     std::uint64_t tail = 0;
     std::memcpy(&tail, uuid.data() + kBlock - 4, 4);
     Words last = load(padded_subkey2_.expose().data());

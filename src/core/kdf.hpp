@@ -19,11 +19,11 @@ using Uuid = std::span<const std::uint8_t, kUuidBytes>;
 // K_purpose of section 4; purpose is one of digest, seal, index, password, check.
 Result<SecretKey<kSecretBytes>> derive_purpose_key(const SecretKey<kSecretBytes>& secret, std::string_view purpose);
 
-// check value of section 4: 16 lower-case hex digits. The pools are names joined by commas.
+// The check value of section 4: 16 lower-case hex digits. The pools are names joined by commas.
 Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, int number, std::string_view digests,
                                 std::string_view ciphers, std::string_view passwords);
 
-// SubjectKdf is OKM(K, uuid, n) for one K: keyed once, then two ECB calls per user.
+// SubjectKdf computes OKM(K, uuid, n) for one K. AES is keyed once; a user then costs two ECB calls.
 class SubjectKdf {
 public:
     static constexpr std::size_t kMaxBytes = 112;
@@ -37,11 +37,12 @@ private:
     SubjectKdf(EvpCipherCtx aes, SecretKey<16> subkey) : aes_(std::move(aes)), padded_subkey2_(std::move(subkey)) {}
 
     EvpCipherCtx aes_;
-    // K2 of SP 800-38B, since our message of 20 bytes never fills its last block, xored with that block's padding.
+    // The CMAC subkey K2 of SP 800-38B (the last block of the 20-byte message is incomplete), XORed with the padding of
+    // that block.
     SecretKey<16> padded_subkey2_;
 };
 
-// pick of section 4: floor(s * n / 2^64), s being 8 big-endian bytes.
+// pick of section 4: floor(s * n / 2^64), where s is 8 bytes, big-endian.
 std::size_t pick(const std::uint8_t s[8], std::size_t n);
 
 }  // namespace caas

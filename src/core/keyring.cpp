@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 
 namespace caas {
@@ -19,7 +20,7 @@ constexpr std::size_t kMaxLineBytes = 4096;
 constexpr std::size_t kSecretBase64Chars = 44;
 constexpr std::string_view kBlanks = " \t";
 
-// The parser's own failures are reasons, static texts; parse_keyring adds the line.
+// Functions of the parser return a static text when they fail; parse_keyring adds the line.
 using Reason = const char*;
 constexpr Reason kFine = nullptr;
 
@@ -51,28 +52,25 @@ Reason parse_state(std::string_view field, bool& active) {
     return active || field == "retired" ? kFine : "the state is neither active nor retired";
 }
 
-bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
-
 Reason parse_time(std::string_view field, std::string& created) {
     constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:ddZ";
     constexpr Reason kReason = "the creation time is not YYYY-MM-DDTHH:MM:SSZ";
-    constexpr std::array<int, 13> kDays = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (field.size() != kShape.size()) return kReason;
     for (std::size_t i = 0; i < kShape.size(); i++) {
         if (kShape[i] == 'd' ? !is_digit(field[i]) : field[i] != kShape[i]) return kReason;
     }
     const auto two = [&](std::size_t at) { return (field[at] - '0') * 10 + (field[at + 1] - '0'); };
-    const int year = two(0) * 100 + two(2);
-    const int month = two(5);
-    const int day = two(8);
-    if (month < 1 || month > 12 || two(11) > 23 || two(14) > 59 || two(17) > 59) return kReason;
-    const int days = kDays.at(static_cast<std::size_t>(month)) + (month == 2 && is_leap(year) ? 1 : 0);
-    if (year < 1 || day < 1 || day > days) return kReason;
+    const std::chrono::year year(two(0) * 100 + two(2));
+    const std::chrono::month month(static_cast<unsigned>(two(5)));
+    const std::chrono::day day(static_cast<unsigned>(two(8)));
+    const bool is_date = year >= std::chrono::year(1) && std::chrono::year_month_day(year, month, day).ok();
+    if (!is_date || two(11) > 23 || two(14) > 59 || two(17) > 59) return kReason;
     created = field;
     return kFine;
 }
 
-// What EVP_DecodeBlock lets through differs between versions of OpenSSL: encoding again settles what is canonical.
+// EVP_DecodeBlock accepts different texts in different versions of OpenSSL, so the result is encoded again and
+// compared.
 Reason parse_secret(std::string_view field, SecretKey<kSecretBytes>& secret) {
     constexpr Reason kReason = "the secret is not the canonical base64 of 32 bytes";
     if (field.size() != kSecretBase64Chars) return kReason;
@@ -180,7 +178,7 @@ Result<Keyring> parse_keyring(std::string_view text) {
         number++;
         const std::size_t end = text.find('\n');
         const std::string_view line = text.substr(0, end);
-        // A file cut off in its last line could silently lose the end of a pool.
+        // A file that was cut off in its last line could have lost the end of a pool.
         if (end == std::string_view::npos) return syntax_error(number, "the last line does not end in LF");
         if (const Reason reason = parse_line(line, number, generations)) return syntax_error(number, reason);
         text.remove_prefix(end + 1);
@@ -191,17 +189,41 @@ Result<Keyring> parse_keyring(std::string_view text) {
     return Keyring(std::move(generations));
 }
 
+Result<SubjectKdf*> Generation::subject_kdf(Purpose purpose) {
+    constexpr std::array<std::string_view, 3> kPurposeNames = {"digest", "seal", "password"};
+    const auto index = static_cast<std::size_t>(purpose);
+    std::optional<SubjectKdf>& kdf = subject_kdfs_[index];
+    if (!kdf) {
+        auto key = derive_purpose_key(secret, kPurposeNames[index]);
+        if (!key.ok()) return key.error();
+        auto made = SubjectKdf::create(key.value());
+        if (!made.ok()) return made.error();
+        kdf.emplace(std::move(made.value()));
+    }
+    return &*kdf;
+}
+
+Result<BlindIndexer*> Generation::blind_indexer() {
+    if (!blind_indexer_) {
+        auto key = derive_purpose_key(secret, "index");
+        if (!key.ok()) return key.error();
+        auto made = BlindIndexer::create(std::move(key.value()));
+        if (!made.ok()) return made.error();
+        blind_indexer_.emplace(std::move(made.value()));
+    }
+    return &*blind_indexer_;
+}
+
 Keyring::Keyring(std::vector<Generation> generations) : generations_(std::move(generations)) {
     std::sort(generations_.begin(), generations_.end(),
               [](const Generation& a, const Generation& b) { return a.number > b.number; });
     while (active_index_ + 1 < generations_.size() && !generations_[active_index_].active) active_index_++;
 }
 
-std::size_t Keyring::find(int number) const {
+const Generation* Keyring::find(int number) const {
     const auto found = std::lower_bound(generations_.begin(), generations_.end(), number,
                                         [](const Generation& g, int n) { return g.number > n; });
-    const bool hit = found != generations_.end() && found->number == number;
-    return hit ? static_cast<std::size_t>(found - generations_.begin()) : generations_.size();
+    return found != generations_.end() && found->number == number ? &*found : nullptr;
 }
 
 unsigned Keyring::warnings() const {

@@ -2,6 +2,7 @@
 #pragma once
 #include "core_only.hpp"
 
+#include "blind_index.hpp"
 #include "kdf.hpp"
 #include "pool.hpp"
 #include "secret.hpp"
@@ -9,8 +10,11 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace caas {
@@ -19,7 +23,13 @@ inline constexpr std::string_view kKeyringVersionLine = "# caas keyring v1";
 inline constexpr int kMaxGenerationNumber = 65535;
 inline constexpr std::size_t kMaxGenerations = 1024;
 
-struct Generation {
+// The purposes for which a user's UUID selects a key and an algorithm.
+enum class Purpose : std::uint8_t { digest, seal, password };
+
+// Generation is one line of a keyring, and the keys that are derived from its secret (section 4): each at its first
+// use, then kept as long as the generation.
+class Generation {
+public:
     int number = 0;
     bool active = false;
     int line = 0;         // in the file, for messages
@@ -28,6 +38,15 @@ struct Generation {
     Pool digests;
     Pool ciphers;
     Pool passwords;
+
+    // Derives what a UUID selects under K_purpose.
+    Result<SubjectKdf*> subject_kdf(Purpose purpose);
+    // Computes blind indexes under K_index.
+    Result<BlindIndexer*> blind_indexer();
+
+private:
+    std::array<std::optional<SubjectKdf>, 3> subject_kdfs_;
+    std::optional<BlindIndexer> blind_indexer_;
 };
 
 class Keyring {
@@ -36,9 +55,12 @@ public:
     explicit Keyring(std::vector<Generation> generations);
 
     const std::vector<Generation>& generations() const { return generations_; }  // highest number first
-    std::size_t active_index() const { return active_index_; }
-    // The index of a generation, or generations().size() when there is none of this number.
-    std::size_t find(int number) const;
+    std::vector<Generation>& generations() { return generations_; }
+    const Generation& active() const { return generations_[active_index_]; }
+    Generation& active() { return generations_[active_index_]; }
+    // Null when there is no generation of this number.
+    const Generation* find(int number) const;
+    Generation* find(int number) { return const_cast<Generation*>(std::as_const(*this).find(number)); }
     unsigned warnings() const;  // set of CAAS_WARN_*
 
 private:
@@ -49,7 +71,8 @@ private:
 // Errors: CAAS_ERR_KEYRING_SYNTAX with line and reason.
 Result<Keyring> parse_keyring(std::string_view text);
 
-// SecretText is file content that holds secrets: cleansed when it goes.
+// SecretText is text that holds secrets, such as the content of a keyring file. It is cleansed when it is destroyed.
+// The capacity is fixed, since a string that grows leaves a copy behind.
 class SecretText {
 public:
     explicit SecretText(std::size_t capacity) { text_.reserve(capacity); }
@@ -71,8 +94,10 @@ struct KeyringFile {
     std::int64_t changed_usec;  // st_ctim, microseconds since 1970
 };
 
-// The file must belong to user or to root: a server names its own user, an administrator may look after another's file.
+// Reads the file at path, which must belong to user or to root and be open to nobody else.
 // Errors: CAAS_ERR_KEYRING_FILE, CAAS_ERR_KEYRING_PERMISSIONS.
 Result<KeyringFile> read_keyring_file(const char* path, uid_t user = geteuid());
+// The same for a file that is open for reading. Its position is neither used nor moved.
+Result<KeyringFile> read_keyring_file(int file, uid_t user);
 
 }  // namespace caas

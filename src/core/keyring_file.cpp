@@ -10,7 +10,7 @@ namespace caas {
 
 namespace {
 
-// 1024 lines of 4096 bytes, and as much of comments.
+// Room for 1024 lines of 4096 bytes and as much of comments.
 constexpr off_t kMaxFileBytes = off_t{8} * 1024 * 1024;
 
 class Descriptor {
@@ -19,7 +19,7 @@ public:
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     ~Descriptor() {
-        if (fd_ >= 0) (void)close(fd_);  // only read from: nothing to lose
+        if (fd_ >= 0) (void)close(fd_);  // it was only read from, so closing loses nothing
     }
     int get() const { return fd_; }
 
@@ -31,7 +31,7 @@ Error file_error(const char* reason, int os_error = 0) {
     return Error{.status = CAAS_ERR_KEYRING_FILE, .os_error = os_error, .reason = reason};
 }
 
-// The rule of ssl_key_file: 0600 for the user's own file, 0640 where root owns it.
+// The rule of PostgreSQL's ssl_key_file: at most 0600 for the user's own file, 0640 for one that root owns.
 const char* permission_problem(const struct stat& status, uid_t user) {
     if (status.st_uid == 0) {
         const bool open_to_others = (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0;
@@ -48,8 +48,12 @@ Result<KeyringFile> read_keyring_file(const char* path, uid_t user) {
     // O_NONBLOCK: a FIFO of that name must not hang the process.
     const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) return file_error("the file cannot be opened", errno);
+    return read_keyring_file(file.get(), user);
+}
+
+Result<KeyringFile> read_keyring_file(int file, uid_t user) {
     struct stat status = {};
-    if (fstat(file.get(), &status) != 0) return file_error("the file cannot be examined", errno);
+    if (fstat(file, &status) != 0) return file_error("the file cannot be examined", errno);
     if (!S_ISREG(status.st_mode)) return file_error("it is not a regular file");
     if (const char* problem = permission_problem(status, user)) {
         return Error{.status = CAAS_ERR_KEYRING_PERMISSIONS, .reason = problem};
@@ -62,7 +66,7 @@ Result<KeyringFile> read_keyring_file(const char* path, uid_t user) {
     text.resize(size);
     std::size_t filled = 0;
     while (filled < size) {
-        const ssize_t got = read(file.get(), text.data() + filled, size - filled);
+        const ssize_t got = pread(file, text.data() + filled, size - filled, static_cast<off_t>(filled));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return file_error("the file cannot be read", errno);
         if (got == 0) return file_error("the file became shorter while it was read");

@@ -26,7 +26,8 @@ using EvpCipherCtx = OpenSslPtr<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 using EvpKdf = OpenSslPtr<EVP_KDF, EVP_KDF_free>;
 using EvpKdfCtx = OpenSslPtr<EVP_KDF_CTX, EVP_KDF_CTX_free>;
 
-// A copy that fails for want of memory can leave a context that OpenSSL 3.5 crashes on at the next one.
+// A copy that fails for want of memory can leave a context on which OpenSSL 3.5 crashes at the next copy, so it is
+// reset.
 inline bool copy_context(EVP_MD_CTX* to, const EVP_MD_CTX* from) {
     if (EVP_MD_CTX_copy_ex(to, from) == 1) return true;
     (void)EVP_MD_CTX_reset(to);

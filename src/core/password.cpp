@@ -41,7 +41,7 @@ std::string base64(Bytes bytes) {
     return text;
 }
 
-// Takes chars of base64 without padding off the front; canonical, so its unused bits are zero.
+// Takes chars of base64 without padding off the front. Only the canonical form is accepted: the unused bits are zero.
 bool take_base64(std::string_view& rest, std::size_t chars, std::span<std::uint8_t> out) {
     if (rest.size() < chars) return false;
     std::string padded(rest.substr(0, chars));
@@ -94,17 +94,10 @@ std::string password_text(const StoredPassword& stored) {
     return text.append("$").append(base64(stored.salt)).append("$").append(base64(stored.hash));
 }
 
-bool Pepper::derive(SubjectKdf& kdf, Uuid uuid, const Pool& passwords) {
-    std::uint8_t* okm = okm_.reserve(kOkmBytes);
-    if (!kdf.derive(uuid, okm, kOkmBytes)) return false;
-    algorithm_ = passwords[pick(okm + kSecretBytes, passwords.size())];
-    return true;
-}
-
-bool Pepper::apply(Bytes password, PepperedInput& input) const {
-    // Not the engine's, which would keep the input until its next use.
+bool pepper_password(const SubjectKey& key, Bytes password, PepperedInput& input) {
+    // A context of its own: the engine's would hold the input until its next use.
     const auto hmac = HmacSha256::create();
-    return hmac && hmac->set_key(expose_key()) && hmac->compute_last(password, input.expose_mutable());
+    return hmac && hmac->set_key(key.expose_key()) && hmac->compute_last(password, input.expose_mutable());
 }
 
 }  // namespace caas

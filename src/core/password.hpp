@@ -1,10 +1,10 @@
-// Password hashes, spec section 8: a pepper per user, a slow function, and the PHC string that is stored.
+// Password hashes, spec section 8: a pepper for each user, a slow function, and the PHC string that is stored.
 #pragma once
 #include "core_only.hpp"
 
-#include "kdf.hpp"
 #include "password_pool.hpp"
 #include "status.hpp"
+#include "subject_key.hpp"
 
 #include <optional>
 #include <string>
@@ -20,11 +20,12 @@ struct StoredPassword {
     std::array<std::uint8_t, kPasswordHashBytes> hash{};
 };
 
-// Exactly the shape of section 8 with a cost within the caps, or nothing. Does no work that the cost could blow up.
+// Reads exactly the shape of section 8 with a cost within the caps; nothing for another text. Its own work does not
+// depend on the cost.
 std::optional<StoredPassword> parse_password(std::string_view text);
 std::string password_text(const StoredPassword& stored);
 
-// PepperedInput is what enters the slow function.
+// PepperedInput is the input of the slow function.
 class PepperedInput {
 public:
     std::span<const std::uint8_t, kPasswordInputBytes> expose() const {
@@ -36,22 +37,7 @@ private:
     ScratchSecret<kPasswordInputBytes> bytes_;
 };
 
-// Pepper is what a user's UUID selects for passwords under a generation.
-class Pepper {
-public:
-    // False when OpenSSL fails.
-    bool derive(SubjectKdf& kdf, Uuid uuid, const Pool& passwords);
-    AlgorithmId algorithm() const { return algorithm_; }
-    std::span<const std::uint8_t, kSecretBytes> expose_key() const {
-        return std::span<const std::uint8_t, kSecretBytes>(okm_.data(), kSecretBytes);
-    }
-    // input of section 8. False when OpenSSL fails.
-    bool apply(Bytes password, PepperedInput& input) const;
-
-private:
-    static constexpr std::size_t kOkmBytes = 48;  // the first 40 are used
-    ScratchSecret<kOkmBytes> okm_;
-    AlgorithmId algorithm_ = 0;
-};
+// Fills input, HMAC-SHA256(key, password) of section 8. False when OpenSSL fails.
+bool pepper_password(const SubjectKey& key, Bytes password, PepperedInput& input);
 
 }  // namespace caas

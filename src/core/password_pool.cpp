@@ -62,7 +62,7 @@ bool hash_password(AlgorithmId algorithm, std::span<const std::uint8_t, kPasswor
         std::uint64_t n = std::uint64_t{1} << cost[0];
         std::uint32_t r = cost[1];
         std::uint32_t p = cost[2];
-        // The default limit of OpenSSL refuses ln=15. Beside the table of 128 r N it needs a little for each p.
+        // OpenSSL's default limit refuses ln=15. scrypt needs 128 r N bytes, and 128 r more for each p.
         std::uint64_t limit = std::uint64_t{128} * r * (n + p + 2) + 4096;
         const OSSL_PARAM params[] = {
             octets(OSSL_KDF_PARAM_PASSWORD, input),
@@ -80,7 +80,7 @@ bool hash_password(AlgorithmId algorithm, std::span<const std::uint8_t, kPasswor
         std::uint32_t t = cost[1];
         std::uint32_t lanes = cost[2];
         std::uint32_t version = kArgon2Version;
-        // Named by text: the macros came with OpenSSL 3.2.
+        // The names are written out because the macros came with OpenSSL 3.2.
         const OSSL_PARAM params[] = {
             octets(OSSL_KDF_PARAM_PASSWORD, input),
             octets(OSSL_KDF_PARAM_SALT, salt),

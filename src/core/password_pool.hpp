@@ -1,4 +1,4 @@
-// The password hashes of spec sections 3 and 8: slow functions with a cost, and the caps of that cost.
+// The password hashes of spec sections 3 and 8: slow functions, and the caps of their costs.
 #pragma once
 #include "core_only.hpp"
 
@@ -14,7 +14,7 @@ inline constexpr std::size_t kPasswordSaltBytes = 16;
 inline constexpr std::size_t kPasswordHashBytes = 32;
 inline constexpr std::size_t kMaxCostFields = 3;
 
-// Ids of the pool, an index into password_algorithms.
+// Ids of the pool, which are indexes into password_algorithms.
 inline constexpr AlgorithmId kScrypt = 0;
 inline constexpr AlgorithmId kArgon2id = 1;
 inline constexpr AlgorithmId kPbkdf2 = 2;
@@ -28,7 +28,7 @@ struct PasswordAlgorithm {
     const char* name;  // in a keyring; "caas-" before it in a stored hash
     const char* openssl_name;
     std::array<const char*, kMaxCostFields> fields;  // names, null where there is none
-    // Whether the cost is within the caps of section 8.
+    // True when the cost is within the caps of section 8.
     bool (*allowed)(const PasswordCost& cost);
 };
 

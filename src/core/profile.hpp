@@ -1,10 +1,9 @@
-// What a UUID selects under a generation (spec section 5): algorithm, key and salt.
+// A user's profile, spec section 5: the digest algorithm, key and salt that a UUID selects under a generation.
 #pragma once
 #include "core_only.hpp"
 
 #include "digest_pool.hpp"
-#include "kdf.hpp"
-#include "pool.hpp"
+#include "subject_key.hpp"
 
 namespace caas {
 
@@ -14,17 +13,13 @@ public:
     // False when OpenSSL fails; the profile must then not be used.
     bool derive(SubjectKdf& kdf, Uuid uuid, const Pool& digests);
 
-    AlgorithmId algorithm() const { return algorithm_; }
-    std::span<const std::uint8_t, kMacKeyBytes> expose_key() const {
-        return std::span<const std::uint8_t, kMacKeyBytes>(okm_.data(), kMacKeyBytes);
-    }
+    AlgorithmId algorithm() const { return key_.algorithm(); }
+    std::span<const std::uint8_t, kMacKeyBytes> expose_key() const { return key_.expose_key(); }
     Bytes expose_salt() const;
     std::size_t salt_length() const { return salt_length_; }
 
 private:
-    static constexpr std::size_t kOkmBytes = 112;
-    ScratchSecret<kOkmBytes> okm_;
-    AlgorithmId algorithm_ = 0;
+    SubjectKey key_;
     std::size_t salt_length_ = 0;
 };
 

@@ -12,7 +12,8 @@ namespace caas {
 
 namespace {
 
-// Emulators that accept any advice and follow none are told apart by advice that does not exist.
+// Some emulators (qemu-user) return success for every madvise() and ignore it. A call with an invalid advice detects
+// them: a real kernel refuses it.
 bool wiped_on_fork(void* memory, std::size_t size) {
 #ifdef MADV_WIPEONFORK
     constexpr int kNoAdvice = -1;

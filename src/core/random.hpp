@@ -1,4 +1,4 @@
-// Random bytes for nonces and salts, buffered: one draw from the system's generator costs as much as sealing a value.
+// Random bytes for nonces and salts. They are buffered: one call of RAND_bytes costs as much as sealing a value.
 #pragma once
 #include "core_only.hpp"
 
@@ -9,13 +9,13 @@
 
 namespace caas {
 
-// How a buffer notices that its process was forked off.
+// How a buffer detects that its process was forked, so that parent and child never use the same bytes.
 enum class ForkCheck : std::uint8_t {
-    wiped_memory,  // the kernel wipes the buffer in the child (Linux 4.14), else as below
-    process_id,    // compared before each use: a system call, and a number that comes round again
+    wiped_memory,  // the kernel wipes the buffer in the child (Linux 4.14); falls back to process_id
+    process_id,    // compared before each use: costs a system call, and process numbers are reused
 };
 
-// RandomBuffer hands out every byte once. A process that was forked off discards what its parent had drawn.
+// RandomBuffer hands out every byte once. A forked process discards the bytes that its parent had drawn.
 class RandomBuffer {
 public:
     static constexpr std::size_t kBytes = 4096;
@@ -32,7 +32,7 @@ public:
 
 private:
     struct Pages {
-        std::size_t left;  // wiped with the bytes: then nothing is left
+        std::size_t left;  // lies in the wiped memory too: 0 in a forked process
         std::uint8_t bytes[kBytes];
     };
 

@@ -20,31 +20,11 @@ std::uint8_t* put(std::uint8_t* at, Bytes bytes) {
     return at + bytes.size();
 }
 
-// A user's key under K_seal and the cipher that goes with it.
-class SubjectKey {
-public:
-    bool derive(SubjectKdf& kdf, Uuid uuid, const Pool& ciphers) {
-        constexpr std::size_t kOkmBytes = 48;  // the first 40 are used
-        std::uint8_t* okm = okm_.reserve(kOkmBytes);
-        if (!kdf.derive(uuid, okm, kOkmBytes)) return false;
-        cipher_ = ciphers[pick(okm + kSecretBytes, ciphers.size())];
-        return true;
-    }
-    std::span<const std::uint8_t, kSecretBytes> expose() const {
-        return std::span<const std::uint8_t, kSecretBytes>(okm_.data(), kSecretBytes);
-    }
-    AlgorithmId cipher() const { return cipher_; }
-
-private:
-    ScratchSecret<48> okm_;
-    AlgorithmId cipher_ = 0;
-};
-
-// M of section 6: HKDF-Expand-SHA256 (RFC 5869, 2.3) to 60 bytes, which are key, iv and commitment.
+// MessageKeys is M of section 6: HKDF-Expand-SHA256 (RFC 5869, 2.3) to 60 bytes, which are key, iv and commitment.
 class MessageKeys {
 public:
     bool derive(HmacSha256& hmac, const SubjectKey& subject, Nonce nonce, Bytes context) {
-        // T(1) || label || nonce || context || counter: the first round leaves T(1) out.
+        // The input of round 2 is T(1) || label || nonce || context || 2; round 1 has no T and the counter 1.
         std::uint8_t input[kHashBytes + kMessageLabel.size() + kNonceBytes + kMaxContextBytes + 1];
         std::uint8_t* const info = input + kHashBytes;
         std::uint8_t* counter =
@@ -53,7 +33,7 @@ public:
         const auto info_len = static_cast<std::size_t>(counter - info);
         std::uint8_t* m = keys_.reserve(2 * kHashBytes);
         *counter = 1;
-        bool fine = hmac.set_key(subject.expose()) && hmac.compute(Bytes(info, info_len + 1), m);
+        bool fine = hmac.set_key(subject.expose_key()) && hmac.compute(Bytes(info, info_len + 1), m);
         if (fine) {
             std::memcpy(input, m, kHashBytes);
             *counter = 2;
@@ -72,7 +52,7 @@ private:
     ScratchSecret<2 * kHashBytes> keys_;
 };
 
-// The associated data: head || uuid || context.
+// AssociatedData is head || uuid || context.
 class AssociatedData {
 public:
     AssociatedData(const std::uint8_t* head, const SealedFor& target)
@@ -105,7 +85,7 @@ bool seal_value(const SealTools& tools, int generation, const SealedFor& target,
     std::copy_n(nonce.data(), kNonceBytes, out + kNonceAt);
     std::copy_n(keys.commitment(), kCommitmentBytes, out + kCommitmentAt);
     const AssociatedData associated(out, target);
-    Aead* aead = tools.aeads.get(subject.cipher());
+    Aead* aead = tools.aeads.get(subject.algorithm());
     return aead != nullptr && aead->seal(keys.expose(), associated.bytes(), data, out + kSealedHeadBytes);
 }
 
@@ -118,10 +98,11 @@ Outcome open_value(const SealTools& tools, const SealedFor& target, Bytes sealed
         return crypto_error("the key derivation failed");
     }
     const Error failure{.status = CAAS_ERR_CANNOT_OPEN};
-    // The commitment first: nothing is decrypted under a key that the value was not made with.
+    // The commitment is checked before anything is decrypted, so that a value opens under the key it was made with
+    // alone.
     if (CRYPTO_memcmp(keys.commitment(), sealed.data() + kCommitmentAt, kCommitmentBytes) != 0) return failure;
     const AssociatedData associated(sealed.data(), target);
-    Aead* aead = tools.aeads.get(subject.cipher());
+    Aead* aead = tools.aeads.get(subject.algorithm());
     if (aead == nullptr) return crypto_error("the cipher is not available");
     switch (aead->open(keys.expose(), associated.bytes(), sealed.subspan(kSealedHeadBytes), out)) {
         case Opened::yes:

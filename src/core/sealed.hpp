@@ -4,8 +4,8 @@
 
 #include "cipher_pool.hpp"
 #include "hmac.hpp"
-#include "kdf.hpp"
 #include "status.hpp"
+#include "subject_key.hpp"
 
 #include <climits>
 #include <optional>
@@ -22,13 +22,13 @@ static_assert(kSealedOverhead == CAAS_SEALED_OVERHEAD && kMaxContextBytes == CAA
 
 using Nonce = std::span<const std::uint8_t, kNonceBytes>;
 
-// Whom and what a value is sealed for. context has at most kMaxContextBytes.
+// SealedFor names the user and the context that a value is bound to. context has at most kMaxContextBytes.
 struct SealedFor {
     Uuid uuid;
     Bytes context;
 };
 
-// What sealing works with: the keys of one generation, and algorithms kept by the engine.
+// SealTools are the keys of one generation and the algorithms, which the engine keeps.
 struct SealTools {
     SubjectKdf& kdf;      // under K_seal
     const Pool& ciphers;  // of the generation

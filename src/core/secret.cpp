@@ -12,13 +12,13 @@ namespace caas {
 
 namespace {
 
-// 1024 generations with a secret, three subkeys and an index key each take 5120: one process of the server never needs
-// more, the HTTP service has an engine a thread.
+// A keyring of 1024 generations takes at most 5120 blocks: a secret, three CMAC subkeys and an index key each. That is
+// enough for a backend; the HTTP service has an engine for each thread, so the arena can grow.
 constexpr std::size_t kBlocks = 8192;
 constexpr std::size_t kMaxChunks = 1024;
 
-// Pages are locked when they are first touched, where that can be had: most keyrings fill one. AddressSanitizer makes
-// mlock do nothing, mlock2 it leaves alone.
+// Locks pages at their first use where the system can, because most keyrings fill a single page. (Under
+// AddressSanitizer mlock does nothing, but mlock2 works.)
 bool lock(void* memory, std::size_t size) {
 #ifdef MLOCK_ONFAULT
     if (mlock2(memory, size, MLOCK_ONFAULT) == 0) return true;
@@ -26,7 +26,7 @@ bool lock(void* memory, std::size_t size) {
     return mlock(memory, size) == 0;
 }
 
-// Chunk hands out blocks of one size from pages between two that nobody may touch.
+// Chunk hands out blocks of one size. Its pages lie between two guard pages, which no code may access.
 class Chunk {
 public:
     Chunk() {
@@ -44,7 +44,7 @@ public:
 #endif
     }
 
-    // nullptr when all are taken.
+    // Null when all blocks are taken.
     std::uint8_t* take() {
         if (count_ == kBlocks) return nullptr;
         while (taken_[next_]) next_ = (next_ + 1) % kBlocks;
@@ -75,7 +75,7 @@ private:
     std::size_t next_ = 0;
 };
 
-// Arena is a chunk, and more of them when that is full. They stay for the life of the process.
+// Arena is a list of chunks that grows when they are full. Chunks are never freed.
 class Arena {
 public:
     Arena() { add(); }
@@ -123,7 +123,7 @@ private:
     std::size_t count_ = 0;
 };
 
-// Made at the first use. There is nothing to destroy, so that it outlives whatever has a secret.
+// The arena is made at its first use. It has no destructor, so it outlives every object that holds a secret.
 Arena& arena() {
     static_assert(std::is_trivially_destructible_v<Arena>);
     static Arena made;

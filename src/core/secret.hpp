@@ -1,6 +1,7 @@
-// Memory for secrets: an arena of the process, locked and left out of core dumps where the system allows it, cleansed
-// when it goes. Not that of OPENSSL_secure_malloc: once there is one, OpenSSL takes Argon2's megabytes from it, in
-// vain. A secret is read through expose() only, so that every use can be found by that word.
+// Memory for secrets: an arena of the process, locked and left out of core dumps where the system allows it. Blocks are
+// cleansed when they are given back. OPENSSL_secure_malloc is no substitute: once its heap exists, OpenSSL also takes
+// Argon2's megabytes from it, and fails. A secret is read through expose() only, so that every use can be found by that
+// word.
 #pragma once
 #include "core_only.hpp"
 
@@ -19,12 +20,12 @@ using Bytes = std::span<const std::uint8_t>;
 
 inline constexpr std::size_t kSecretBlock = 32;
 
-// A block of zeroes. Throws std::bad_alloc when the arena is exhausted.
+// Takes a block of zeroes. Throws std::bad_alloc when the arena is exhausted.
 std::uint8_t* take_secret_block();
 // Cleanses the block; null is allowed.
 void give_secret_block(std::uint8_t* block) noexcept;
 std::size_t secret_blocks_taken();
-// Whether the arena is locked and left out of core dumps.
+// True when the whole arena is locked and left out of core dumps.
 bool secrets_locked();
 
 // SecretKey<N> owns a block of which N bytes are used.
@@ -53,8 +54,8 @@ private:
     std::uint8_t* bytes_;
 };
 
-// ScratchSecret<N> is a buffer of the stack for the span of one call: too short-lived for the arena, and cleansed
-// like it. Only the part that was marked as used is overwritten, which keeps the row path cheap.
+// ScratchSecret<N> is a buffer on the stack that lives for one call and is cleansed at its end. Only the part that was
+// reserved is overwritten, which keeps the row path cheap.
 template <std::size_t N>
 class ScratchSecret {
 public:

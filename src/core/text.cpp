@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint64_t kHighBits = 0x8080808080808080U;
 constexpr std::uint64_t kOnes = 0x0101010101010101U;
 
-// Eight bytes of U+0001 to U+007F at a time: a byte is zero exactly where the subtraction borrows into its high bit.
+// True for eight bytes of U+0001 to U+007F. The subtraction sets the high bit of a byte that is zero.
 bool is_plain_word(const std::uint8_t* at) {
     std::uint64_t word = 0;
     std::memcpy(&word, at, sizeof word);

@@ -1,4 +1,4 @@
-// Memory of the program is cleansed when it is freed: requests, answers and what JSON made of them lie there.
+// The program cleanses memory when it frees it, because requests, answers and parsed JSON lie there.
 #include <malloc.h>
 #include <openssl/crypto.h>
 
@@ -10,7 +10,7 @@ namespace {
 void cleanse_and_free(void* memory) noexcept {
     if (memory == nullptr) return;
     OPENSSL_cleanse(memory, malloc_usable_size(memory));
-    std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): what new is made of
+    std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): this is operator new
 }
 
 }  // namespace

@@ -8,13 +8,16 @@ namespace caas::program {
 
 class Descriptor {
 public:
-    explicit Descriptor(int fd) : fd_(fd) {}
+    explicit Descriptor(int fd = -1) : fd_(fd) {}
     Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
     ~Descriptor() {
-        if (fd_ >= 0) (void)close(fd_);  // its owner has synced what must not be lost
+        if (fd_ >= 0) (void)close(fd_);  // whoever wrote to it has synced the file
     }
     int get() const { return fd_; }
 

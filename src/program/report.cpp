@@ -1,6 +1,9 @@
 #include "report.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <utility>
@@ -38,6 +41,22 @@ ProgramError keyring_error(int exit_code, const std::string& path, const Error& 
     if (error.algorithm != nullptr) message += std::string(": ") + error.algorithm;
     if (error.os_error != 0) message += std::string(": ") + std::strerror(error.os_error);
     return ProgramError(exit_code, message);
+}
+
+void print_done(const std::string& message) {
+    const std::string line = message + '\n';
+    const auto pipe_action = std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone must not end the program
+    std::size_t at = 0;
+    while (at < line.size()) {
+        const ssize_t written = write(STDOUT_FILENO, line.data() + at, line.size() - at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            warn("standard output cannot be written: " + std::string(std::strerror(errno)) + "; done: " + message);
+            break;
+        }
+        at += static_cast<std::size_t>(written);
+    }
+    (void)std::signal(SIGPIPE, pipe_action);
 }
 
 void warn(const std::string& message) { say("caas: warning: " + message + "\n"); }

@@ -1,4 +1,4 @@
-// What a user of the program reads when something goes wrong: exit codes, errors that end the program, and messages.
+// Exit codes, errors that end the program, and messages to its user.
 #pragma once
 #include "../core/status.hpp"
 
@@ -34,6 +34,10 @@ ProgramError keyring_error(int exit_code, const std::string& path, const Error& 
 using MessageSink = std::function<void(const std::string& line)>;
 // An empty function means standard error again. Not for use while other threads warn or note.
 void send_messages_to(MessageSink sink);
+
+// Prints a line about a change that has been made. The change stands whether or not standard output can be written, so
+// a failure to write is a warning.
+void print_done(const std::string& message);
 
 // Lines on standard error: "caas: warning: ..", "caas: note: ..".
 void warn(const std::string& message);

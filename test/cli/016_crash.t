@@ -10,7 +10,7 @@ my $dir = folder();
 my $file = new_keyring("$dir/keyring");
 my $tools = folder();
 
-for my $call ('write', 'fsync', 'rename')
+for my $call ('write', 'fsync', 'renameat')
 {
 	my $before = read_file($file);
 	my ($code) = caas({ env => preload($tools, "$call kill") }, 'keyring', 'rotate', $file);

@@ -21,7 +21,7 @@ for my $call (sort keys %reason)
 	fails(3, $message, $env, 'keyring', 'init', "$dir/new");
 	is_deeply(entries($dir), ['keyring'], "$call: no other file was left");
 }
-fails(3, qr/cannot be replaced: Input/, { env => preload($tools, 'rename ' . EIO) }, 'keyring', 'rotate', $file);
+fails(3, qr/cannot be replaced: Input/, { env => preload($tools, 'renameat ' . EIO) }, 'keyring', 'rotate', $file);
 is(read_file($file), $before, 'rename: the keyring is as it was');
 
 my $folder = { env => preload($tools, 'fsyncdir ' . EIO) };
@@ -33,10 +33,53 @@ ok_caas($old_system, 'keyring', 'init', "$dir/new");
 fails(3, qr/exists/, $old_system, 'keyring', 'init', "$dir/new");
 is_deeply(entries($dir), [ 'keyring', 'new' ], 'a file system without renameat2');
 
-for my $command ([ 'api-key', 'new', '--quiet' ], [ 'keyring', 'list', $file ], [ '--version' ])
+# Where standard output cannot be written, a command fails when its output is what it is for; a change stands and is reported.
+for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', closed => [1] ],
+	[ 'a pipe without a reader', no_reader => 1 ])
 {
-	my ($code, undef, $err) = caas({ out => '/dev/full' }, @$command);
-	is($code, 3, "@$command onto a full disk");
-	like($err, qr/^caas: standard output cannot be written$/m, 'is heard of');
+	my ($name, %option) = @$where;
+	for my $command (
+		[ 'api-key', 'new', '--quiet' ],
+		[ 'api-key', 'new', '--json' ],
+		[ 'api-key', 'new' ],
+		[ 'api-key', 'digest' ],
+		[ 'keyring', 'list', $file ],
+		[ '--version' ])
+	{
+		my ($code, undef, $err) = caas({ %option, input => 'a key of more than 32 characters ..' }, @$command);
+		if ($option{no_reader})
+		{
+			is($code, 'signal 13', "@$command: ends with $name");
+			next;
+		}
+		is($code, 3, "@$command: fails with $name");
+		like($err, qr/^caas: standard output cannot be written/m, 'and says why');
+		unlike($err, qr/api_key_digests/, 'without a setting for a key that is lost') if $command->[1] eq 'new';
+	}
+	my $fresh = "$dir/fresh";
+	for my $edit (
+		[ [ 'init', $fresh ], ['1 active'] ],
+		[ [ 'rotate', $fresh ], [ '1 retired', '2 active' ] ],
+		[ [ 'activate', $fresh, 1 ], [ '1 active', '2 retired' ] ],
+		[ [ 'retire', $fresh, 1, '--activate', 2 ], [ '1 retired', '2 active' ] ],
+		[ [ 'remove', $fresh, 1, '--yes' ], ['2 active'] ])
+	{
+		my ($arguments, $numbers) = @$edit;
+		my ($code, undef, $err) = caas({%option}, 'keyring', @$arguments);
+		is($code, 0, "$arguments->[0]: succeeds with $name");
+		like($err, qr/^caas: warning: standard output cannot be written: .*; done: \Q$fresh\E: generation /m, 'with a warning');
+		is_deeply(numbers($fresh), $numbers, 'and did its work');
+		is((caas('keyring', 'check', $fresh))[0], 0, 'on a keyring that holds nothing else');
+	}
+	unlink $fresh;
+}
+
+SKIP:
+{
+	my @read_only = ('-m', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"', 'sh', $dir);
+	my $unshare = { program => '/usr/bin/unshare' };
+	skip 'no read-only mount can be made here', 4 if (caas($unshare, @read_only, 'true'))[0] ne '0';
+	fails(3, qr/no file can be made in its folder: Read-only file system/, $unshare, @read_only, program(), 'keyring', @$_)
+	  for [ 'rotate', $file ], [ 'init', "$dir/other" ];
 }
 done_testing();

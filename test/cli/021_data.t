@@ -18,7 +18,10 @@ my $plain = digest('data');
 isnt(digest("data\n"), $plain, 'a newline is data');
 is(digest("data\n", '--line'), $plain, '--line leaves one out');
 is(digest("data\n\n", '--line'), digest("data\n"), 'and only one');
-is(digest("data\r\n", '--line'), digest("data\r"), 'LF alone, not CR');
+is(digest("data\r\n", '--line'), $plain, 'a CR LF is one end of a line');
+is(digest("data\r\n\r\n", '--line'), digest("data\r\n"), 'and only one is left out');
+is(digest("data\r", '--line'), digest("data\r"), 'a CR alone is data');
+is(digest("\r\n", '--line'), digest(''), '--line of an empty line with CR LF');
 is(digest('data', '--line'), $plain, '--line without a newline');
 is(digest("\n", '--line'), digest(''), '--line of an empty line');
 is(digest('data', '--raw'), $plain, 'text is its bytes');
@@ -28,6 +31,7 @@ chomp $stored;
 my @verify = ('verify', '--keyring', $file, '--uuid', $uuid, '--digest', $stored);
 is((caas({ input => "data\n" }, @verify))[0], 0, 'verify takes the newline as data too');
 is((caas({ input => "data\n" }, @verify, '--line'))[0], 1, 'and --line leaves it out');
+is((caas({ input => "data\n\r\n" }, @verify, '--line'))[0], 0, 'a CR LF as well');
 
 for my $bad ("a\0b", "\xff", "\xc0\x80", "\xed\xa0\x80", "caf\xe9")
 {

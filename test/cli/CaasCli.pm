@@ -30,7 +30,8 @@ sub folder
 	return $folder;
 }
 
-# Starts the program. Options, before the arguments, in a hash: input, env, umask, user, program, out.
+# Starts the program. Options, before the arguments, in a hash: input, env, umask, user, program, out, closed (a list of
+# descriptors that the program starts without), no_reader (standard output is a pipe that nobody reads).
 sub start_caas
 {
 	my $option = ref $_[0] ? shift : {};
@@ -44,6 +45,13 @@ sub start_caas
 	open STDOUT, '>', $run{out} // "$run{dir}/out" or POSIX::_exit(126);
 	open STDERR, '>', "$run{dir}/err" or POSIX::_exit(126);
 	become($run{user}) if defined $run{user};
+	if ($run{no_reader})
+	{
+		pipe my $reader, my $writer or POSIX::_exit(126);
+		close $reader;
+		POSIX::dup2(fileno $writer, 1) or POSIX::_exit(126);
+	}
+	POSIX::close($_) for @{ $run{closed} // [] };
 	$ENV{$_} = $run{env}{$_} for keys %{ $run{env} // {} };
 	exec { $run{program} // $program } 'caas', @_ or POSIX::_exit(127);
 }

@@ -1,6 +1,6 @@
 /*
  * A library to preload: CAAS_FAULT="CALL HOW" makes every CALL fail with HOW (an errno), or end the process before it
- * when HOW is "kill". CALL is rename, renameat2, fsync (of a file), fsyncdir (of a folder) or write (of a file that the
+ * when HOW is "kill". CALL is renameat, renameat2, fsync (of a file), fsyncdir (of a folder) or write (of a file that the
  * program opened: half is written, as on a disk that gets full).
  */
 #define _GNU_SOURCE
@@ -56,12 +56,12 @@ fsync(int fd)
 }
 
 int
-rename(const char *from, const char *to)
+renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-	int (*real)(const char *, const char *) =
-		(int (*)(const char *, const char *)) dlsym(RTLD_NEXT, "rename");
+	int (*real)(int, const char *, int, const char *) =
+		(int (*)(int, const char *, int, const char *)) dlsym(RTLD_NEXT, "renameat");
 
-	return fault("rename") ? -1 : real(from, to);
+	return fault("renameat") ? -1 : real(from_dir, from, to_dir, to);
 }
 
 int

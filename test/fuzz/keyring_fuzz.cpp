@@ -29,6 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         active += generation.active ? 1 : 0;
     }
     require(active == 1 && generations.size() <= caas::kMaxGenerations);
-    require(generations[keyring.value().active_index()].active);
+    require(keyring.value().active().active);
     return 0;
 }

@@ -1,7 +1,7 @@
 // Class Aead: against published vectors, in place, and at the limits.
 #include "../../src/core/cipher_pool.hpp"
 #include "published.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <algorithm>
 #include <climits>

@@ -1,7 +1,7 @@
 // Blind indexes: what they depend on, what they do not, and the key of the last context that is kept.
 #include "../../src/core/text.hpp"
 #include "reference.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <set>
 

@@ -67,9 +67,10 @@ TEST(Keyring, OrderOfLinesHasNoMeaning) {
         EXPECT_EQ(keyring.generations()[0].number, 65535);
         EXPECT_EQ(keyring.generations()[1].number, 9);
         EXPECT_EQ(keyring.generations()[2].number, 3);
-        EXPECT_EQ(keyring.active_index(), 1U);
-        for (std::size_t i = 0; i < 3; i++) EXPECT_EQ(keyring.find(keyring.generations()[i].number), i);
-        for (const int missing : {-1, 0, 1, 4, 8, 10, 65534, 65536}) EXPECT_EQ(keyring.find(missing), 3U);
+        EXPECT_EQ(keyring.active().number, 9);
+        for (std::size_t i = 0; i < 3; i++)
+            EXPECT_EQ(keyring.find(keyring.generations()[i].number), &keyring.generations()[i]);
+        for (const int missing : {-1, 0, 1, 4, 8, 10, 65534, 65536}) EXPECT_EQ(keyring.find(missing), nullptr);
     } while (std::next_permutation(order.begin(), order.end()));
 }
 

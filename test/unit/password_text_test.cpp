@@ -1,6 +1,6 @@
 // The stored form of a password hash: exactly one spelling for each, and no cost beyond the caps.
 #include "../../src/core/password.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // The buffer of random bytes: no byte leaves it twice, not in a process that was forked off either.
 #include "../../src/core/random.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>

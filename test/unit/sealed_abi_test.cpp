@@ -1,6 +1,6 @@
 // The promises of caas.h for sealed values: arguments, limits, the three failures, resealing.
 #include "../../src/core/text.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <cstring>
 

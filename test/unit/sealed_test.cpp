@@ -2,7 +2,7 @@
 // format says.
 #include "../../src/core/text.hpp"
 #include "reference.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <algorithm>
 #include <map>

@@ -13,10 +13,11 @@ Keyring load_keyring(const std::string& path);
 // An engine also checks that this OpenSSL provides every algorithm.
 Engine load_engine(const std::string& path);
 
-// The file must not exist. The value is the keyring as it was written.
+// The file must not exist. It belongs to the folder's owner where root makes it. The value is the keyring as it was
+// written.
 Keyring create_keyring(const std::string& path, const SecretText& text);
 
-// What an edit makes of a keyring; it throws a ProgramError to leave the file as it is.
+// Returns the new text of a keyring; throws a ProgramError to leave the file as it is.
 using Edit = std::function<SecretText(const Keyring& keyring, std::string_view text)>;
 
 // Edits under the lock of the file; owner, group and mode stay. A symbolic link stays, its target is edited.

@@ -3,7 +3,7 @@
 #include "../../src/core/text.hpp"
 #include "faults.hpp"
 #include "reference.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,7 +55,7 @@ void use_everything(caas_engine* engine, const std::string& keyring_path) {
     ASSERT_EQ(match, 1);
 }
 
-TEST(ValuesMemory, FreedMemoryHoldsNoKey) {
+TEST(KeyMemory, FreedMemoryHoldsNoKey) {
     for (const char* cipher : kCipherNames) {
         if (!expect_provided(cipher)) continue;
         const TempFolder folder;
@@ -131,7 +131,7 @@ int copies_of(const Blob& masked_key) {
     return copies;
 }
 
-TEST(ValuesMemory, UnloadingForgetsTheLastKeysToo) {
+TEST(KeyMemory, UnloadingForgetsTheLastKeysToo) {
     if (kSanitized) GTEST_SKIP() << "AddressSanitizer keeps freed memory and more";
     const TempFolder folder;
     // Not the secret of the test before, whose keys this process did compute.

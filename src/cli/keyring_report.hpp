@@ -1,4 +1,4 @@
-// What is shown of a keyring.
+// What the commands show of a keyring.
 #pragma once
 #include "../core/keyring.hpp"
 

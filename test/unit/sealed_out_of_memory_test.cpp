@@ -2,7 +2,7 @@
 // and an engine that works again afterwards.
 #include "../../src/core/text.hpp"
 #include "failing_memory.hpp"
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include <cstring>
 
@@ -13,7 +13,7 @@ const Blob kUuid = parse_uuid("4dbcbcfe-4800-40a8-badf-c26b73af230c");
 const Blob kData = blob_of("example sensitive data");
 constexpr caas_password_costs kCheap = {10, 1, 8, 1, 1, 10000};
 
-class ValuesOutOfMemory : public FailingMemory {
+class SealedOutOfMemory : public FailingMemory {
 protected:
     EnginePtr loaded() const {
         EnginePtr engine = new_engine();
@@ -52,7 +52,7 @@ protected:
     std::string index_;
 };
 
-void ValuesOutOfMemory::fails_for(const std::string& ciphers) {
+void SealedOutOfMemory::fails_for(const std::string& ciphers) {
     const std::string pools = " digests=hmac-sha256 ciphers=" + ciphers;
     path_ = folder_.write("keyring", keyring_of(2, pools));
     const EnginePtr engine = loaded();
@@ -102,16 +102,16 @@ void ValuesOutOfMemory::fails_for(const std::string& ciphers) {
         });
 }
 
-TEST_P(ValuesOutOfMemory, Gcm) { fails_for("aes-256-gcm"); }
-TEST_P(ValuesOutOfMemory, ChaCha20Poly1305) { fails_for("chacha20-poly1305"); }
-TEST_P(ValuesOutOfMemory, Ocb) { fails_for("aes-256-ocb"); }
-TEST_P(ValuesOutOfMemory, Aria) { fails_for("aria-256-gcm"); }
-TEST_P(ValuesOutOfMemory, GcmSiv) {
+TEST_P(SealedOutOfMemory, Gcm) { fails_for("aes-256-gcm"); }
+TEST_P(SealedOutOfMemory, ChaCha20Poly1305) { fails_for("chacha20-poly1305"); }
+TEST_P(SealedOutOfMemory, Ocb) { fails_for("aes-256-ocb"); }
+TEST_P(SealedOutOfMemory, Aria) { fails_for("aria-256-gcm"); }
+TEST_P(SealedOutOfMemory, GcmSiv) {
     if (!expect_provided("aes-256-gcm-siv")) GTEST_SKIP() << kNeedsOpenSsl32;
     fails_for("aes-256-gcm-siv");
 }
 
-TEST_P(ValuesOutOfMemory, BlindIndex) {
+TEST_P(SealedOutOfMemory, BlindIndex) {
     path_ = folder_.write("keyring", keyring_of(2, " digests=hmac-sha256 ciphers=aes-256-gcm"));
     const EnginePtr engine = loaded();
     sealed_ = seal_of(engine.get(), kUuid, "c", kData).bytes;
@@ -129,7 +129,7 @@ TEST_P(ValuesOutOfMemory, BlindIndex) {
         });
 }
 
-TEST_P(ValuesOutOfMemory, Passwords) {
+TEST_P(SealedOutOfMemory, Passwords) {
     for (const char* algorithm : {"scrypt", "pbkdf2-sha512", "argon2id"}) {
         // OpenSSL's PBKDF2 allocates in every one of its 10,000 rounds, and its Argon2 (seen in 3.5) goes on, to a
         // wrong hash, when it lacks the memory of its first digest.
@@ -177,7 +177,7 @@ TEST_P(ValuesOutOfMemory, Passwords) {
 
 // Every cipher and password function in the pools: a load that lacks memory says so, and does not call an algorithm
 // missing.
-TEST_P(ValuesOutOfMemory, Load) {
+TEST_P(SealedOutOfMemory, Load) {
     const std::string optional = openssl_is_3_2() ? ",aes-256-gcm-siv passwords=scrypt,pbkdf2-sha512,argon2id"
                                                   : " passwords=scrypt,pbkdf2-sha512";
     path_ = folder_.write("keyring", keyring_of(1,
@@ -193,10 +193,10 @@ TEST_P(ValuesOutOfMemory, Load) {
     EXPECT_GT(failures, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpp, ValuesOutOfMemory, failing_cpp());
-INSTANTIATE_TEST_SUITE_P(OpenSsl, ValuesOutOfMemory, failing_openssl());
+INSTANTIATE_TEST_SUITE_P(Cpp, SealedOutOfMemory, failing_cpp());
+INSTANTIATE_TEST_SUITE_P(OpenSsl, SealedOutOfMemory, failing_openssl());
 
-TEST(SecretArena, ValuesWithoutRoomForTheirKeys) {
+TEST(SecretArena, SealingWithoutRoomForItsKeys) {
     const EnginePtr engine = engine_with(keyring_of(2));
     const Blob sealed = seal_of(engine.get(), kUuid, "c", kData).bytes;
     std::vector<SecretKey<1>> taken = every_free_block();

@@ -1,18 +1,20 @@
 // The commands that show a keyring: list and check.
+#include "keyring_report.hpp"
 #include "../core/cipher_pool.hpp"
 #include "../core/digest_pool.hpp"
 #include "../core/engine.hpp"
 #include "../core/password_pool.hpp"
 #include "command.hpp"
 #include "keyring_commands.hpp"
-#include "keyring_store.hpp"
-#include "keyring_view.hpp"
+#include "keyring_file.hpp"
 
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <array>
+#include <charconv>
 #include <iostream>
 
 namespace caas::cli {
@@ -21,7 +23,7 @@ namespace {
 
 const char* state_of(const Generation& generation) { return generation.active ? "active" : "retired"; }
 
-// The default pools are long and never change: a word stands for them.
+// A default pool is shown as "default": the names are long and never change.
 std::string short_pool(const PoolKind& kind, const Pool& pool) {
     return pool == default_pool(kind) ? "default" : pool_text(kind, pool);
 }
@@ -47,37 +49,60 @@ void print_table(const Keyring& keyring) {
     }
 }
 
-std::string json_pool(const PoolKind& kind, const Pool& pool) {
-    std::string text;
-    for (const AlgorithmId id : pool) text += std::string(text.empty() ? "\"" : ", \"") + kind.name(id) + '"';
-    return "[" + text + "]";
+// nlohmann-json in the order of insertion.
+using Json = nlohmann::ordered_json;
+
+Json json_pool(const PoolKind& kind, const Pool& pool) {
+    Json names = Json::array();
+    for (const AlgorithmId id : pool) names.push_back(kind.name(id));
+    return names;
 }
 
-// No text here can hold a character that JSON would want escaped.
 void print_json(const Keyring& keyring) {
-    const char* separator = "[\n";
+    Json list = Json::array();
     for (const Generation& generation : keyring.generations()) {
-        std::cout << separator << "  {\"number\": " << generation.number << ", \"state\": \"" << state_of(generation)
-                  << "\", \"created\": \"" << generation.created << "\", \"check_value\": \""
-                  << check_value_of(generation) << "\",\n   \"digests\": " << json_pool(digest_pool, generation.digests)
-                  << ",\n   \"ciphers\": " << json_pool(cipher_pool, generation.ciphers)
-                  << ",\n   \"passwords\": " << json_pool(password_pool, generation.passwords) << "}";
-        separator = ",\n";
+        list.push_back({{"number", generation.number},
+                        {"state", state_of(generation)},
+                        {"created", generation.created},
+                        {"check_value", check_value_of(generation)},
+                        {"digests", json_pool(digest_pool, generation.digests)},
+                        {"ciphers", json_pool(cipher_pool, generation.ciphers)},
+                        {"passwords", json_pool(password_pool, generation.passwords)}});
     }
-    std::cout << "\n]\n";
+    std::cout << list.dump(2) << '\n';
 }
 
-// Becomes the user for good: the load that follows is then exactly that of a server of this user.
-void become(const std::string& name) {
-    const passwd* user = getpwnam(name.c_str());
-    if (user == nullptr) throw usage_error("--user: there is no user '" + name + "'");
+struct Account {
+    std::string name;  // empty for a number without an account
+    uid_t uid;
+    gid_t gid;
+};
+
+// name_or_number is the name of a user or, where there is none of this name, a numeric user id.
+Account find_account(const std::string& name_or_number) {
+    const passwd* user = getpwnam(name_or_number.c_str());
+    if (user != nullptr) return {user->pw_name, user->pw_uid, user->pw_gid};
+    uid_t uid = 0;
+    const char* const end = name_or_number.data() + name_or_number.size();
+    const auto [parsed, error] = std::from_chars(name_or_number.data(), end, uid);
+    if (error != std::errc() || parsed != end || uid == static_cast<uid_t>(-1)) {
+        throw usage_error("--user: there is no user '" + name_or_number + "'");
+    }
+    user = getpwuid(uid);
+    if (user != nullptr) return {user->pw_name, user->pw_uid, user->pw_gid};
+    return {"", uid, static_cast<gid_t>(uid)};
+}
+
+// Becomes the user for good: the load that follows is then exactly that of a server of this user. A number without an
+// account has the group of the same number and no other, as in a container.
+void become(const std::string& name_or_number) {
+    const Account account = find_account(name_or_number);
     if (geteuid() != 0) {
-        if (user->pw_uid == geteuid()) return;
+        if (account.uid == geteuid()) return;
         throw program_error("--user: only root can check as another user");
     }
-    const uid_t uid = user->pw_uid;
-    const gid_t gid = user->pw_gid;
-    if (initgroups(name.c_str(), gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0) {
+    const int grouped = account.name.empty() ? setgroups(0, nullptr) : initgroups(account.name.c_str(), account.gid);
+    if (grouped != 0 || setgid(account.gid) != 0 || setuid(account.uid) != 0) {
         throw program_error("--user: the change to this user failed");
     }
 }
@@ -112,7 +137,7 @@ int keyring_check(const KeyringOptions& options) {
     const Outcome loaded = engine.load(options.file.c_str());
     if (!loaded.ok()) throw keyring_error(kExitNo, options.file, loaded.error());
     const Keyring& keyring = *engine.keyring();
-    const Generation& active = keyring.generations()[keyring.active_index()];
+    const Generation& active = keyring.active();
     warn_about_keyring(options.file, keyring.warnings());
     std::cout << options.file << ": OK, generations: " << keyring.generations().size() << ", active: " << active.number
               << ", check value: " << check_value_of(active) << '\n';

@@ -1,4 +1,4 @@
-#include "values.hpp"
+#include "sealed_support.hpp"
 
 #include "../../src/core/text.hpp"
 #include "reference.hpp"
