@@ -1,4 +1,4 @@
--- caas_seal_trigger(): what it stores, and which sealed values it lets in.
+-- caas_seal_trigger(): the values that it stores, and the sealed values that it accepts.
 SET caas.api_key = 'regress key, no secret';
 CREATE SCHEMA caas_seal;
 CREATE EXTENSION citext SCHEMA caas_seal;
@@ -9,32 +9,32 @@ SET search_path = caas_seal, public;
 CREATE TABLE users (n serial, id uuid, ssn text, ssn_sealed bytea, email text, email_sealed bytea, email_index bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed@users.ssn', 'email=email_sealed:email_index');
--- Plaintext left in the table, what is opened, and whether the index is that of the active generation.
+-- Shows plaintext left in the table, the opened values, and whether the index is that of the active generation.
 CREATE VIEW shown AS SELECT n, coalesce(ssn, email) AS left_over, caas_open(id, ssn_sealed, 'users.ssn') AS ssn,
     caas_open(id, email_sealed, 'caas_seal.users.email') AS email, email_index IS NULL AS no_index,
     email_index = caas_blind_index(caas_open(id, email_sealed, 'caas_seal.users.email'), 'caas_seal.users.email') AS index
 FROM users;
 
--- With the given context and with the default one, which is schema.table.column of the source.
+-- Values are sealed in the context that the argument gives, or in the default one: schema.table.column of the source.
 INSERT INTO users (id, ssn, email) VALUES (:ada, '078-05-1120', 'ada@example.com'), (:bob, '', ''), (:bob, NULL, 'bob@example.com'),
     (:ada, NULL, NULL), (NULL, NULL, NULL);
 SELECT * FROM shown ORDER BY n;
 SELECT n, length(ssn_sealed) - 51 AS ssn, length(email_sealed) - 51 AS email, length(email_index) AS index FROM users ORDER BY n;
--- RETURNING shows what is stored, and equal values are sealed to different ones.
+-- RETURNING shows the stored values. Equal values have different sealed values.
 INSERT INTO users (id, ssn) VALUES (:ada, '078-05-1120')
 RETURNING n, ssn, caas_open(id, ssn_sealed, 'users.ssn') AS opened, ssn_sealed = (SELECT ssn_sealed FROM users WHERE n = 1) AS same;
--- Text beyond ASCII, and a value of 1 MB.
+-- Text beyond ASCII, and a value of 1 MB, are sealed.
 INSERT INTO users (id, email) VALUES (:ada, 'Şifreleme ☂'), (:ada, repeat('mega ', 209716));
 SELECT n, left(email, 12) AS email, length(email), index FROM shown WHERE n > 6 ORDER BY n;
 DELETE FROM users WHERE n > 5;
 
--- What an UPDATE leaves alone stays as it is, byte for byte, and needs no key.
+-- A value that an UPDATE does not change stays the same byte for byte, and needs no API key.
 CREATE TABLE before AS SELECT * FROM users;
 SET caas.api_key = '';
 UPDATE users SET n = n, id = id, ssn = ssn, ssn_sealed = ssn_sealed, email_sealed = email_sealed, email_index = email_index;
 UPDATE users SET ssn_sealed = ssn_sealed || '';
 SELECT count(*) FILTER (WHERE u IS DISTINCT FROM b) AS changed FROM users u JOIN before b USING (n);
--- Nor does a row without values. All else does.
+-- A row without values needs no API key. Everything else needs it.
 INSERT INTO users (n, id) VALUES (100, :ada);
 UPDATE users SET id = :bob WHERE n = 100;
 UPDATE users SET ssn_sealed = NULL, email_sealed = NULL, email_index = NULL WHERE n = 4;
@@ -47,35 +47,35 @@ UPDATE users SET email_index = NULL WHERE n = 1;
 SET caas.api_key = 'regress key, no secret';
 DELETE FROM users WHERE n > 5;
 
--- A changed source is sealed again; the other column stays.
+-- A changed source is sealed again; the other column stays the same.
 UPDATE users SET ssn = '078-05-1121' WHERE n = 1;
 SELECT s.*, u.email_sealed = b.email_sealed AS email_as_before FROM shown s JOIN users u USING (n) JOIN before b USING (n) WHERE n = 1;
 UPDATE users SET email = 'new@example.com' WHERE n = 1;
 SELECT s.*, u.email_index = b.email_index AS index_as_before FROM shown s JOIN users u USING (n) JOIN before b USING (n) WHERE n = 1;
--- The source set to null is nothing new; the sealed value set to null takes its index along.
+-- A source set to null changes nothing. A sealed value set to null sets its index to null.
 UPDATE users SET ssn = NULL, email = NULL WHERE n = 1;
 SELECT * FROM shown WHERE n = 1;
 UPDATE users SET email_sealed = NULL WHERE n = 1;
 SELECT * FROM shown WHERE n = 1;
--- An index without a value is none.
+-- An index without a sealed value is set to null.
 UPDATE users SET email_index = '\x00112233445566778899aabbccddeeff' WHERE n = 1;
 INSERT INTO users (n, id, email_index) VALUES (100, :ada, '\x00112233445566778899aabbccddeeff'), (101, NULL, '\x');
 SELECT n, email_index FROM users WHERE n IN (1, 100, 101) ORDER BY n;
 DELETE FROM users WHERE n > 5;
--- Plaintext wins over a sealed value and an index that come with it, whatever these are.
+-- Plaintext replaces any sealed value and index that the same statement brings.
 INSERT INTO users (n, id, email, email_sealed, email_index) VALUES (100, :ada, 'plain@example.com', 'not sealed', 'no index');
 UPDATE users SET ssn = '078-05-1122', ssn_sealed = (SELECT ssn_sealed FROM before WHERE n = 2) WHERE n = 1;
 SELECT * FROM shown WHERE n IN (1, 100) ORDER BY n;
 DELETE FROM users WHERE n > 5;
 
--- A value that is sealed for this row already passes as it is, and gets its index.
+-- A value that was sealed for this row is stored unchanged, and gets its index.
 CREATE TABLE sealed (id uuid, value bytea, index bytea);
 INSERT INTO sealed VALUES (:ada, caas_seal(:ada, 'sealed@example.com', 'caas_seal.users.email'), caas_blind_index('sealed@example.com', 'caas_seal.users.email'));
 INSERT INTO users (n, id, email_sealed) SELECT 100, id, value FROM sealed;
 INSERT INTO users (n, id, email_sealed, email_index) SELECT 101, id, value, index FROM sealed;
 UPDATE users SET email_sealed = (SELECT value FROM sealed) WHERE n = 1;
 SELECT n, s.email, s.index, u.email_sealed = value AS as_it_is FROM users u JOIN shown s USING (n), sealed WHERE n IN (1, 100, 101) ORDER BY n;
--- An index that is not that of the value is put right: no bytes, other bytes, another length, another generation's, null.
+-- A wrong index is replaced by the right one: no bytes, other bytes, another length, another generation's, null.
 UPDATE users SET email_index = wrong.index FROM (VALUES (1, '\x'::bytea), (100, '\x00112233445566778899aabbccddeeff'),
     (101, caas_blind_index('sealed@example.com', 'caas_seal.users.email', 8))) AS wrong (n, index) WHERE users.n = wrong.n;
 SELECT n, index FROM shown WHERE n IN (1, 100, 101) ORDER BY n;
@@ -85,7 +85,7 @@ UPDATE users SET email_index = NULL WHERE n IN (1, 100);
 INSERT INTO users (n, id, email_sealed, email_index) SELECT 102, id, value, c[2] FROM sealed, caas_blind_candidates('sealed@example.com', 'caas_seal.users.email') AS c;
 SELECT n, index FROM shown WHERE n IN (1, 100, 101, 102) ORDER BY n;
 
--- A foreign value is refused: no sealed value at all, another user's, another context's, changed.
+-- A foreign value is refused: it is not sealed, belongs to another user or context, or was changed.
 INSERT INTO users (id, email_sealed) VALUES (:ada, 'ada@example.com');
 \echo :SQLSTATE
 INSERT INTO users (id, email_sealed) VALUES (:ada, '');
@@ -106,7 +106,7 @@ UPDATE users SET email_sealed = set_byte(email_sealed, 1, 255) WHERE n = 1;
 \echo :SQLSTATE
 UPDATE users u SET email_sealed = b.email_sealed FROM before b WHERE u.n = 1 AND b.n = 3;
 \echo :SQLSTATE
--- Every bit of it counts, and every byte of its length.
+-- A change of any bit is refused, and any shorter length.
 DO $$
 DECLARE
     value bytea := (SELECT email_sealed FROM users WHERE n = 1);
@@ -125,7 +125,7 @@ BEGIN
 END$$;
 SELECT u.email_sealed = value AS as_it_was FROM users u, sealed WHERE n = 1;
 
--- Another uuid: the plaintext comes with it, or a value sealed for that.
+-- An UPDATE of the uuid needs the plaintext, or a value sealed for the new uuid.
 UPDATE users SET id = :bob WHERE n = 1;
 \echo :SQLSTATE
 UPDATE users SET id = NULL WHERE n = 1;
@@ -136,7 +136,7 @@ UPDATE users SET id = :bob, email = 'bob@example.com', ssn_sealed = caas_seal(:b
 SELECT id = :bob AS bob, shown.* FROM users JOIN shown USING (n) WHERE n = 1;
 UPDATE users SET id = :ada, ssn_sealed = NULL, email_sealed = NULL WHERE n = 1;
 SELECT id = :ada AS ada, shown.* FROM users JOIN shown USING (n) WHERE n = 1;
--- A value without a uuid is never stored, sealed or not.
+-- A value without a uuid is refused, sealed or not.
 INSERT INTO users (email) VALUES ('ada@example.com');
 \echo :SQLSTATE
 INSERT INTO users (email_sealed) SELECT value FROM sealed;
@@ -145,7 +145,7 @@ UPDATE users SET ssn = '078-05-1120' WHERE n = 5;
 \echo :SQLSTATE
 SELECT count(*) FILTER (WHERE ssn IS NOT NULL OR email IS NOT NULL) AS plaintext, count(*) FROM users;
 
--- Sources: text, varchar, citext, bytea and domains; sealed values and indexes: bytea and domains.
+-- A source may be text, varchar, citext, bytea or a domain over them; a sealed value or index bytea or a domain over it.
 CREATE DOMAIN email AS text CHECK (VALUE LIKE '%@%');
 CREATE DOMAIN blob AS bytea CHECK (length(VALUE) < 100);
 CREATE DOMAIN index AS bytea CHECK (length(VALUE) = 16);
@@ -158,7 +158,7 @@ INSERT INTO types (id, v, c, d, b) VALUES (:ada, 'Value', 'Value', 'v@example.co
 SELECT v, c, d, b, caas_open(id, v_sealed, 'v') AS v, caas_open(id, c_sealed) AS c, caas_open(id, d_sealed, 'a=b:c@d') AS d,
     d_index = caas_blind_index('v@example.com', 'a=b:c@d') AS d_index, caas_open_bytea(id, b_sealed, 'Şifre') AS b,
     b_index = caas_blind_index('\x00ff56'::bytea, 'Şifre') AS b_index FROM types;
--- What is written is checked against its domain, and so is the null left in a source.
+-- The domain of a target is checked for the sealed value, and that of a source for null.
 UPDATE types SET c = repeat('x', 50);
 \echo :SQLSTATE
 \set VERBOSITY terse
@@ -171,7 +171,7 @@ INSERT INTO from_domain VALUES (:ada, 'x');
 \echo :SQLSTATE
 SELECT count(*) FROM from_domain;
 
--- Large values: unchanged they are not fetched nor opened, equal ones are the same, others are opened.
+-- A large sealed value is not opened when it is unchanged or equal; any other one is.
 CREATE TABLE grown (id uuid, s text, s_sealed bytea, note int);
 ALTER TABLE grown ALTER s_sealed SET STORAGE EXTERNAL;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON grown FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
@@ -185,28 +185,28 @@ UPDATE grown SET s_sealed = s_sealed || '\x00';
 \echo :SQLSTATE
 SELECT caas_open(id, s_sealed, 'caas_seal.grown.s') = repeat('large ', 100000) AS large, note FROM grown;
 
--- Rows from before there was a trigger: any UPDATE seals them.
+-- Any UPDATE seals a row that was stored before the trigger was created.
 CREATE TABLE older (id uuid, s text, s_sealed bytea);
 INSERT INTO older SELECT md5(i::text)::uuid, 'value ' || i FROM generate_series(1, 3) i;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON older FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
 UPDATE older SET id = id;
 SELECT s, caas_open(id, s_sealed, 'caas_seal.older.s') AS opened FROM older ORDER BY opened;
 
--- A trigger that fires before this one fills the uuid; a generated column sees what is stored.
+-- A trigger that fires earlier can set the uuid. A generated column is computed from the stored values.
 CREATE TABLE filled_in (id uuid, s text DEFAULT 'default', s_sealed bytea, size int GENERATED ALWAYS AS (length(s_sealed)) STORED, plain text GENERATED ALWAYS AS (s) STORED);
 CREATE FUNCTION fill_in() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := '4dbcbcfe-4800-40a8-badf-c26b73af230c'; RETURN NEW; END $$;
 CREATE TRIGGER fill_in BEFORE INSERT ON filled_in FOR EACH ROW EXECUTE FUNCTION fill_in();
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON filled_in FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
 INSERT INTO filled_in DEFAULT VALUES;
 SELECT s, caas_open(id, s_sealed, 'caas_seal.filled_in.s') AS opened, size, plain FROM filled_in;
--- A uuid that a foreign key changes is another uuid.
+-- ON UPDATE CASCADE that changes the uuid is refused, too.
 CREATE TABLE parents (id uuid PRIMARY KEY);
 INSERT INTO parents VALUES (:ada);
 ALTER TABLE filled_in ADD FOREIGN KEY (id) REFERENCES parents ON UPDATE CASCADE;
 UPDATE parents SET id = :bob;
 \echo :SQLSTATE
 
--- Who writes needs no EXECUTE, and gets none by it.
+-- A role that writes into the table needs no EXECUTE, and does not get it.
 CREATE ROLE caas_seal_writer;
 GRANT USAGE ON SCHEMA caas_seal TO caas_seal_writer;
 GRANT INSERT, UPDATE, SELECT ON older TO caas_seal_writer;

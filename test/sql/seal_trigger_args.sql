@@ -6,7 +6,7 @@ CREATE TABLE t (id uuid, a text, b bytea, a_sealed bytea, b_sealed bytea, a_inde
     fixed character(20), number int, words text, list bytea[], filled text NOT NULL DEFAULT 'x',
     made text GENERATED ALWAYS AS ('made') STORED, made_sealed bytea GENERATED ALWAYS AS ('\x00'::bytea) STORED);
 
--- Makes the trigger with these arguments and inserts a row.
+-- Creates the trigger with these arguments and inserts a row.
 CREATE FUNCTION attempt(arguments text, event text DEFAULT 'BEFORE INSERT OR UPDATE', fired_for text DEFAULT 'ROW', statement text DEFAULT
     'INSERT INTO t (id, a, b, "Mixed Case") VALUES (''4dbcbcfe-4800-40a8-badf-c26b73af230c'', ''plain'', ''plain'', ''plain'')')
 RETURNS TABLE (state text, message text, hint text) LANGUAGE plpgsql AS $$
@@ -23,7 +23,7 @@ END
 $$;
 \x on
 
--- How many arguments, and what they name.
+-- The number of arguments, and the columns that they name.
 SELECT * FROM attempt('');
 SELECT * FROM attempt($$'id'$$);
 SELECT * FROM attempt($$'id', 'nothing=a_sealed'$$);
@@ -35,7 +35,7 @@ SELECT a.state, a.message FROM unnest(ARRAY[$$'nothing', 'a=a_sealed'$$, $$'id',
     $$'id', ' a=a_sealed'$$, $$'id', 'a=A_sealed'$$, $$'id', 'a="a_sealed"'$$, $$'id', 't.a=a_sealed'$$, $$'id', 'a=ctid'$$,
     $$'id', 'a=a_sealed', 'b'$$, $$'id', 'a=a_sealed; DROP TABLE t'$$]) WITH ORDINALITY c(arguments, n), attempt(c.arguments) a ORDER BY n;
 
--- Names as the catalog has them. A context may hold all that separates names, be empty, and have 1024 bytes.
+-- Names are compared with the catalog. A context may contain separators, be empty, and have up to 1024 bytes.
 SELECT state, message FROM attempt($$'id', 'Mixed Case=Mixed Sealed:it''s@a@b:c=d e', 'a=a_sealed@', 'b=b_sealed:b_index@'$$);
 SELECT caas_open(id, "Mixed Sealed", 'a@b:c=d e') AS mixed, "it's" = caas_blind_index('plain', 'a@b:c=d e') AS index, caas_open(id, a_sealed) AS a,
     caas_open_bytea(id, b_sealed) AS b, b_index = caas_blind_index('plain'::bytea, '') AS b_index FROM t;
@@ -46,7 +46,7 @@ TRUNCATE t;
 SELECT * FROM attempt(format($$'id', 'a=a_sealed@%s'$$, repeat('x', 1025)));
 SELECT state FROM attempt(format($$'id', 'a=a_sealed@%s'$$, repeat('ş', 513)));
 
--- A column has one part.
+-- A column can be named only once.
 \x on
 SELECT * FROM attempt($$'id', 'a=a_sealed', 'a=b_sealed'$$);
 \x off
@@ -54,7 +54,7 @@ SELECT a.state, a.message FROM unnest(ARRAY[$$'id', 'b=b'$$, $$'id', 'a=a_sealed
     $$'id', 'a=a_sealed:a_index', 'b=b_sealed:a_index'$$, $$'id', 'a=a_sealed', 'a_sealed=b_sealed'$$, $$'id', 'a=b', 'b=b_sealed'$$,
     $$'id', 'a=a_sealed:b', 'b=b_sealed'$$, $$'id', 'a=a_sealed@one', 'a=a_sealed@two'$$]) WITH ORDINALITY c(arguments, n), attempt(c.arguments) a ORDER BY n;
 
--- Types.
+-- The types of the columns.
 \x on
 SELECT * FROM attempt($$'a', 'a=a_sealed'$$);
 SELECT * FROM attempt($$'id', 'fixed=a_sealed'$$);
@@ -66,7 +66,7 @@ SELECT * FROM attempt($$'id', 'made=a_sealed'$$);
 SELECT a.state, a.message FROM unnest(ARRAY[$$'id', 'id=a_sealed'$$, $$'id', 'a=id'$$, $$'id', 'a=list'$$, $$'id', 'list=a_sealed'$$, $$'id', 'a=a_sealed:words'$$,
     $$'id', 'a=a_sealed:number'$$, $$'id', 'a=made_sealed'$$, $$'id', 'a=a_sealed:made_sealed'$$]) WITH ORDINALITY c(arguments, n), attempt(c.arguments) a ORDER BY n;
 
--- Events.
+-- The events that fire the trigger.
 \x on
 SELECT * FROM attempt($$'id', 'a=a_sealed'$$, event => 'AFTER INSERT OR UPDATE');
 \x off
@@ -82,7 +82,7 @@ TRUNCATE t;
 SELECT caas_seal_trigger();
 \echo :SQLSTATE
 
--- UPDATE OF must name every column whose change matters.
+-- UPDATE OF must name every column that the trigger checks.
 \x on
 SELECT * FROM attempt($$'id', 'a=a_sealed'$$, event => 'BEFORE INSERT OR UPDATE OF a, a_sealed');
 \x off
@@ -95,7 +95,7 @@ UPDATE t SET words = 'other';
 SELECT a, caas_open(id, a_sealed, 'caas_seal_args.t.a') AS opened, words FROM t;
 TRUNCATE t;
 
--- Another trigger of caas on the same column: the second to fire would find what the first left.
+-- Two triggers of caas on one column are refused.
 CREATE TRIGGER second BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'a=a_sealed:a_index');
 \x on
 SELECT * FROM attempt($$'id', 'a=b_sealed'$$);
@@ -106,7 +106,7 @@ ALTER TABLE t DISABLE TRIGGER second;
 SELECT state, message FROM attempt($$'id', 'a=b_sealed'$$);
 DROP TRIGGER second ON t;
 TRUNCATE t;
--- Also when the other makes digests, under whatever name, and whichever fires first.
+-- This holds for caas_encrypt_trigger too, under any name in SQL, and for either order of firing.
 CREATE FUNCTION digest_trigger() RETURNS trigger LANGUAGE c AS '$libdir/caas', 'caas_sql_encrypt_trigger';
 CREATE TRIGGER a_digest BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION digest_trigger('id', 'a=words');
 \x on
@@ -116,7 +116,7 @@ SELECT * FROM attempt($$'id', 'a=a_sealed'$$);
 \x off
 CREATE OR REPLACE TRIGGER z_digest BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION digest_trigger('id', 'a_sealed');
 SELECT state, message FROM attempt($$'id', 'a=a_sealed'$$);
--- One a column, or one a kind of row, is fine; one for all rows beside one for a kind is not.
+-- One trigger for each column is accepted. Two on one column are accepted only if both have WHEN.
 CREATE OR REPLACE TRIGGER z_digest BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION digest_trigger('id', 'Mixed Case');
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_seal_trigger('id', 'a=a_sealed@two');
 CREATE TRIGGER third BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'b=b_sealed');

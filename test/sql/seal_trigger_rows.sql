@@ -1,11 +1,11 @@
--- caas_seal_trigger(): rows that come back to it (upserts, COPY, partitions), and what other triggers do.
+-- caas_seal_trigger() with upserts, COPY, partitions and other triggers.
 SET caas.api_key = 'regress key, no secret';
 CREATE SCHEMA caas_seal_rows;
 SET search_path = caas_seal_rows, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
 \set bob '\'65b4583e-d78b-5256-aa5a-851cf2f367b9\''
 
--- ON CONFLICT DO UPDATE: what EXCLUDED holds is sealed already. The index makes values unique over all users.
+-- ON CONFLICT DO UPDATE: EXCLUDED has sealed values. The unique index finds equal values of all users.
 CREATE TABLE users (n int UNIQUE, id uuid, email text, email_sealed bytea, email_index bytea UNIQUE, other text, other_sealed bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'email=email_sealed:email_index@email', 'other=other_sealed@other');
@@ -17,10 +17,10 @@ INSERT INTO users VALUES (1, :ada, 'three') ON CONFLICT (n) DO UPDATE SET other 
 INSERT INTO users VALUES (2, :bob, 'four', NULL, NULL, 'his') ON CONFLICT (n)
     DO UPDATE SET email_sealed = EXCLUDED.email_sealed, email_index = EXCLUDED.email_index, other_sealed = EXCLUDED.other_sealed RETURNING email, other;
 SELECT * FROM shown ORDER BY n;
--- The source of EXCLUDED is null by then: nothing new.
+-- The source in EXCLUDED is null, so nothing changes.
 INSERT INTO users VALUES (2, :bob, 'five') ON CONFLICT (n) DO UPDATE SET email = EXCLUDED.email;
 SELECT email FROM shown WHERE n = 2;
--- By the index; by the index of somebody else's row, whose values are not for this user.
+-- A conflict on the index: with a row of the same user, and with one of another user, whose row does not take this user's values.
 INSERT INTO users VALUES (3, :ada, 'three') ON CONFLICT (email_index) DO UPDATE SET n = EXCLUDED.n, other = 'found';
 INSERT INTO users VALUES (3, :ada, 'three') ON CONFLICT (email_index) DO NOTHING;
 SELECT * FROM shown ORDER BY n;
@@ -30,11 +30,11 @@ INSERT INTO users VALUES (4, :bob, 'three');
 INSERT INTO users VALUES (4, :bob, 'three') ON CONFLICT (email_index) DO UPDATE SET email_sealed = EXCLUDED.email_sealed;
 \echo :SQLSTATE
 INSERT INTO users VALUES (4, :bob, 'three') ON CONFLICT (email_index) DO UPDATE SET id = EXCLUDED.id, email_sealed = EXCLUDED.email_sealed, other_sealed = NULL;
--- Into another column: another context.
+-- A sealed value of another column has another context.
 INSERT INTO users VALUES (2, :bob, 'six') ON CONFLICT (n) DO UPDATE SET other_sealed = EXCLUDED.email_sealed;
 \echo :SQLSTATE
 SELECT * FROM shown ORDER BY n;
--- MERGE inserts and updates rows of its own (from 15 on; the same done by hand before).
+-- MERGE inserts and updates (PostgreSQL 15 and later; INSERT and UPDATE before).
 DO $$
 BEGIN
     IF current_setting('server_version_num')::int >= 150000 THEN
@@ -48,7 +48,7 @@ END
 $$;
 SELECT * FROM shown ORDER BY n;
 
--- COPY seals; rows that are sealed already are copied as they are.
+-- COPY and INSERT .. SELECT seal plaintext, and store sealed rows unchanged.
 TRUNCATE users;
 COPY users (n, id, email, other) FROM stdin;
 1	4dbcbcfe-4800-40a8-badf-c26b73af230c	one	mine
@@ -70,7 +70,7 @@ COPY users (n, id, email_sealed) FROM stdin;
 \.
 SELECT count(*) FROM users;
 
--- Partitions: the default context is that of the topmost table, so that a row can move.
+-- Partitions: the default context names the topmost table, so a row can move.
 CREATE TABLE parted (n int, region text, id uuid, ssn text, ssn_sealed bytea, ssn_index bytea) PARTITION BY LIST (region);
 CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a');
 CREATE TABLE parted_b (junk int, ssn_index bytea, ssn_sealed bytea, ssn text, junk2 text, id uuid, n int, region text);
@@ -95,19 +95,19 @@ UPDATE parted SET region = 'c', id = :bob WHERE n = 4;
 \echo :SQLSTATE
 UPDATE parted SET region = 'c', id = :bob, ssn = 'ssn of bob' WHERE n = 4;
 SELECT * FROM parted_shown ORDER BY n;
--- A row that moves is inserted, which needs the key; one that stays does not.
+-- A row that moves is inserted, which needs the API key; a row that stays does not need it.
 SET caas.api_key = '';
 UPDATE parted SET n = n + 10;
 UPDATE parted SET region = 'a' WHERE n = 11;
 \echo :SQLSTATE
 SET caas.api_key = 'regress key, no secret';
--- Apart from the others it is a table of its own, with its trigger gone.
+-- A detached partition is a table of its own and has lost its trigger.
 ALTER TABLE parted DETACH PARTITION parted_a;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted_a FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index');
 UPDATE parted_a SET n = n + 10;
 UPDATE parted_a SET ssn = 'apart' WHERE n = 25;
 SELECT n, caas_try_open(id, ssn_sealed, 'caas_seal_rows.parted.ssn') AS before, caas_try_open(id, ssn_sealed, 'caas_seal_rows.parted_a.ssn') AS apart FROM parted_a ORDER BY n;
--- A table that is renamed: old values stay, but they are foreign to the new context.
+-- A renamed table has another default context, in which its old values cannot be inserted.
 CREATE TABLE renamed (n int, id uuid, s text, s_sealed bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON renamed FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
 INSERT INTO renamed VALUES (1, :ada, 'value');
@@ -119,7 +119,7 @@ CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON new_name FOR EACH R
 INSERT INTO new_name TABLE new_name;
 SELECT n, s, caas_open(id, s_sealed, 'caas_seal_rows.renamed.s') AS opened FROM new_name;
 
--- Several rows and statements: an error undoes its own alone.
+-- An error undoes its own statement only.
 BEGIN;
 INSERT INTO new_name VALUES (3, :ada, 'kept');
 SAVEPOINT s;
@@ -130,7 +130,7 @@ INSERT INTO new_name VALUES (6, :ada, 'kept');
 COMMIT;
 SELECT n, caas_open(id, s_sealed, 'caas_seal_rows.renamed.s') AS opened FROM new_name WHERE n > 2 ORDER BY n;
 
--- A trigger that fires before this one brings plaintext; one that fires in between runs statements of its own.
+-- A trigger that fires earlier sets the source; another one runs statements of its own.
 CREATE FUNCTION bring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.s := 'brought ' || NEW.n; RETURN NEW; END $$;
 CREATE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN IF NEW.n < 100 THEN INSERT INTO caas_seal_rows.new_name VALUES (NEW.n + 100, NEW.id, 'nested'); END IF; RETURN NEW; END $$;
@@ -141,7 +141,7 @@ INSERT INTO new_name VALUES (7, :ada), (8, :bob);
 UPDATE new_name SET s = 'updated' WHERE n = 8;
 SELECT n, s, caas_open(id, s_sealed, 'caas_seal_rows.renamed.s') AS opened FROM new_name WHERE n IN (7, 8, 107, 108) ORDER BY n;
 
--- Many columns in one trigger, each in its context.
+-- One trigger protects 50 columns, each in its own context.
 CREATE TABLE wide (id uuid);
 DO $$
 BEGIN

@@ -1,4 +1,4 @@
--- caas_encrypt_trigger(): what it stores.
+-- caas_encrypt_trigger(): the values that it stores.
 SET caas.api_key = 'regress key, no secret';
 CREATE EXTENSION citext;
 CREATE SCHEMA caas_trigger;
@@ -6,7 +6,7 @@ SET search_path = caas_trigger, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
 \set bob '\'65b4583e-d78b-5256-aa5a-851cf2f367b9\''
 
--- Both ways: in place, and from a source to a target.
+-- A value is replaced in place, or goes from a source to a target.
 CREATE TABLE users (n serial, id uuid, email text, phone text, phone_digest text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone=phone_digest');
@@ -15,19 +15,19 @@ SELECT n, email = caas_encrypt(id, 'ada@example.com') AS ada, email = caas_encry
     phone_digest = caas_encrypt(id, '+90 1') AS ada_phone, phone_digest = caas_encrypt(id, '') AS empty_phone
 FROM users ORDER BY n;
 
--- RETURNING shows what is stored; a digest that a client writes is a new plaintext.
+-- RETURNING shows the stored values. A digest that a client writes is new plaintext.
 INSERT INTO users (id, email) VALUES (:ada, 'x') RETURNING n, email = caas_encrypt(id, 'x') AS digest;
 INSERT INTO users (id, email) VALUES (:ada, caas_encrypt(:ada, 'x')) RETURNING n, email = caas_encrypt(id, caas_encrypt(id, 'x')) AS digest_of_digest;
 DELETE FROM users WHERE n > 4;
 
--- Text beyond ASCII, and a value of 1 MB.
+-- Text beyond ASCII, and a value of 1 MB, are digested.
 INSERT INTO users (id, email, phone) VALUES (:ada, 'Şifreleme ☂', 'Şifreleme ☂')
 RETURNING email = caas_encrypt(id, 'Şifreleme ☂') AS email, phone, phone_digest = caas_encrypt(id, 'Şifreleme ☂') AS phone_digest;
 INSERT INTO users (id, email, phone) VALUES (:ada, repeat('mega ', 209716), repeat('mega ', 209716))
 RETURNING email = caas_encrypt(id, repeat('mega ', 209716)) AS email, phone, phone_digest = email AS phone_digest;
 DELETE FROM users WHERE n > 4;
 
--- UPDATE: unchanged stays, changed is digested, null is null.
+-- UPDATE: an unchanged value stays, a changed one is digested, null stays null.
 CREATE TABLE before AS SELECT * FROM users;
 UPDATE users SET n = n, email = email, phone = phone, phone_digest = phone_digest, id = id;
 SELECT count(*) FILTER (WHERE u IS DISTINCT FROM b) AS changed FROM users u JOIN before b USING (n);
@@ -37,12 +37,12 @@ UPDATE users SET phone = '+90 2' WHERE n = 1;
 SELECT email = caas_encrypt(id, 'new@example.com') AS email, phone, phone_digest = caas_encrypt(id, '+90 2') AS phone_digest FROM users WHERE n = 1;
 UPDATE users SET email = NULL, phone = NULL WHERE n = 1;
 SELECT email, phone, phone_digest = caas_encrypt(id, '+90 2') AS phone_digest FROM users WHERE n = 1;
--- The target is the application's: a restore writes it, and it can be emptied.
+-- A statement may write the target: a restore does so, and null removes the digest.
 UPDATE users SET phone_digest = NULL WHERE n = 1;
 INSERT INTO users (n, id, phone_digest) SELECT n + 100, id, phone_digest FROM before WHERE n = 1;
 SELECT n, phone_digest = caas_encrypt(id, '+90 1') AS digest FROM users WHERE n IN (1, 101) ORDER BY n;
 
--- A value without a uuid is never stored.
+-- A value without a uuid is refused.
 INSERT INTO users (id, email) VALUES (NULL, 'ada@example.com');
 \echo :SQLSTATE
 INSERT INTO users (id, phone) VALUES (NULL, '+90 1');
@@ -50,7 +50,7 @@ INSERT INTO users (id, phone) VALUES (NULL, '+90 1');
 UPDATE users SET email = 'ada@example.com' WHERE id IS NULL;
 \echo :SQLSTATE
 
--- Another uuid: the plaintext has to come with it.
+-- An UPDATE of the uuid needs the plaintext.
 UPDATE users SET id = :ada WHERE n = 2;
 \echo :SQLSTATE
 UPDATE users SET id = :ada, email = 'ada@example.com' WHERE n = 2;
@@ -63,12 +63,12 @@ UPDATE users SET id = :ada, email = 'ada@example.com', phone = '+90 3' WHERE n =
 SELECT id = :ada AS ada, email = caas_encrypt(:ada, 'ada@example.com') AS email, phone_digest = caas_encrypt(:ada, '+90 3') AS phone FROM users WHERE n = 2;
 UPDATE users SET id = :bob, email = NULL, phone_digest = NULL WHERE n = 2;
 SELECT id = :bob AS bob, email, phone_digest FROM users WHERE n = 2;
--- From no uuid to one, and back, where nothing is protected.
+-- A row without values may get a uuid and lose it.
 UPDATE users SET id = :bob WHERE n = 4;
 UPDATE users SET id = NULL WHERE n = 4;
 SELECT count(*) FROM users WHERE email LIKE '%@%' OR phone IS NOT NULL;
 
--- Types. A bytea source is read raw, a bytea target gets the raw digest.
+-- Types: the bytes of a bytea source are digested, and a bytea target gets the digest's bytes.
 CREATE DOMAIN email AS text CHECK (VALUE <> 'forbidden');
 CREATE DOMAIN short_text AS varchar(128);
 CREATE DOMAIN blob AS bytea;
@@ -80,7 +80,7 @@ INSERT INTO types VALUES (:ada, 'Value', 'Value', 'Value', 'Value', 'Value', 'Va
 SELECT pg_typeof(t) AS t, pg_typeof(c) AS c, pg_typeof(d) AS d, pg_typeof(dn) AS dn FROM types;
 SELECT x.digest = t AS t, x.digest = v AS v, x.digest = vn AS vn, x.digest = c::text AS c, x.digest = d AS d, x.digest = dn AS dn,
     decode(x.digest, 'hex') = b AS b, decode(x.digest, 'hex') = db AS db FROM types, caas_encrypt(id, 'Value') AS x(digest);
--- citext: equal for citext is not unchanged; the digest is of the bytes.
+-- citext: a value that is equal but has other bytes is new plaintext.
 UPDATE types SET c = upper(c::text);
 SELECT c::text = caas_encrypt(id, upper(caas_encrypt(id, 'Value'))) AS new_plaintext FROM types;
 
@@ -90,7 +90,7 @@ CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON crossed
 INSERT INTO crossed (id, t, b) VALUES (:ada, 'Value', '\x00ff56');
 SELECT t, b, bd = decode(caas_encrypt(id, 'Value'), 'hex') AS bd, decode(td, 'hex') = caas_encrypt(id, '\x00ff56'::bytea) AS td FROM crossed;
 
--- A digest is checked against its domain, and so is the null left in a source.
+-- The domain of a target is checked for the digest, and that of a source for null.
 CREATE DOMAIN plain AS text CHECK (VALUE LIKE '%@%');
 CREATE TABLE in_domain (id uuid, c plain);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON in_domain FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'c');
@@ -103,7 +103,7 @@ INSERT INTO from_domain VALUES (:ada, 'ada@example.com');
 \echo :SQLSTATE
 SELECT count(*) FROM in_domain, from_domain;
 
--- varchar(n): the longest digest must fit, whatever this one's length.
+-- varchar(n): the longest possible digest must fit, even if this one is shorter.
 CREATE TABLE too_short (id uuid, a varchar(128), b varchar(127));
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON too_short FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'a', 'b');
 INSERT INTO too_short SELECT md5(i::text)::uuid, 'v' FROM generate_series(1, 20) i;
@@ -117,7 +117,7 @@ CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON too_short FOR EACH 
 INSERT INTO too_short (id, a) VALUES (:ada, 'v');
 \echo :SQLSTATE
 
--- Columns beside it: generated ones see the digest, dropped ones are skipped over, defaults are protected.
+-- Generated columns are computed from the digest, dropped columns are skipped, defaults are digested.
 CREATE TABLE beside (junk int, id uuid DEFAULT :ada, email text DEFAULT 'default@example.com',
     copy text GENERATED ALWAYS AS ('copy of ' || email) STORED, phone text, phone_digest text NOT NULL, CHECK (email NOT LIKE '%@%'));
 ALTER TABLE beside DROP junk;
@@ -127,7 +127,7 @@ INSERT INTO beside (phone) VALUES ('+90 1');
 UPDATE beside SET phone = '+90 2';
 SELECT email = caas_encrypt(id, 'default@example.com') AS email, copy = 'copy of ' || email AS copy, phone_digest = caas_encrypt(id, '+90 2') AS phone FROM beside;
 
--- Unchanged values that are toasted or compressed, from before there was a trigger.
+-- An unchanged value that is toasted or compressed stays, here plaintext that is older than the trigger.
 CREATE TABLE grown (id uuid, external text, inline text, note int);
 ALTER TABLE grown ALTER external SET STORAGE EXTERNAL, ALTER inline SET STORAGE MAIN;
 INSERT INTO grown VALUES (:ada, repeat('external ', 10000), repeat('inline ', 1000), 1);
@@ -138,7 +138,7 @@ SELECT external = repeat('external ', 10000) AS external, inline = repeat('inlin
 UPDATE grown SET external = external || '.', inline = reverse(inline);
 SELECT external = caas_encrypt(id, repeat('external ', 10000) || '.') AS external, inline = caas_encrypt(id, reverse(repeat('inline ', 1000))) AS inline FROM grown;
 
--- COPY.
+-- COPY digests every row.
 CREATE TABLE copied (id uuid, email text, phone text, phone_digest text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON copied
     FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone=phone_digest');
@@ -155,7 +155,7 @@ COPY copied (id, email) FROM stdin;
 \.
 SELECT count(*) FROM copied;
 
--- A restore of data with its triggers off, as pg_restore --disable-triggers does; with 'source=target' none is needed.
+-- Disabled triggers leave restored data unchanged, as pg_restore --disable-triggers does.
 CREATE TABLE restored (LIKE copied);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON restored
     FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone=phone_digest');
@@ -171,7 +171,7 @@ RESET session_replication_role;
 SELECT count(*) FROM (SELECT id, email, phone_digest FROM copied EXCEPT SELECT id, email, phone_digest FROM restored) AS lost;
 SELECT phone FROM restored WHERE id = :ada;
 
--- Prepared statements: executed often, and over changes of the table.
+-- Prepared statements are executed often, and after changes of the table.
 CREATE TABLE prepared (n int, id uuid, email text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON prepared FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 PREPARE add (int) AS INSERT INTO prepared (n, id, email) VALUES ($1, md5($1::text)::uuid, 'user' || $1);

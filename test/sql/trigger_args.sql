@@ -9,7 +9,7 @@ CREATE TABLE t (junk text, id uuid, email text, phone text, digest text, "Mixed 
 CREATE DOMAIN fixed_domain AS character(200);
 ALTER TABLE t ADD fixed_domain fixed_domain, DROP junk;
 
--- Makes the trigger with these arguments and inserts a row.
+-- Creates the trigger with these arguments and inserts a row.
 CREATE FUNCTION attempt(arguments text, event text DEFAULT 'BEFORE INSERT OR UPDATE', fired_for text DEFAULT 'ROW', statement text DEFAULT
     'INSERT INTO t (id, email, "a=b", "Mixed Case", "it''s.quoted") VALUES (''4dbcbcfe-4800-40a8-badf-c26b73af230c'', ''plain@example.com'', ''plain'', ''plain'', ''plain'')')
 RETURNS TABLE (state text, message text, hint text) LANGUAGE plpgsql AS $$
@@ -25,7 +25,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- How many arguments, and what they name.
+-- The number of arguments, and the columns that they name.
 SELECT * FROM attempt('');
 SELECT * FROM attempt($$'id'$$);
 SELECT * FROM attempt($$'id', 'nothing'$$);
@@ -44,13 +44,13 @@ SELECT state, message FROM attempt($$'id', 'ctid'$$);
 SELECT state, message FROM attempt($$'id', '........pg.dropped.1........'$$);
 SELECT state, message FROM attempt($$'id', 'a=b'$$);
 SELECT state, message FROM attempt($$'id', 'email; DROP TABLE t'$$);
--- Names as the catalog has them.
+-- Names are compared with the catalog.
 SELECT state, message FROM attempt($$'id', 'email', 'Mixed Case', 'it''s.quoted'$$);
 SELECT email = caas_encrypt(id, 'plain@example.com') AS email, "Mixed Case" = caas_encrypt(id, 'plain') AS mixed,
     "it's.quoted" = caas_encrypt(id, 'plain') AS quoted FROM t;
 DELETE FROM t;
 
--- A column has one part.
+-- A column can be named only once.
 SELECT * FROM attempt($$'id', 'email', 'email'$$);
 SELECT state, message FROM attempt($$'id', 'email=email'$$);
 SELECT state, message FROM attempt($$'id', 'email=digest', 'phone=digest'$$);
@@ -62,7 +62,7 @@ SELECT state, message FROM attempt($$'id', 'id'$$);
 SELECT state, message FROM attempt((SELECT '''id''' || string_agg(', ''email''', '') FROM generate_series(1, 5000)));
 SELECT state, message FROM attempt((SELECT '''id''' || string_agg(format(', ''nothing%s=email''', i), '') FROM generate_series(1, 5000) i));
 
--- Types.
+-- The types of the columns.
 SELECT * FROM attempt($$'email', 'phone'$$);
 SELECT * FROM attempt($$'id', 'fixed'$$);
 SELECT state, message FROM attempt($$'id', 'fixed_domain'$$);
@@ -80,7 +80,7 @@ SELECT state, message FROM attempt($$'id', 'filled', 'email=digest'$$);
 SELECT filled = caas_encrypt(id, 'x') AS filled FROM t;
 DELETE FROM t;
 
--- Events.
+-- The events that fire the trigger.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'AFTER INSERT OR UPDATE');
 SELECT state, message FROM attempt($$'id', 'email'$$, fired_for => 'STATEMENT');
 SELECT state, message FROM attempt($$'id', 'email'$$, fired_for => 'STATEMENT', event => 'AFTER INSERT');
@@ -97,14 +97,14 @@ CREATE VIEW v AS SELECT * FROM t;
 CREATE TRIGGER protect INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO v (id, email) VALUES (gen_random_uuid(), 'plain@example.com');
 \echo :SQLSTATE
--- A constraint trigger fires after.
+-- A constraint trigger fires AFTER, and is refused.
 CREATE CONSTRAINT TRIGGER later AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 DROP TRIGGER protect ON t;
 INSERT INTO t (id, email) VALUES (gen_random_uuid(), 'plain@example.com');
 \echo :SQLSTATE
 DROP TRIGGER later ON t;
 
--- One event alone would let the other store plaintext.
+-- A trigger for one event is refused: the other event would store plaintext.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT');
 SELECT state, message FROM attempt($$'id', 'phone=digest'$$, event => 'BEFORE INSERT');
 INSERT INTO t (id) VALUES (gen_random_uuid());
@@ -112,7 +112,7 @@ SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE UPDATE', 
 SELECT count(*), count(email) FROM t;
 TRUNCATE t;
 
--- UPDATE OF must name every column whose change matters.
+-- UPDATE OF must name the uuid and every source.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT OR UPDATE OF email');
 SELECT * FROM attempt($$'id', 'email', 'phone=digest'$$, event => 'BEFORE INSERT OR UPDATE OF id, email, digest');
 SELECT state, message FROM attempt($$'id', 'email', 'phone=digest'$$, event => 'BEFORE INSERT OR UPDATE OF id, email, phone');
@@ -121,7 +121,7 @@ UPDATE t SET filled = 'y';
 SELECT email = caas_encrypt(id, 'new@example.com') AS email, filled FROM t;
 TRUNCATE t;
 
--- Two triggers on one column.
+-- Two triggers on one column are refused.
 CREATE TRIGGER second BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 SELECT * FROM attempt($$'id', 'email'$$);
 SELECT state, message FROM attempt($$'id', 'email=digest'$$);
@@ -146,7 +146,7 @@ CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECU
 SELECT state, message FROM attempt($$'id', 'email'$$);
 CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'phone=email');
 SELECT state, message FROM attempt($$'id', 'email'$$);
--- A column whose name begins alike, or a trigger of another function, is no second one.
+-- A column with a longer name and a trigger of another function do not count.
 ALTER TABLE t ADD email_too text;
 CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email_too');
 CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
@@ -155,7 +155,7 @@ SELECT state, message FROM attempt($$'id', 'email'$$);
 DROP TRIGGER other ON t;
 DROP TRIGGER second ON t;
 TRUNCATE t;
--- One a column, or one a kind of row, is fine.
+-- One trigger for each column is accepted, and two on one column if both have WHEN.
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone');
 CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 1) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 CREATE TRIGGER third BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'filled=digest');

@@ -1,4 +1,4 @@
--- caas_encrypt_trigger() among other triggers, errors and roles.
+-- caas_encrypt_trigger() with other triggers, errors and roles.
 SET caas.api_key = 'regress key, no secret';
 CREATE SCHEMA caas_trigger_nested;
 SET search_path = caas_trigger_nested, public;
@@ -6,7 +6,7 @@ SET search_path = caas_trigger_nested, public;
 CREATE FUNCTION opened(id uuid, digest text) RETURNS text LANGUAGE sql AS
 $$ SELECT coalesce((SELECT p FROM unnest(ARRAY['one', 'two', 'three', 'four', 'inner', 'outer', 'new']) p WHERE caas_encrypt(id, p) = digest), 'unknown: ' || length(digest)) WHERE digest IS NOT NULL $$;
 
--- Between the INSERT and the UPDATE of one upsert, another trigger runs statements on the same table.
+-- Another trigger runs statements on the same table between the INSERT and the UPDATE of an upsert.
 CREATE TABLE users (n int PRIMARY KEY, id uuid, email text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
@@ -27,7 +27,7 @@ SELECT n, opened(id, email) FROM users ORDER BY n;
 INSERT INTO users SELECT n, md5(n::text)::uuid, 'two' FROM generate_series(1, 5) n ON CONFLICT (n) DO UPDATE SET email = EXCLUDED.email;
 SELECT n, opened(id, email) FROM users ORDER BY n;
 
--- The same while rows move between partitions.
+-- Another trigger does so while rows move between partitions.
 CREATE TABLE parts (n int, region int, id uuid, email text) PARTITION BY LIST (region);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
@@ -49,7 +49,7 @@ UPDATE parts SET region = 3 - region WHERE n < 100;
 UPDATE parts SET region = 3 - region, email = 'two' WHERE n IN (1, 2);
 SELECT n, opened(id, email) FROM parts ORDER BY n;
 
--- Statements of an SQL functionand of a cursor loop.
+-- Statements in an SQL function and in a cursor loop.
 CREATE FUNCTION add_two() RETURNS void LANGUAGE sql AS
 $$
     INSERT INTO users VALUES (301, md5('a')::uuid, 'one') ON CONFLICT (n) DO UPDATE SET email = EXCLUDED.email;
@@ -69,7 +69,7 @@ END
 $$;
 SELECT n, opened(id, email) FROM users WHERE n > 100 ORDER BY n;
 
--- An error in the middle: nothing is stored, and the next statement works.
+-- After an error in the middle nothing is stored, and the next statement works.
 INSERT INTO users SELECT n, CASE WHEN n < 403 THEN md5(n::text)::uuid END, 'one' FROM generate_series(400, 405) n;
 \echo :SQLSTATE
 INSERT INTO users SELECT n, md5(n::text)::uuid, 'one' FROM generate_series(400, 405) n;
@@ -86,7 +86,7 @@ ROLLBACK TO s;
 UPDATE users SET email = 'three' WHERE n = 500;
 COMMIT;
 SELECT opened(id, email) FROM users WHERE n = 500;
--- In subtransactions, some of which fail in a nested trigger.
+-- Subtransactions, some of which fail in a nested trigger.
 CREATE FUNCTION fail_sometimes() RETURNS trigger LANGUAGE plpgsql AS
 $$
 BEGIN
@@ -124,7 +124,7 @@ END
 $$;
 SELECT opened(id, email), count(*) FROM outer_rows WHERE n > 2000 GROUP BY 1;
 
--- Only the creator of the trigger needs EXECUTE; everybody needs the API key, where something is digested.
+-- Only the creator of the trigger needs EXECUTE. Everybody needs the API key for a digest.
 CREATE ROLE regress_caas_writer;
 GRANT USAGE ON SCHEMA caas_trigger_nested TO regress_caas_writer;
 CREATE TABLE owned (n int PRIMARY KEY, id uuid, email text, note text);
@@ -148,7 +148,7 @@ COPY owned (n, id, email) FROM stdin;
 3	4dbcbcfe-4800-40a8-badf-c26b73af230c	one
 \.
 INSERT INTO owned VALUES (1, :ada, 'three') ON CONFLICT (n) DO UPDATE SET email = EXCLUDED.email;
--- What needs no digest needs no key.
+-- A row without a new value needs no API key.
 UPDATE owned SET note = 'seen';
 INSERT INTO owned VALUES (4, :ada, NULL);
 SET caas.api_key = 'regress key, no secret';

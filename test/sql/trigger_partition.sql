@@ -7,7 +7,7 @@ SET search_path = caas_trigger_partition, public;
 CREATE FUNCTION opened(id uuid, digest text) RETURNS text LANGUAGE sql AS
 $$ SELECT coalesce((SELECT p FROM unnest(ARRAY['one', 'two', 'three', 'four', '']) p WHERE caas_encrypt(id, p) = digest), 'unknown: ' || length(digest)) WHERE digest IS NOT NULL $$;
 
--- The trigger is declared on the parent; one partition has its columns in another order, one has partitions itself.
+-- The trigger is declared on the parent. One partition has its columns in another order, one has partitions itself.
 CREATE TABLE users (n int, region text, id uuid, email text, phone text, digest text) PARTITION BY LIST (region);
 CREATE TABLE users_a PARTITION OF users FOR VALUES IN ('a');
 CREATE TABLE users_b (junk int, digest text, phone text, email text, junk2 text, id uuid, n int, region text);
@@ -23,7 +23,7 @@ INSERT INTO users SELECT n, chr(96 + n), :ada, 'one', 'two' FROM generate_series
 INSERT INTO users VALUES (4, 'a', :bob, NULL, NULL), (5, 'b', NULL, NULL, NULL), (6, 'c', :bob, 'three', NULL);
 SELECT * FROM shown();
 
--- Unchanged: alone, all at once in a circle, with an update that stays, from a partition to a partition of a partition.
+-- Unchanged values: one row moves, all move in a circle, some are updated and stay, some move to a partition of a partition.
 UPDATE users SET region = 'b' WHERE n = 1;
 SELECT * FROM shown() WHERE n = 1;
 UPDATE users SET region = CASE region WHEN 'a' THEN 'b' WHEN 'b' THEN 'c' ELSE 'a' END;
@@ -33,18 +33,18 @@ SELECT n, email, phone, digest FROM shown() WHERE n > 10;
 UPDATE users SET region = 'b', email = email, phone = phone, digest = digest, id = id;
 UPDATE users SET region = CASE WHEN n % 2 = 0 THEN 'a' ELSE region END;
 SELECT * FROM shown();
--- Changed while it moves; null while it moves.
+-- A value changes, or becomes null, while its row moves.
 UPDATE users SET region = 'c', email = 'four', phone = 'three' WHERE id IS NOT NULL;
 SELECT n, email, phone, digest FROM shown();
 UPDATE users SET region = 'a', email = NULL WHERE n IN (3, 12);
 UPDATE users SET region = 'b', email = 'one' WHERE n IN (3, 12);
 SELECT * FROM shown() WHERE n IN (3, 12);
--- Another uuid while it moves.
+-- The uuid changes while the row moves.
 UPDATE users SET region = 'a', id = '00000000-0000-0000-0000-000000000001' WHERE n = 12;
 \echo :SQLSTATE
 UPDATE users SET region = 'a', id = '00000000-0000-0000-0000-000000000001', email = 'two', phone = 'four' WHERE n = 12;
 SELECT * FROM shown() WHERE n = 12;
--- ON CONFLICT on a partition, and where the row would move.
+-- ON CONFLICT DO UPDATE, which must not move the row, and COPY.
 CREATE UNIQUE INDEX ON users (region, n);
 INSERT INTO users VALUES (12, 'a', '00000000-0000-0000-0000-000000000001', 'three') ON CONFLICT (region, n) DO UPDATE SET email = EXCLUDED.email;
 SELECT * FROM shown() WHERE n = 12;
@@ -56,8 +56,8 @@ COPY users (n, region, id, email, phone) FROM stdin (FORMAT csv);
 \.
 SELECT * FROM shown() WHERE n BETWEEN 7 AND 9;
 
--- From before there was a trigger: a row that moves keeps what it has, a row that is inserted does not, also when
--- MERGE or WITH inserts it right after such a row was updated.
+-- Plaintext that is older than the trigger stays when its row moves. A row that is inserted is digested, even if
+-- MERGE or WITH inserts it directly after an UPDATE of such a row.
 TRUNCATE users;
 ALTER TABLE users DISABLE TRIGGER protect;
 ALTER TABLE users_a DISABLE TRIGGER protect;
@@ -83,14 +83,14 @@ BEGIN
 END
 $$;
 SELECT n, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 10, 11, 12) ORDER BY n;
--- Nor when such a row moved just before.
+-- An inserted or updated row is digested directly after such a row has moved, too.
 INSERT INTO users VALUES (20, 'a', :ada, 'one');
 WITH moved AS (UPDATE users SET region = 'b' WHERE n = 1 RETURNING id, email)
 INSERT INTO users SELECT 21, 'c', id, email FROM moved;
 WITH moved AS (UPDATE users SET region = 'a' WHERE n = 1 RETURNING email)
 UPDATE users SET email = moved.email FROM moved WHERE n = 20;
 SELECT n, tableoid::regclass, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 20, 21) ORDER BY n;
--- MERGE moves rows, too.
+-- MERGE can move rows.
 DO $$
 BEGIN
     IF current_setting('server_version_num')::int >= 150000 THEN
@@ -104,7 +104,7 @@ END
 $$;
 SELECT * FROM shown() WHERE n IN (10, 13);
 
--- A trigger that fires later changes the uuid, or the value, of a row that moves.
+-- A trigger that fires later changes the uuid or the value of a row that moves.
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN IF NEW.n = 10 THEN NEW.id := '00000000-0000-0000-0000-000000000002'; ELSE NEW.email := 'four'; END IF; RETURN NEW; END $$;
 CREATE TRIGGER z_meddle BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION meddle();
@@ -113,7 +113,7 @@ UPDATE users SET region = 'b' WHERE n = 10;
 UPDATE users SET region = 'b' WHERE n = 13;
 SELECT * FROM shown() WHERE n IN (10, 13);
 
--- Declared per partition, and two triggers that share the columns.
+-- Each partition has triggers of its own; in one of them two triggers share the columns.
 CREATE TABLE split (n int, id uuid, email text, phone text) PARTITION BY HASH (n);
 CREATE TABLE split_0 PARTITION OF split FOR VALUES WITH (MODULUS 3, REMAINDER 0);
 CREATE TABLE split_1 PARTITION OF split FOR VALUES WITH (MODULUS 3, REMAINDER 1);
@@ -129,7 +129,7 @@ UPDATE split SET n = n + 100, phone = 'three' WHERE n % 2 = 0;
 UPDATE split SET n = n + 100 WHERE n > 200;
 SELECT n > 200 AS changed, opened(id, email) AS email, opened(id, phone) AS phone, count(*), count(DISTINCT tableoid) AS partitions FROM split GROUP BY 1, 2, 3 ORDER BY 1;
 
--- A trigger that does not fire on every UPDATE cannot tell a row that moves: refused, in place only.
+-- In place, a trigger that does not fire on every UPDATE is refused: it could not recognise a row that moves.
 CREATE TABLE partial (n int, id uuid, email text, digest text) PARTITION BY LIST (n);
 CREATE TABLE partial_1 PARTITION OF partial FOR VALUES IN (1);
 CREATE TABLE partial_2 PARTITION OF partial FOR VALUES IN (2);
@@ -157,7 +157,7 @@ UPDATE partial SET n = 3 - n;
 UPDATE partial SET n = 3 - n, email = 'three' WHERE n = 1;
 SELECT n, email, opened(id, digest) AS digest FROM partial ORDER BY n, digest;
 
--- The digest may be no partition key of its own: the server says so.
+-- The server refuses a digest in the partition key, since the row would belong to another partition.
 CREATE TABLE by_email (id uuid, email text) PARTITION BY LIST (email);
 CREATE TABLE by_email_x PARTITION OF by_email FOR VALUES IN ('x');
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON by_email FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');

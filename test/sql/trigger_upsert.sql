@@ -1,4 +1,4 @@
--- caas_encrypt_trigger() and INSERT .. ON CONFLICT, MERGE, WITH: its own digests come back to it.
+-- caas_encrypt_trigger() with INSERT .. ON CONFLICT, MERGE and WITH, where its own digests come back to it.
 SET caas.api_key = 'regress key, no secret';
 CREATE SCHEMA caas_trigger_upsert;
 SET search_path = caas_trigger_upsert, public;
@@ -6,17 +6,17 @@ SET search_path = caas_trigger_upsert, public;
 \set bob '\'65b4583e-d78b-5256-aa5a-851cf2f367b9\''
 CREATE TABLE users (id uuid PRIMARY KEY, login text UNIQUE, email text, backup text, note int DEFAULT 0);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'backup');
--- What a row holds: 'one' for the digest of 'one' under the row's id.
+-- Shows the plaintext of a digest: 'one' for the digest of 'one' under the row's id.
 CREATE FUNCTION opened(id uuid, digest text) RETURNS text LANGUAGE sql AS
 $$ SELECT coalesce((SELECT p FROM unnest(ARRAY['one', 'two', 'three', 'four', '']) p WHERE caas_encrypt(id, p) = digest), 'unknown: ' || length(digest)) WHERE digest IS NOT NULL $$;
 CREATE FUNCTION shown() RETURNS TABLE (login text, email text, backup text, note int) LANGUAGE sql AS
 $$ SELECT login, caas_trigger_upsert.opened(id, email), caas_trigger_upsert.opened(id, backup), note FROM caas_trigger_upsert.users ORDER BY login $$;
 
--- By id: the excluded row's digest is kept.
+-- A conflict on the id: the digest in EXCLUDED is kept.
 INSERT INTO users VALUES (:ada, 'ada', 'one', 'one'), (:bob, 'bob', 'two', NULL);
 INSERT INTO users VALUES (:ada, 'ada', 'two', 'three') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, backup = EXCLUDED.backup;
 SELECT * FROM shown();
--- The same value again, a new plaintext, nothing, another column's digest, a null.
+-- The same value again, new plaintext, no value, the digest of another column, null.
 INSERT INTO users VALUES (:ada, 'ada', 'two', 'four') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, note = users.note + 1;
 INSERT INTO users VALUES (:bob, 'bob', 'two', 'four') ON CONFLICT (id) DO UPDATE SET email = 'three';
 SELECT * FROM shown();
@@ -30,20 +30,20 @@ INSERT INTO users VALUES (:ada, 'ada', 'one') ON CONFLICT (id) DO UPDATE SET (em
 INSERT INTO users VALUES (:ada, 'ada', 'two') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email WHERE users.note = 8;
 SELECT * FROM shown();
 
--- By another column: the row keeps its id, and a digest of another id is never put under it.
+-- A conflict on another column: the row keeps its id, and does not take a digest of another id.
 INSERT INTO users VALUES (gen_random_uuid(), 'ada', 'three') ON CONFLICT (login) DO UPDATE SET email = EXCLUDED.email;
 \echo :SQLSTATE
 INSERT INTO users VALUES (gen_random_uuid(), 'ada', 'three') ON CONFLICT (login) DO UPDATE SET note = 9;
 INSERT INTO users VALUES (gen_random_uuid(), 'ada', 'three') ON CONFLICT (login) DO UPDATE SET email = 'three';
 INSERT INTO users VALUES (:ada, 'ada', 'one') ON CONFLICT (login) DO UPDATE SET backup = EXCLUDED.email;
 SELECT * FROM shown();
--- The id from EXCLUDED too: then its digests fit, and those that stay behind do not.
+-- With the id from EXCLUDED its digests are accepted, and the old digests of the row refused.
 INSERT INTO users VALUES ('00000000-0000-0000-0000-000000000001', 'ada', 'four', 'two') ON CONFLICT (login) DO UPDATE SET id = EXCLUDED.id, email = EXCLUDED.email;
 \echo :SQLSTATE
 INSERT INTO users VALUES ('00000000-0000-0000-0000-000000000001', 'ada', 'four', 'two') ON CONFLICT (login) DO UPDATE SET id = EXCLUDED.id, email = EXCLUDED.email, backup = EXCLUDED.backup;
 SELECT * FROM shown();
 
--- Many rows in one statement, some of them in conflict.
+-- One statement inserts many rows, some of them in conflict.
 TRUNCATE users;
 INSERT INTO users SELECT md5(i::text)::uuid, lpad(i::text, 2, '0'), 'one', 'two' FROM generate_series(1, 20) i WHERE i % 2 = 0;
 INSERT INTO users SELECT md5(i::text)::uuid, lpad(i::text, 2, '0'), CASE i % 3 WHEN 0 THEN 'three' ELSE 'one' END, NULLIF('four', repeat('four', i % 4)) FROM generate_series(1, 20) i
@@ -51,7 +51,7 @@ ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, backup = EXCLUDED.backup,
 SELECT note, email, backup, count(*) FROM shown() GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT count(*) FILTER (WHERE email = CASE login::int % 3 WHEN 0 THEN 'three' ELSE 'one' END) AS emails FROM shown();
 
--- 'source=target': an upsert names the target.
+-- With 'source=target' an upsert sets the target.
 CREATE TABLE pairs (id uuid PRIMARY KEY, login text UNIQUE, email text, digest bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON pairs FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 CREATE FUNCTION pairs_shown() RETURNS TABLE (login text, source text, target text) LANGUAGE sql AS
@@ -69,7 +69,7 @@ INSERT INTO pairs VALUES (gen_random_uuid(), 'bob', 'one') ON CONFLICT (login) D
 INSERT INTO pairs VALUES ('00000000-0000-0000-0000-000000000001', 'bob', 'one') ON CONFLICT (login) DO UPDATE SET id = EXCLUDED.id, digest = EXCLUDED.digest;
 SELECT * FROM pairs_shown();
 
--- INSERT and UPDATE by triggers of their own, and a trigger a column.
+-- INSERT and UPDATE have triggers of their own, and so has each column.
 CREATE TABLE split (id uuid PRIMARY KEY, email text, phone text);
 CREATE TRIGGER a BEFORE INSERT ON split FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 CREATE TRIGGER b BEFORE UPDATE ON split FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
@@ -78,13 +78,13 @@ INSERT INTO split VALUES (:ada, 'one', 'two');
 INSERT INTO split VALUES (:ada, 'three', 'four') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone;
 SELECT opened(id, email) AS email, opened(id, phone) AS phone FROM split;
 
--- A later BEFORE trigger that changes the value makes a new plaintext of it.
+-- A BEFORE trigger that fires later and changes the digest makes new plaintext of it.
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.email := upper(NEW.email); RETURN NEW; END $$;
 CREATE TRIGGER z BEFORE INSERT ON split FOR EACH ROW EXECUTE FUNCTION shout();
 INSERT INTO split VALUES (:ada, 'one', 'two') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone;
 SELECT email = caas_encrypt(id, upper(caas_encrypt(id, 'one'))) AS new_plaintext, opened(id, phone) AS phone FROM split;
 
--- A sub-select in DO UPDATE that itself inserts into a protected table.
+-- DO UPDATE reads from a WITH query that inserts into another protected table.
 CREATE TABLE log (id uuid, email text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON log FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 DROP TRIGGER z ON split;
@@ -93,7 +93,7 @@ INSERT INTO split VALUES (:ada, 'three', 'four') ON CONFLICT (id) DO UPDATE SET 
 SELECT opened(id, email) AS email, phone = caas_encrypt(id, caas_encrypt(id, 'one')) AS other_tables_digest FROM split;
 SELECT opened(id, email) AS email FROM log ORDER BY 1;
 
--- MERGE inserts and updates rows of its own (from 15 on; the same done by hand before).
+-- MERGE inserts and updates (PostgreSQL 15 and later; INSERT and UPDATE before).
 TRUNCATE users;
 INSERT INTO users VALUES (:ada, 'ada', 'one', 'one'), (:bob, 'bob', 'two', '');
 CREATE TABLE wanted (id uuid, login text, email text);

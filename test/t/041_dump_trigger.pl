@@ -1,4 +1,5 @@
-# pg_dump and pg_restore of tables with the trigger: a full restore takes digests as they are, a data-only one fires it.
+# pg_dump and pg_restore of tables with caas_encrypt_trigger: a full restore stores the digests unchanged, a data-only
+# restore fires the trigger.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -27,7 +28,7 @@ my $beside = 'SELECT id, email, email_digest FROM beside ORDER BY id';
 my @before = map { $node->safe_psql('postgres', $_) } $in_place, $beside;
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
 my ($text) = run_command([ 'pg_restore', '-f', '-', $dump ]);
-unlike($text, qr/user\d+\@example|note \d/, 'no plaintext is in the dump');
+unlike($text, qr/user\d+\@example|note \d/, 'the dump has no plaintext');
 
 sub restore
 {
@@ -53,7 +54,7 @@ sub verifying
 }
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(whole disabled fired keyless);
 
-# Triggers are created last: nothing is computed, no key is needed.
+# A full restore creates triggers last, so it computes nothing and needs no API key.
 is(restore('whole'), '', 'a full restore, without the key');
 equal_to_before('whole', 'a full restore');
 is(verifying('whole'), '200', 'a full restore: all verify');
@@ -62,29 +63,29 @@ is(verifying('whole'), '200', 'a full restore: all verify');
 	is($node->safe_psql('whole', q{
 		INSERT INTO in_place VALUES (md5('new')::uuid, 'ada@example.com');
 		SELECT caas_verify(id, 'ada@example.com', email) FROM in_place WHERE id = md5('new')::uuid}), 't',
-		'a full restore: and the trigger is there');
+		'a full restore: the trigger works');
 }
 
-# Data alone, triggers disabled.
+# A data-only restore with triggers disabled.
 is(restore('disabled', '--schema-only') . restore('disabled', '--data-only', '--disable-triggers'), '',
 	'data only with --disable-triggers, without the key');
 equal_to_before('disabled', '--disable-triggers');
 
-# Data alone, triggers enabled: what stands in place would be digested again; what stands beside its source is untouched.
+# A data-only restore with triggers enabled digests again what was replaced in place. With 'source=target' nothing changes.
 is(restore('keyless', '--schema-only'), '', 'the schema');
 my $error = restore('keyless', '--data-only');
-like($error, qr/COPY failed for table "in_place": ERROR:  no accepted API key/, 'data only, without the key: refused in place');
-is($node->safe_psql('keyless', 'SELECT count(*) FROM in_place'), '0', 'and not stored');
-is($node->safe_psql('keyless', $beside), $before[1], 'beside its source there is nothing to compute');
+like($error, qr/COPY failed for table "in_place": ERROR:  no accepted API key/, 'data only, without the key: the table with digests in place is refused');
+is($node->safe_psql('keyless', 'SELECT count(*) FROM in_place'), '0', 'no row of it is stored');
+is($node->safe_psql('keyless', $beside), $before[1], 'digests beside their source are restored without the key');
 {
 	local $ENV{PGOPTIONS} = with_key();
 	is(restore('fired', '--schema-only') . restore('fired', '--data-only'), '', 'data only with the key');
 }
 is($node->safe_psql('fired', $beside), $before[1], 'fired: equal digests beside their source');
-is($node->safe_psql('fired', 'SELECT count(*) FROM in_place'), '200', 'fired: all rows in place');
-is(verifying('fired'), '0', 'fired: which hold digests of digests, as the documentation says');
+is($node->safe_psql('fired', 'SELECT count(*) FROM in_place'), '200', 'fired: all rows with digests in place are restored');
+is(verifying('fired'), '0', 'fired: they hold digests of digests, as documented');
 
 $node->stop;
-unlike(slurp_file($node->logfile), qr/user\d+\@example|note \d|COPY \w+, line/, 'neither plaintext nor a row of COPY in the log');
+unlike(slurp_file($node->logfile), qr/user\d+\@example|note \d|COPY \w+, line/, 'the log has neither plaintext nor a row of COPY');
 
 done_testing();

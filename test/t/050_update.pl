@@ -1,6 +1,6 @@
-# ALTER EXTENSION UPDATE gives what a fresh installation gives: functions, privileges, comments, dependencies.
+# ALTER EXTENSION UPDATE gives the same functions, privileges, comments and dependencies as a fresh installation.
 #
-# For every sql/caas--A--B.sql, test/upgrade/caas--A.sql is the install script as release A shipped it.
+# For every update script sql/caas--A--B.sql, test/upgrade/caas--A.sql is the install script that release A shipped.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -16,7 +16,7 @@ plan skip_all => 'needs a staged installation (CAAS_STAGE) that it can copy and 
 my ($version) = slurp_file('caas.control') =~ /^default_version\s*=\s*'([^']+)'/m;
 my $install = slurp_file('sql/caas.sql');
 
-# A stage of our own, where older versions can be put.
+# A copy of the staged installation, to which older versions are added.
 my $stage = PostgreSQL::Test::Utils::tempdir() . '/stage';
 PostgreSQL::Test::RecursiveCopy::copypath($ENV{CAAS_STAGE}, $stage);
 local $ENV{CAAS_STAGE} = $stage;
@@ -32,7 +32,7 @@ sub write_script
 	return;
 }
 
-# Everything that an extension consists of, as sorted text, whatever the object ids.
+# Lists all parts of the extension as sorted text without object ids.
 my $snapshot = q{
 WITH member AS (
 	SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
@@ -64,7 +64,7 @@ ORDER BY 1};
 my $node = caas_node('update');
 $node->start;
 
-# The extension in a database of its own; SQL gives what is in it.
+# Installs the extension with this SQL in a database of its own. Returns the lines of the snapshot.
 sub installation
 {
 	my ($database, $sql) = @_;
@@ -73,7 +73,7 @@ sub installation
 	return { map { $_ => 1 } split /\n/, $node->safe_psql($database, $snapshot) };
 }
 
-# The lines that only one of two installations has.
+# Returns the lines that only one of two installations has.
 sub differences
 {
 	my ($fresh, $updated) = @_;
@@ -84,9 +84,9 @@ sub differences
 my $fresh = installation('fresh', 'CREATE EXTENSION caas');
 cmp_ok(scalar(grep { /^function caas_/ } keys %$fresh), '>=', 13, 'a fresh installation has its functions');
 my $public = qr/caas_(?:status|version)\(\)|caas_(?:generation|sealed_info)\(bytea\)/;
-is(scalar(grep { /^privilege (?!$public).* - EXECUTE/ } keys %$fresh), 0, 'and nothing for everyone but four of them');
+is(scalar(grep { /^privilege (?!$public).* - EXECUTE/ } keys %$fresh), 0, 'PUBLIC may execute only four of them');
 
-# Every release that can be updated from.
+# Update from every release that has an update script.
 for my $delta (sort glob 'sql/caas--*--*.sql')
 {
 	my ($from) = basename($delta) =~ /^caas--(.+)--.+\.sql$/;
@@ -104,7 +104,7 @@ for my $delta (sort glob 'sql/caas--*--*.sql')
 	is(differences($fresh, $updated), '', "an update from $from gives what a fresh installation gives");
 }
 
-# The comparison itself, against an older version that lacks a function and updates that forget something.
+# Test the comparison itself: update from a version without one function, with scripts that omit something.
 my $function = 'caas_verified_by(uuid, bytea, bytea)';
 my @own = grep { /^(?:CREATE|COMMENT ON) FUNCTION \Q$function\E/m } split /(?<=;)\n/, $install;
 is(scalar(@own), 2, 'the install script creates the function and comments on it');

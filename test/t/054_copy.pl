@@ -1,4 +1,4 @@
-# COPY into generated columns and triggers computes each row; a refused COPY stores nothing and logs no row.
+# COPY into tables with generated columns and triggers computes each row. A refused COPY stores no row and logs none.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -39,7 +39,7 @@ for my $table (sort keys %protected)
 	is($code, 3, "$table: refused without the key");
 	like($error, qr/ERROR:  no accepted API key/, "$table: as the message says");
 
-	# Refused in the middle: a row without a uuid, or one that is not valid, after good ones.
+	# A row with a missing or invalid uuid after valid rows.
 	append_to_file("$folder/$table.bad", slurp_file("$folder/text") . "\\N\tuser0\@example.com\nno uuid\tuser0\@example.com\n");
 	($code, $out, $error) = $node->psql('postgres', "$set COPY $table (id, email) FROM '$folder/$table.bad'");
 	is($code, 3, "$table: refused in the middle");
@@ -56,15 +56,15 @@ for my $table (sort keys %protected)
 	}
 }
 
-# Out: a generated column goes by a query only, and computing needs the key.
+# COPY TO: a generated column needs a query, and computing a digest needs the API key.
 $node->safe_psql('postgres', "TRUNCATE generated; $set COPY generated (id, email) FROM '$folder/text' WHERE email = 'user1\@example.com'");
 is($node->safe_psql('postgres', 'COPY generated TO STDOUT') =~ tr/\t//, 1, 'COPY TO leaves the generated column out');
 my $digest = $node->safe_psql('postgres', 'COPY (SELECT digest FROM generated) TO STDOUT');
-like($digest, qr/^[0-9a-f]{64,}$/, 'COPY of a query gives what is stored, without the key');
-is($node->safe_psql('postgres', "$set COPY (SELECT caas_encrypt(id, email) FROM generated) TO STDOUT"), $digest, 'or computes');
+like($digest, qr/^[0-9a-f]{64,}$/, 'COPY of a query returns the stored digest without the key');
+is($node->safe_psql('postgres', "$set COPY (SELECT caas_encrypt(id, email) FROM generated) TO STDOUT"), $digest, 'COPY of a query computes the same digest');
 my ($code, $out, $error) = $node->psql('postgres', 'COPY (SELECT caas_encrypt(id, email) FROM generated) TO STDOUT');
-like($error, qr/no accepted API key/, 'with the key only');
+like($error, qr/no accepted API key/, 'COPY of a query computes a digest only with the key');
 $node->stop;
-unlike(slurp_file($node->logfile), qr/user\d+\@example/, 'no row in the log');
+unlike(slurp_file($node->logfile), qr/user\d+\@example/, 'the log has no row');
 
 done_testing();

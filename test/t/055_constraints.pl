@@ -1,4 +1,4 @@
-# Digests under constraints and in partitions: UNIQUE, foreign keys, ON CONFLICT, MERGE, rows that move.
+# Digests with UNIQUE, foreign keys, ON CONFLICT, MERGE, and in rows that move between partitions.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -19,7 +19,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE parted (id uuid, email text, part int DEFAULT 0,
 		digest text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED, UNIQUE (digest, part)) PARTITION BY LIST (part);
 	CREATE TABLE parted_0 PARTITION OF parted FOR VALUES IN (0);
-	-- With other column numbers than its parent, and attached when it has rows.
+	-- A partition with other column numbers than its parent, which is attached after it has rows.
 	CREATE TABLE parted_1 (digest text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED, gone int, part int, email text, id uuid);
 	ALTER TABLE parted_1 DROP gone;
 	INSERT INTO parted_1 (id, email, part) VALUES (gen_random_uuid(), 'early@example.com', 1);
@@ -28,7 +28,7 @@ $node->safe_psql('postgres', q{
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON triggered
 		FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email')});
 
-# One statement and what is in the table afterwards: e-mail, whether its digest is right.
+# Runs a statement. Returns the table's rows afterwards: email, partition, whether the digest is right.
 sub after
 {
 	my ($sql, $table) = @_;
@@ -44,19 +44,19 @@ sub refused
 	return;
 }
 
-# UNIQUE and a foreign key on the digest.
+# UNIQUE and a foreign key on a generated digest.
 is(after("INSERT INTO contacts VALUES ('$ada', 'ada'), ('$ben', 'ada')", 'contacts'), "ada|0|t\nada|0|t",
-	'equal values of two users are two digests');
+	'equal values of two users have different digests');
 refused("INSERT INTO contacts VALUES ('$ada', 'ada')", qr/duplicate key value violates unique constraint "contacts_digest_key"/,
-	'a value twice for one user');
-refused("INSERT INTO contacts VALUES ('$ada', NULL)", qr/null value in column "digest"/, 'no value where the digest is NOT NULL');
+	'the same value twice for one user');
+refused("INSERT INTO contacts VALUES ('$ada', NULL)", qr/null value in column "digest"/, 'no value for a NOT NULL digest');
 $node->safe_psql('postgres', "INSERT INTO orders VALUES (1, caas_encrypt('$ada', 'ada'))");
 refused("INSERT INTO orders VALUES (2, caas_encrypt('$ada', 'bob'))", qr/violates foreign key constraint "orders_contact_fkey"/,
-	'a foreign key to a digest that is not there');
-is(after("UPDATE contacts SET email = 'augusta' WHERE id = '$ada'", 'contacts'), "ada|0|t\naugusta|0|t", 'UPDATE computes again');
-is($node->safe_psql('postgres', "SELECT caas_verify('$ada', 'augusta', contact) FROM orders"), 't', 'and cascades to the foreign key');
-refused("DELETE FROM contacts WHERE id = '$ada'", qr/violates foreign key constraint/, 'DELETE of what is referred to');
-is($node->safe_psql('postgres', "SELECT count(*) FROM contacts c JOIN orders o ON c.digest = o.contact"), '1', 'they join');
+	'a foreign key to a missing digest');
+is(after("UPDATE contacts SET email = 'augusta' WHERE id = '$ada'", 'contacts'), "ada|0|t\naugusta|0|t", 'UPDATE computes the digest again');
+is($node->safe_psql('postgres', "SELECT caas_verify('$ada', 'augusta', contact) FROM orders"), 't', 'the new digest cascades to the foreign key');
+refused("DELETE FROM contacts WHERE id = '$ada'", qr/violates foreign key constraint/, 'DELETE of a row that is referred to');
+is($node->safe_psql('postgres', "SELECT count(*) FROM contacts c JOIN orders o ON c.digest = o.contact"), '1', 'the tables join on the digest');
 
 # ON CONFLICT.
 is(after("INSERT INTO contacts VALUES ('$ada', 'augusta') ON CONFLICT (digest) DO NOTHING", 'contacts'), "ada|0|t\naugusta|0|t",
@@ -64,15 +64,15 @@ is(after("INSERT INTO contacts VALUES ('$ada', 'augusta') ON CONFLICT (digest) D
 is(after("INSERT INTO contacts VALUES ('$ada', 'augusta', 7) ON CONFLICT (digest) DO UPDATE SET part = EXCLUDED.part", 'contacts'),
 	"ada|0|t\naugusta|7|t", 'ON CONFLICT DO UPDATE of another column');
 is(after("INSERT INTO contacts VALUES ('$ben', 'ada') ON CONFLICT ON CONSTRAINT contacts_digest_key DO UPDATE SET email = EXCLUDED.email || '2'",
-		'contacts'), "ada2|0|t\naugusta|7|t", 'ON CONFLICT DO UPDATE of the source computes again');
+		'contacts'), "ada2|0|t\naugusta|7|t", 'ON CONFLICT DO UPDATE of the source computes the digest again');
 
 # Partitions.
-is(after("INSERT INTO parted VALUES ('$ada', 'ada', 0), ('$ben', 'ben', 1)", 'parted'), "ada|0|t\nben|1|t", 'into partitions');
+is(after("INSERT INTO parted VALUES ('$ada', 'ada', 0), ('$ben', 'ben', 1)", 'parted'), "ada|0|t\nben|1|t", 'rows are inserted into partitions');
 is(after("UPDATE parted SET part = 1 - part", 'parted'), "ada|1|t\nben|0|t", 'rows move between partitions');
-is(after("UPDATE parted SET part = 1 - part, email = email || '2'", 'parted'), "ada2|0|t\nben2|1|t", 'and change on the way');
+is(after("UPDATE parted SET part = 1 - part, email = email || '2'", 'parted'), "ada2|0|t\nben2|1|t", 'rows change while they move');
 is(after("INSERT INTO parted VALUES ('$ada', 'ada2', 0) ON CONFLICT (digest, part) DO UPDATE SET email = 'ada3'", 'parted'),
 	"ada3|0|t\nben2|1|t", 'ON CONFLICT in partitions');
-is($node->safe_psql('postgres', "SELECT count(*) FROM parted WHERE caas_verify(id, email, digest)"), '3', 'also what was there before ATTACH');
+is($node->safe_psql('postgres', "SELECT count(*) FROM parted WHERE caas_verify(id, email, digest)"), '3', 'rows from before ATTACH have their digests');
 
 # MERGE, with a generated column, partitions and a trigger.
 SKIP:
@@ -92,7 +92,7 @@ SKIP:
 	is($node->safe_psql('postgres', "$merge; SELECT caas_verify(id, 'ada2', email) FROM triggered"), 't', 'triggered: MERGE updates');
 }
 
-# Nothing of it without the key, and nothing stored.
+# Without the API key every statement that computes is refused.
 {
 	local $ENV{PGOPTIONS} = '';
 	my $state = q{SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM (SELECT * FROM contacts UNION ALL SELECT * FROM parted) t};

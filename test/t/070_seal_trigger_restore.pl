@@ -1,4 +1,4 @@
-# caas_seal_trigger: dumped data and COPY output come back byte for byte while the trigger fires, with the key alone.
+# caas_seal_trigger: data from pg_dump and COPY is restored byte for byte while the trigger fires. It needs only the API key.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -49,26 +49,26 @@ sub restore
 $node->safe_psql('postgres', "CREATE EXTENSION caas; $schema");
 insert(1, 200);
 $node->safe_psql('postgres', q{INSERT INTO users (n, id) VALUES (0, md5('0')::uuid)});
-$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/old", 'postgres' ], 'pg_dump needs no key');
-$node->command_ok([ 'pg_dump', '-Fc', '--inserts', '-f', "$folder/inserts", 'postgres' ], 'nor with --inserts');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/old", 'postgres' ], 'pg_dump without the key');
+$node->command_ok([ 'pg_dump', '-Fc', '--inserts', '-f', "$folder/inserts", 'postgres' ], 'pg_dump --inserts without the key');
 my $before = $node->safe_psql('postgres', $rows);
 
 like(restore('nokey', "$folder/old"), qr/COPY failed for table "users": ERROR:  no accepted API key/, 'without the key: refused');
-is($node->safe_psql('nokey', 'SELECT count(*) FROM users'), '0', 'and nothing is stored');
+is($node->safe_psql('nokey', 'SELECT count(*) FROM users'), '0', 'without the key: nothing is stored');
 
 $ENV{PGOPTIONS} = with_key();
 is(restore('data', "$folder/old"), '', 'data restored while the trigger fires');
-is($node->safe_psql('data', $rows), $before, 'as it was, byte for byte');
-is(restore('inserts', "$folder/inserts"), '', 'by INSERT');
-is($node->safe_psql('inserts', $rows), $before, 'by INSERT: byte for byte');
+is($node->safe_psql('data', $rows), $before, 'data: restored byte for byte');
+is(restore('inserts', "$folder/inserts"), '', 'data restored from INSERT statements while the trigger fires');
+is($node->safe_psql('inserts', $rows), $before, 'inserts: restored byte for byte');
 is($node->safe_psql('data', $opened), '201|200', 'and everything opens');
 
-# COPY out and in.
+# COPY TO and COPY FROM.
 $node->safe_psql('postgres', "COPY users TO '$folder/users.copy' (FORMAT binary)");
 $node->safe_psql('data', "TRUNCATE users; COPY users FROM '$folder/users.copy' (FORMAT binary)");
 is($node->safe_psql('data', $rows), $before, 'COPY out and in: byte for byte');
 
-# Into a table of another name: the context that was given is the same, the default one is not.
+# In a table with another name a given context is the same and the default context is another one.
 $node->safe_psql('data', 'ALTER TABLE users RENAME TO people');
 my ($status, $output, $error) = $node->psql('data', "TRUNCATE people; COPY people FROM '$folder/users.copy' (FORMAT binary)");
 like($error, qr/cannot open\n.*"ssn_sealed" of relation "people".*'public\.people\.ssn'/, 'another default context: refused');
@@ -77,7 +77,7 @@ $node->safe_psql('data', "COPY people (n, id, email_sealed, email_index) FROM '$
 is($node->safe_psql('data', 'SELECT n, email_sealed, email_index FROM users ORDER BY id'),
 	$node->safe_psql('postgres', 'SELECT n, email_sealed, email_index FROM users ORDER BY id'), 'the given context: restored');
 
-# Value and context are UTF-8 in every encoding: what a LATIN1 database sealed opens in this one.
+# Value and context are UTF-8 for every encoding of the database: a value that a LATIN1 database sealed opens in this one.
 my $french = q{CREATE TABLE french (id uuid, name text, name_sealed bytea, name_index bytea);
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON french FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'name=name_sealed:name_index@prénom')};
 $node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'; $french");
@@ -87,27 +87,27 @@ is($node->safe_psql('postgres', qq{COPY french FROM '$folder/french' (FORMAT bin
 	SELECT caas_open(id, name_sealed, 'prénom'), name_index = caas_blind_index('Zoé', 'prénom'), octet_length(name_sealed) FROM french; DROP TABLE french}),
 	'Zoé|t|55', 'from a LATIN1 database');
 
-# After a rotation old rows come back as they were, their indexes too, beside new ones.
+# After a rotation old rows are restored with their old indexes, beside new rows.
 rotate(generation(2, 'active', $new), generation(1, 'retired', $old));
 insert(201, 300);
 my $both = $node->safe_psql('postgres', $rows);
 is($node->safe_psql('postgres', 'SELECT caas_generation(email_sealed), count(*) FROM users WHERE n > 0 GROUP BY 1 ORDER BY 1'), "1|200\n2|100",
 	'rows of two generations');
-$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/both", 'postgres' ], 'dumped');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/both", 'postgres' ], 'pg_dump of rows of two generations');
 is(restore('rotated', "$folder/both"), '', 'restored under the newer keyring');
 is($node->safe_psql('rotated', $rows), $both, 'byte for byte');
 is($node->safe_psql('rotated', $opened), '301|300', 'and everything opens');
 
-# A keyring that lacks the generation.
+# A value of a generation that the keyring lacks is refused.
 rotate(generation(2, 'active', $new));
 like(restore('removed', "$folder/both"), qr/the keyring has no such generation\nHINT:  The value is one for column "ssn_sealed" of relation "users"/,
 	'a value of a generation that was removed: refused');
-is($node->safe_psql('removed', 'SELECT count(*) FROM users'), '0', 'nothing is stored');
+is($node->safe_psql('removed', 'SELECT count(*) FROM users'), '0', 'a value of a generation that was removed: nothing is stored');
 $node->safe_psql('rotated', 'UPDATE users SET n = n + 1000');
-is($node->safe_psql('rotated', 'SELECT count(*) FROM users WHERE n >= 1000'), '301', 'stored ones can be updated all the same');
+is($node->safe_psql('rotated', 'SELECT count(*) FROM users WHERE n >= 1000'), '301', 'rows that are stored already can be updated');
 
 $node->stop;
-unlike(slurp_file($node->logfile), qr/user\d+\@example|ssn \d/, 'no plaintext in the log');
-unlike(slurp_file("$folder/users.copy"), qr/user\d+\@example|ssn \d/, 'nor in what is copied');
+unlike(slurp_file($node->logfile), qr/user\d+\@example|ssn \d/, 'the log has no plaintext');
+unlike(slurp_file("$folder/users.copy"), qr/user\d+\@example|ssn \d/, 'the file of COPY has no plaintext');
 
 done_testing();

@@ -1,5 +1,5 @@
-# caas_seal_trigger and a rotation: caas_reseal in an UPDATE renews sealed value and index together; an older value
-# keeps an older index that is right.
+# caas_seal_trigger after a rotation: caas_reseal() in an UPDATE renews sealed value and index together. Beside a value of
+# an older generation an index that is right under an older generation stays.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -23,7 +23,8 @@ $node->safe_psql('postgres', q{
 	INSERT INTO users (n, id, email) SELECT n, md5(n::text)::uuid, 'user' || n FROM generate_series(1, 20) n;
 	CREATE TABLE backup AS TABLE users});
 
-# The same row, written again with this index, as a restore would; what shown tells of it. Candidates count from the active one.
+# Deletes a row and inserts it with this index, as a restore would. Returns its line of the view. 1 is the index of the
+# active generation, 2 that of the older one.
 sub rewrite
 {
 	my ($n, $index) = @_;
@@ -37,38 +38,38 @@ write_keyring($node, generation(2, 'active', $new), generation(1, 'retired', $ol
 $node->reload;
 $node->poll_query_until('postgres', 'SELECT active_generation = 2 FROM caas_status()') or die 'not reloaded';
 
-# A value of the older generation beside any index.
+# A value of the older generation with different indexes.
 is($node->safe_psql('postgres', 'UPDATE users SET note = 1; SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3'), '1|t|2|20',
-	'rotated: what is not touched stays');
-is(rewrite(1, 'email_index'), '1|t|2', 'its own older index stays');
-is(rewrite(2, q{index_under(2, 'user2')}), '1|t|1', 'so does the active index');
-is(rewrite(3, 'NULL'), '1|t|1', 'none: filled in under the active generation');
-is(rewrite(4, q{index_under(1, 'user5')}), '1|t|1', 'that of another value: put right');
-is(rewrite(5, q{decode(md5('5'), 'hex')}), '1|t|1', 'other bytes: put right');
-is(rewrite(6, 'substr(email_index, 1, 15)'), '1|t|1', 'a part of it: put right');
+	'a column that an UPDATE does not change stays');
+is(rewrite(1, 'email_index'), '1|t|2', 'the index of the older generation stays');
+is(rewrite(2, q{index_under(2, 'user2')}), '1|t|1', 'the index of the active generation stays');
+is(rewrite(3, 'NULL'), '1|t|1', 'without an index: that of the active generation is stored');
+is(rewrite(4, q{index_under(1, 'user5')}), '1|t|1', 'the index of another value is replaced');
+is(rewrite(5, q{decode(md5('5'), 'hex')}), '1|t|1', 'an index of other bytes is replaced');
+is(rewrite(6, 'substr(email_index, 1, 15)'), '1|t|1', 'an index that is too short is replaced');
 
-# The index alone.
+# An UPDATE of the index only.
 is($node->safe_psql('postgres', q{UPDATE users SET email_index = index_under(2, 'user7') WHERE n = 7; SELECT sealed, opens, index FROM shown WHERE n = 7}),
-	'1|t|1', 'the active index beside an older value');
+	'1|t|1', 'an older value takes the index of the active generation');
 is($node->safe_psql('postgres', q{UPDATE users SET email_index = index_under(1, 'user7') WHERE n = 7; SELECT sealed, opens, index FROM shown WHERE n = 7}),
-	'1|t|2', 'and back');
+	'1|t|2', 'an older value takes the index of the older generation again');
 
-# caas_reseal renews both, whatever the index was.
+# caas_reseal() renews both, with any index.
 my $reseal = q{UPDATE users SET email_sealed = caas_reseal(id, email_sealed, 'users.email')};
 is($node->safe_psql('postgres', "$reseal WHERE n <= 10; SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3 ORDER BY 1"), "1|t|2|10\n2|t|1|10",
 	'caas_reseal in an UPDATE brings value and index to the active generation');
 is($node->safe_psql('postgres', "$reseal, email_index = index_under(1, 'user' || n); SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3"), '2|t|1|20',
-	'also when the older index is written with it');
+	'caas_reseal in an UPDATE replaces an older index that the statement writes');
 is($node->safe_psql('postgres', q{UPDATE users SET email_index = index_under(1, 'user' || n) WHERE n < 6;
-	SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3}), '2|t|1|20', 'beside a value of the active generation the index is of it, too');
+	SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3}), '2|t|1|20', 'a value of the active generation takes the index of the active generation only');
 my $again = $node->safe_psql('postgres', 'TABLE users ORDER BY n');
 is($node->safe_psql('postgres', "$reseal; TABLE users ORDER BY n"), $again, 'resealing again changes nothing');
 
-# The older generation can go.
+# The older generation is not needed any more.
 write_keyring($node, generation(2, 'active', $new));
 $node->reload;
 $node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM caas_keyring()') or die 'not reloaded';
-is($node->safe_psql('postgres', 'SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3'), '2|t|1|20', 'and the older generation can be removed');
+is($node->safe_psql('postgres', 'SELECT sealed, opens, index, count(*) FROM shown GROUP BY 1, 2, 3'), '2|t|1|20', 'all rows open after the older generation was removed');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# Logical replication with the trigger ENABLE ALWAYS on the subscriber: what authenticates passes as it is, plaintext is
-# sealed, a foreign value stops the apply worker; and the worker needs caas.exempt_workers or require_api_key = off.
+# Logical replication with the trigger ENABLE ALWAYS on the subscriber: a value that opens is stored unchanged, plaintext is
+# sealed, a foreign value stops the apply worker. The worker needs caas.exempt_workers or require_api_key = off.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -59,7 +59,7 @@ $subscriber->safe_psql('postgres', 'ALTER TABLE users ENABLE ALWAYS TRIGGER prot
 publish(q{CREATE PUBLICATION users FOR TABLE users;
 	INSERT INTO users (n, id, email) SELECT n, md5(n::text)::uuid, 'user' || n || '@example.com' FROM generate_series(1, 20) n});
 
-# The initial copy and what follows need the exemption.
+# The initial copy and later inserts and updates need caas.exempt_workers.
 my $refusal = qr/ERROR:  no accepted API key\n.*HINT:  Autovacuum and logical replication workers .*caas\.exempt_workers = on/;
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION users CONNECTION '$connection' PUBLICATION users");
 wait_for_log($subscriber, $refusal);
@@ -75,34 +75,34 @@ publish(q{INSERT INTO users (n, id, email) VALUES (21, md5('21')::uuid, 'user21@
 		ON CONFLICT (n) DO UPDATE SET email_sealed = EXCLUDED.email_sealed, email_index = EXCLUDED.email_index});
 equal('inserts and updates');
 
-# A change beside it needs no key.
+# A change of another column needs no exemption.
 my $end = -s $subscriber->logfile;
 set_on_subscriber('caas.exempt_workers', 'off');
 publish(q{UPDATE users SET note = 'changed'; DELETE FROM users WHERE n = 20});
 equal('a row whose sealed value stays is replicated without an exemption');
 publish(q{INSERT INTO users (n, id, email) VALUES (22, md5('22')::uuid, 'user22@example.com')});
 wait_for_log($subscriber, $refusal, $end);
-is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 22'), '0', 'a new one is not');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 22'), '0', 'a new row is not replicated without an exemption');
 set_on_subscriber('caas.require_api_key', 'off');
-equal('unless no API key is required');
+equal('with require_api_key = off it is');
 
-# Plaintext from a publisher without the trigger is sealed on arrival.
+# The subscriber seals plaintext from a publisher without the trigger.
 publish(q{ALTER TABLE users DISABLE TRIGGER protect;
 	INSERT INTO users (n, id, email) VALUES (23, md5('23')::uuid, 'user23@example.com')});
 $publisher->wait_for_catchup('users');
 is(opened_on_subscriber(23), '|user23@example.com|t', 'plaintext is sealed by the subscriber');
 
-# A foreign value stops the apply worker, and its error shows neither row nor statement.
+# A foreign value stops the apply worker. Its error shows neither row nor statement.
 $end = -s $subscriber->logfile;
 publish(q{INSERT INTO users (n, id, note, email_sealed) SELECT 24, md5('24')::uuid, 'user24@example.com', email_sealed FROM users WHERE n = 22});
 wait_for_log($subscriber, qr/ERROR:  cannot open\n.*HINT:  Column "email_sealed" of relation "users" takes/, $end);
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 24'), '0', 'a foreign value is not applied');
 $subscriber->safe_psql('postgres', 'ALTER TABLE users ENABLE TRIGGER protect');
 $publisher->wait_for_catchup('users');
-is($subscriber->safe_psql('postgres', 'SELECT note FROM users WHERE n = 24'), 'user24@example.com', 'a trigger that is not ENABLE ALWAYS does not look');
+is($subscriber->safe_psql('postgres', 'SELECT note FROM users WHERE n = 24'), 'user24@example.com', 'without ENABLE ALWAYS the trigger does not check replicated rows');
 
 $subscriber->stop;
 $publisher->stop;
-unlike(slurp_file($_->logfile), qr/user\d+\@example/, $_->name . ': no plaintext in the log') for $publisher, $subscriber;
+unlike(slurp_file($_->logfile), qr/user\d+\@example/, $_->name . ': the log has no plaintext') for $publisher, $subscriber;
 
 done_testing();

@@ -1,4 +1,4 @@
-# No error of caas_seal_trigger brings plaintext into the server's log, by INSERT, UPDATE or COPY.
+# No error of caas_seal_trigger writes plaintext to the server's log: INSERT, UPDATE and COPY.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -25,7 +25,7 @@ $node->safe_psql('ascii', qq{
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed')});
 my $sealed = $node->safe_psql('postgres', 'SELECT ssn_sealed FROM users');
 
-# Runs SQL that holds the secret and must fail so; the log must show the error and nothing of the secret.
+# Runs a statement that contains the secret and must fail with this SQLSTATE. The log must show the error without the secret.
 sub fails
 {
 	my ($name, $sqlstate, $sql, $database) = @_;
@@ -40,7 +40,7 @@ sub fails
 	return;
 }
 
-# What the server logs when it is not asked to hide it: so that the rest can fail.
+# The server's own errors show the statement. Otherwise the tests below would prove nothing.
 $node->psql('postgres', "INSERT INTO users (id, plain, ssn) VALUES ('$ada', NULL, '$secret')");
 like(slurp_file($node->logfile), qr/STATEMENT:  INSERT .*\Q$secret\E/, 'an error of the server itself shows the statement');
 
@@ -71,7 +71,7 @@ fails('in a function', '22P03', "DO \$\$ BEGIN UPDATE users SET ssn_sealed = '$s
 	fails('no key for a sealed value', '28000', "UPDATE users SET ssn_sealed = '$secret'");
 }
 
-# Errors about the trigger itself.
+# Errors in the declaration of the trigger.
 my %wrong = (
 	'39P01' => "'id'",
 	'42703' => "'id', 'nothing=ssn_sealed'",
@@ -94,6 +94,6 @@ $node->reload;
 $node->poll_query_until('postgres', "SELECT keyring_problem = 'no keyring is configured' FROM caas_status()") or die 'not reloaded';
 fails('no keyring configured', '55000', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
 
-is($node->safe_psql('postgres', 'SELECT count(*), count(ssn) FROM users'), '1|0', 'and nothing was stored');
+is($node->safe_psql('postgres', 'SELECT count(*), count(ssn) FROM users'), '1|0', 'nothing was stored');
 $node->stop;
 done_testing();
