@@ -1,5 +1,5 @@
 -- caas_seal_trigger(): wrong arguments, columns and events are refused, and nothing is stored.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_seal_args;
 SET search_path = caas_seal_args, public;
 CREATE TABLE t (id uuid, a text, b bytea, a_sealed bytea, b_sealed bytea, a_index bytea, b_index bytea, "Mixed Case" text, "Mixed Sealed" bytea, "it's" bytea,

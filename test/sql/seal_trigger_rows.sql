@@ -1,5 +1,5 @@
 -- caas_seal_trigger() with upserts, COPY, partitions and other triggers.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_seal_rows;
 SET search_path = caas_seal_rows, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
@@ -100,7 +100,7 @@ SET caas.api_key = '';
 UPDATE parted SET n = n + 10;
 UPDATE parted SET region = 'a' WHERE n = 11;
 \echo :SQLSTATE
-SET caas.api_key = 'regress key, no secret';
+RESET caas.api_key;
 -- A detached partition is a table of its own and has lost its trigger.
 ALTER TABLE parted DETACH PARTITION parted_a;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted_a FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index');

@@ -1,5 +1,5 @@
 -- caas_encrypt_trigger(): the values that it stores.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE EXTENSION citext;
 CREATE SCHEMA caas_trigger;
 SET search_path = caas_trigger, public;

@@ -1,5 +1,5 @@
 -- caas_encrypt_trigger(): wrong arguments, columns and events are refused, and nothing is stored.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_trigger_args;
 SET search_path = caas_trigger_args, public;
 CREATE TABLE t (junk text, id uuid, email text, phone text, digest text, "Mixed Case" text, "a=b" text, "it's.quoted" text,

@@ -1,5 +1,5 @@
 -- caas_encrypt_trigger() with other triggers, errors and roles.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_trigger_nested;
 SET search_path = caas_trigger_nested, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
@@ -151,7 +151,7 @@ INSERT INTO owned VALUES (1, :ada, 'three') ON CONFLICT (n) DO UPDATE SET email 
 -- A row without a new value needs no API key.
 UPDATE owned SET note = 'seen';
 INSERT INTO owned VALUES (4, :ada, NULL);
-SET caas.api_key = 'regress key, no secret';
+RESET caas.api_key;
 RESET ROLE;
 SELECT n, opened(id, email), note FROM owned ORDER BY n;
 DROP TABLE own;

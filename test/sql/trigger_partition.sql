@@ -1,5 +1,5 @@
 -- caas_encrypt_trigger() on partitioned tables: a row that moves is not digested again.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_trigger_partition;
 SET search_path = caas_trigger_partition, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''

@@ -1,5 +1,5 @@
 -- caas_encrypt_trigger() with INSERT .. ON CONFLICT, MERGE and WITH, where its own digests come back to it.
-SET caas.api_key = 'regress key, no secret';
+\i test/needs_key.sql
 CREATE SCHEMA caas_trigger_upsert;
 SET search_path = caas_trigger_upsert, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''

@@ -47,6 +47,18 @@ fails("caas_reseal($ada, $relabelled, 'c')", 'cannot open', 'nor can it be resea
 gives(q{array_dims(c), c[1] = caas_blind_index('x', 'c', 20), c[1] <> c[2], octet_length(c[2]) FROM caas_blind_candidates('x', 'c', 20) AS c},
 	'[1:2]|t|t|20', 'candidates of a blind index');
 
+# Beside a value of the active generation, the seal trigger replaces an index of the retired one.
+$node->safe_psql('postgres', qq{
+	CREATE TABLE users (id uuid, email text, email_sealed bytea, email_index bytea);
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users
+		FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'email=email_sealed:email_index\@users.email');
+	INSERT INTO users (id, email) VALUES ($ada, 'ada\@example.com');
+	UPDATE users SET email_index = (caas_blind_candidates('ada\@example.com', 'users.email'))[2];
+	INSERT INTO users (id, email_sealed, email_index)
+		SELECT id, email_sealed, (caas_blind_candidates('ada\@example.com', 'users.email'))[2] FROM users});
+gives(q{count(*) FROM users WHERE email_index = caas_blind_index('ada@example.com', 'users.email')}, '2',
+	'an index of the retired generation is replaced in UPDATE and INSERT');
+
 # Passwords: a hash of the retired generation is outdated.
 my $hash = $node->safe_psql('postgres', "SET caas.scrypt_ln = 10; SELECT caas_hash_password($ada, 'x')");
 like($hash, qr/\$g=2,/, 'a password is hashed under the active generation');
