@@ -35,7 +35,7 @@ typedef struct caas_definition
 {
 	const Trigger			*trigger;
 	const caas_trigger_kind *kind;
-	bool					 fires_together; /* it is another one, and fires before the same row */
+	bool					 fires_together; /* another trigger, which fires before the same row */
 	int						 narguments;	 /* without that of the uuid column */
 	caas_argument			 arguments[FLEXIBLE_ARRAY_MEMBER];
 } caas_definition;
@@ -114,13 +114,11 @@ struct caas_trigger_kind
 	bool allows_context;
 	bool requires_target;
 
-	bool target_is_bytea; /* and the companion */
-	bool checks_target;	  /* a statement may write target and companion only if they are right */
+	bool target_is_bytea; /* so is the companion */
+	bool checks_target;	  /* it checks what a statement writes into target and companion */
 
-	/* For a trigger that is declared wrongly, and for wrong arguments. */
-
-	const char *declaration_hint;
-	const char *arguments_hint;
+	const char *declaration_hint; /* for an event that the trigger does not handle */
+	const char *arguments_hint;	  /* for wrong arguments */
 
 	/*
 	 * Checks what only this kind asks for, and sets column->state. Called once per

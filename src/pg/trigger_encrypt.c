@@ -37,10 +37,11 @@ typedef struct remembered_value
 	ItemPointerData old_tid;
 } remembered_value;
 
+/* The values that the last firings of the statement left in a protected column. */
 typedef struct encrypt_state
 {
-	remembered_value *inserted; /* by the last INSERT firing on this table */
-	remembered_value *updated;	/* by the last UPDATE firing on any partition; NULL: not one */
+	remembered_value *inserted; /* by INSERT, in this table */
+	remembered_value *updated;	/* by UPDATE, in any partition; NULL when the table is not one */
 } encrypt_state;
 
 /*

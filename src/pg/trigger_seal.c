@@ -42,7 +42,7 @@ seal_source(caas_firing *firing, caas_protected_column *column, Datum value)
 
 /* ---- a sealed value that the statement brings ---- */
 
-/* A sealed value and the blind index beside it. data is NULL where the row has none. */
+/* A sealed value and the blind index beside it; data is NULL when the row has none. */
 typedef struct sealed_pair
 {
 	caas_bytes sealed;
@@ -50,8 +50,7 @@ typedef struct sealed_pair
 	uint8_t	   right_index[INDEX_BYTES]; /* to be stored */
 } sealed_pair;
 
-/* Raises the error of a value that does not open. It says no more about the value than caas_open().
- */
+/* Raises the error of a value that does not open. It says no more than caas_open() does. */
 static void
 refuse_sealed(const caas_firing *firing, const caas_protected_column *column,
 			  const caas_error *error)
