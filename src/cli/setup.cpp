@@ -1,5 +1,5 @@
-// The steps of `caas setup`, in order. What is refused is refused before the first change; what fails later takes the
-// configuration back, and never the keyring.
+// The steps of `caas setup`, in order. All refusals come before the first change. A later failure restores the settings
+// and keeps the keyring.
 #include "setup.hpp"
 
 #include "../caas.h"
@@ -90,7 +90,7 @@ void report_api_key(const SetupOptions& options, const ApiKeyPlan& plan) {
 
 // ---- Configuration ----
 
-// A session that loads the library as configured, and shows the values that it is to have.
+// A new session has loaded the library and shows these values.
 bool settings_are_live(const SetupServer& server, const std::string& keyring, const std::string& digests) {
     const auto settings = server.settings_of_new_session();
     const auto has = [&](const char* name, const std::string& value) {
@@ -112,7 +112,7 @@ void reload_until(const SetupServer& server, Condition condition) {
     }
 }
 
-// The server reads its files for this view without using them: what is wrong is known before the reload.
+// pg_file_settings parses the files anew without applying them, so errors show before the reload.
 void check_written_settings(const SetupServer& server, const ConfigPlace& place) {
     for (const ConfigLine& line : server.config_lines()) {
         const std::string where = line.file + ", line " + std::to_string(line.line);
@@ -135,7 +135,7 @@ void refuse_errors(const ServerState& state) {
     }
 }
 
-// Sessions of these roles and of this database would load other libraries.
+// Settings of a role or database win over the configuration files; their sessions would not load caas.
 void check_overrides(const SetupOptions& options, const SetupTarget& target, const ServerState& state) {
     const std::string superuser = options.superuser.value_or(target.owner.name);
     for (const PreloadOverride& entry : state.overrides) {
@@ -228,7 +228,7 @@ void activate(const SetupOptions& options, const SetupServer& server, const Serv
     print_key(plan.api_key);
 }
 
-// A key whose digest is configured but that nobody was shown is of no use: the next run makes another.
+// Restores the settings: the digest of a key that was never printed must not stay configured.
 void undo(const SetupServer& server, SetupPlan& plan, const ProgramError& error) {
     std::string state = "; the settings are as they were, what else was made stays, and the command can be run again";
     try {
@@ -263,6 +263,8 @@ int set_up(const SetupOptions& options, const SetupTarget& target, const SetupSe
         activate(options, server, state, plan);
     } catch (const ProgramError& error) {
         undo(server, plan, error);
+    } catch (const std::exception&) {  // its text could hold anything
+        undo(server, plan, program_error("unexpected failure"));
     }
     if (!plan.keyring.exists) {
         note("back " + plan.keyring.path + " up apart from the database: without it no digest can be verified again");
@@ -321,7 +323,9 @@ int take_back(const SetupOptions& options, const SetupTarget& target, const Setu
 int setup(const SetupOptions& options) {
     check_api_key_name(options.name);
     if (!options.cluster && !options.pgdata) throw usage_error("--cluster or --pgdata must say which server");
-    (void)std::signal(SIGPIPE, SIG_IGN);  // psql may end early, and a key that nobody reads must be taken back
+    // Killed in the middle, it would leave the digest of a key that was never printed. A Ctrl-C ends psql instead, and
+    // its failure restores the settings.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)std::signal(number, SIG_IGN);
     const SetupTarget target = find_setup_target(options);
     const Descriptor locked = lock(target);
     const SetupServer server(target, options);

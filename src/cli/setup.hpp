@@ -1,4 +1,4 @@
-// What the command line of `caas setup` asks for, and the work itself.
+// The options of `caas setup`, and the function that does the work.
 #pragma once
 #include <optional>
 #include <string>

@@ -46,7 +46,7 @@ std::string setting_line(const std::string& name, const std::string& value) {
 
 constexpr std::string_view kBlanks = " \t\r";
 
-// A line of a configuration file: its name in lower case, and what follows behind blanks and the equals sign.
+// One line of a configuration file: the setting's name in lower case, and the text behind the equals sign.
 struct NameAndRest {
     std::string name;
     std::string rest;
@@ -75,7 +75,7 @@ std::string included_folder(const std::string& line) {
     return parts.rest.substr(1, parts.rest.find('\'', 1) - 1);
 }
 
-// Empty when nothing is left to be set.
+// The new content of our file: lines of others stay, lines of the three settings are replaced.
 std::string text_with(const std::optional<std::string>& old, const WantedSettings& wanted) {
     std::string settings;
     if (wanted.preload) settings += setting_line(kPreload, *wanted.preload);
@@ -138,7 +138,7 @@ const ConfigLine* last_line(const ServerState& state, const std::string& name, c
 
 std::string value_of(const ConfigLine* line) { return line != nullptr ? line->value : ""; }
 
-// What ALTER SYSTEM or the command line sets wins over every file that we could write.
+// ALTER SYSTEM and the command line win over every file that we could write.
 void check_not_fixed(const ServerState& state, const std::string& name) {
     const auto& fixed = state.command_line;
     if (std::find(fixed.begin(), fixed.end(), name) != fixed.end()) {
@@ -218,7 +218,7 @@ ConfigChange ConfigChange::removal(ConfigPlace place) {
     return change;
 }
 
-// The file comes before the line that includes it, and goes after it.
+// A line never includes a missing file: the file is made before the line and removed after it.
 void ConfigChange::write() {
     if (new_text_ && new_text_ != old_text_) replace_file(place_.file, *new_text_, kFileMode);
     if (new_main_ != old_main_) replace_main(place_.main, new_main_);

@@ -1,4 +1,4 @@
-// The file of settings that `caas setup` keeps among the server's configuration files, and the decision what it holds.
+// The configuration file of `caas setup`, caas.conf: its place, its content, and how it is changed and restored.
 #pragma once
 #include "setup_server.hpp"
 
@@ -18,25 +18,26 @@ bool is_same_file(const std::string& one, const std::string& other);
 
 ConfigPlace find_config_place(const std::string& config_file);
 
-// What the three settings should be in our file; nothing where another file has the right value.
+// The values of the three settings in our file; empty where another file sets the right value.
 struct WantedSettings {
     std::optional<std::string> preload;
     std::optional<std::string> keyring_file;
     std::optional<std::string> api_key_digests;
 };
 
-// The line that counts for a setting, in whatever file; nothing when there is none.
+// The last line of a setting in all files, which is the one that counts; null when there is none.
 const ConfigLine* effective_line(const ServerState& state, const std::string& name);
 
-// digests is the whole list as it should be. Throws when a place that our file cannot override fixes a setting.
+// digests is the complete new list. Throws when ALTER SYSTEM or the command line sets one of the settings to another
+// value.
 WantedSettings wanted_settings(const ServerState& state, const ConfigPlace& place, const std::string& keyring,
                                const std::string& digests);
 
-// A change of our file, and of the line that includes it. Until the server is told to reload, nothing depends on it.
+// A change of our file and of the line that includes it. It takes effect at the next reload.
 class ConfigChange {
 public:
     ConfigChange(ConfigPlace place, const WantedSettings& wanted);
-    // Takes our file and the line away.
+    // Removes our file and the line.
     static ConfigChange removal(ConfigPlace place);
 
     bool changes_anything() const { return new_text_ != old_text_ || place_.needs_include; }

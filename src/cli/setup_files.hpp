@@ -9,7 +9,7 @@ namespace caas::cli {
 // Nothing when there is no such file. Throws when it cannot be read, is no regular file or has more than 4 MiB.
 std::optional<std::string> read_small_file(const std::string& path);
 
-// Puts content in the place of path at once, with the mode, for the user of this process.
+// Replaces the file atomically; it belongs to the user of this process.
 void replace_file(const std::string& path, std::string_view content, unsigned mode);
 
 }  // namespace caas::cli

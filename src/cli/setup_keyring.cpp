@@ -33,7 +33,8 @@ std::string default_path(const SetupTarget& target, const ServerState& state) {
     return target.owner.home + "/caas/" + name + ".keyring";
 }
 
-// A new keyring beside digests of a lost one would be noticed only when they verify no more.
+// An installed extension means that an earlier keyring may exist. Values made under it would not verify under a new
+// one.
 std::string unconfigured_path(const SetupOptions& options, const SetupTarget& target, const ServerState& state) {
     if (options.keyring) return *options.keyring;
     std::string path = default_path(target, state);
@@ -56,7 +57,7 @@ void check_place(const std::string& path, const SetupTarget& target) {
     }
 }
 
-// Whoever can write in the folder can take the keyring away.
+// Users who can write in the folder could remove the keyring.
 void check_folder(const std::string& folder) {
     struct stat status = {};
     if (stat(folder.c_str(), &status) != 0) {

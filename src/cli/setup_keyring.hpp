@@ -11,11 +11,12 @@ struct KeyringPlan {
     bool exists;
 };
 
-// Which keyring the server is to use. Throws when the configuration has another one or its file is lost, and when the
-// place is inside the data directory or open to others.
+// Chooses the keyring: the configured one, that of --keyring, or the default. Throws when the configured one differs
+// from
+// --keyring or its file is missing, and when the place is inside the data directory or writable by others.
 KeyringPlan plan_keyring(const SetupOptions& options, const SetupTarget& target, const ServerState& state);
 
-// Makes the keyring, or loads the one that exists as a server does; the value is its active check value.
+// Makes the keyring, or checks the existing one as a server does. Returns the check value of the active generation.
 std::string make_or_check_keyring(const KeyringPlan& plan);
 
 }  // namespace caas::cli

@@ -50,16 +50,16 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::st
             const Streams& streams) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t pipe_signal;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&defaults, number);
     if (posix_spawn_file_actions_init(&actions) != 0) throw std::bad_alloc();
     if (posix_spawnattr_init(&attributes) != 0) {
         posix_spawn_file_actions_destroy(&actions);
         throw std::bad_alloc();
     }
     pid_t pid = 0;
-    int problem = posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+    int problem = posix_spawnattr_setsigdefault(&attributes, &defaults);
     if (problem == 0) problem = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     if (problem == 0) problem = posix_spawn_file_actions_adddup2(&actions, streams.in.read_end->get(), STDIN_FILENO);
     if (problem == 0) problem = posix_spawn_file_actions_adddup2(&actions, streams.out.write_end->get(), STDOUT_FILENO);
@@ -77,7 +77,7 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::st
     return pid;
 }
 
-// Appends what can be read; closes the end at the end of the file.
+// Reads once; closes the descriptor at the end of the output.
 void take_output(std::optional<Descriptor>& end, std::string& text) {
     std::array<char, 4096> buffer{};
     const ssize_t got = read(end->get(), buffer.data(), buffer.size());
@@ -89,7 +89,7 @@ void take_output(std::optional<Descriptor>& end, std::string& text) {
     text.append(buffer.data(), static_cast<std::size_t>(got));
 }
 
-// Writes what fits; closes the end when all is written or the program reads no more.
+// Writes once; closes the descriptor when all is written or the program has closed its input.
 void give_input(std::optional<Descriptor>& end, std::string_view& input) {
     const ssize_t written = write(end->get(), input.data(), input.size());
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) return;
@@ -97,7 +97,7 @@ void give_input(std::optional<Descriptor>& end, std::string_view& input) {
     if (written < 0 || input.empty()) end.reset();
 }
 
-int fd_of(const std::optional<Descriptor>& end) { return end ? end->get() : -1; }  // poll() passes over -1
+int fd_of(const std::optional<Descriptor>& end) { return end ? end->get() : -1; }  // poll() ignores -1
 
 void exchange(Streams& streams, std::string_view input, ProgramEnd& result) {
     std::optional<Descriptor>& in = streams.in.write_end;

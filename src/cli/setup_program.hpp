@@ -12,8 +12,9 @@ struct ProgramEnd {
     std::string err;
 };
 
-// The first argument is the program: a path, or a name that is looked up in PATH. The environment is the whole of it.
-// SIGPIPE must be ignored: the program may end before it has read its input.
+// The first argument is the program: a path, or a name that is searched in PATH. The program gets this environment
+// alone, and the default action of signals that the caller ignores. The caller must ignore SIGPIPE, because the program
+// may end before it has read its input.
 ProgramEnd run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
                        std::string_view input);
 

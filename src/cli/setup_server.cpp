@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A database's owner can set search_path for it: names of ours must mean the server's own functions all the same.
+// A database's owner may set its search_path; without this option their functions could run with a superuser's rights.
 constexpr const char* kSafeOptions = "-c search_path=pg_catalog,pg_temp";
 
 constexpr std::string_view kConfigLines = R"sql(
@@ -101,8 +101,9 @@ std::vector<std::string> texts_of(const Json& array) {
 std::vector<ConfigLine> lines_of(const Json& array) {
     std::vector<ConfigLine> lines;
     for (const Json& line : array) {
-        lines.push_back({text_of(line["file"]), line["line"].get<int>(), text_of(line["name"]), text_of(line["value"]),
-                         line["applied"].get<bool>(), text_of(line["error"])});
+        lines.push_back({text_of(line["file"]), line["line"].is_number() ? line["line"].get<int>() : 0,
+                         text_of(line["name"]), text_of(line["value"]), line["applied"].get<bool>(),
+                         text_of(line["error"])});
     }
     return lines;
 }
@@ -203,7 +204,7 @@ bool SetupServer::session_uses(const std::string& file) const {
     return !run(database_, "SELECT 1 FROM pg_settings WHERE sourcefile = :'file' LIMIT 1;", {{"file", file}}).empty();
 }
 
-// PUBLIC may name the functions of a schema of their own; EXECUTE on each is still granted one by one.
+// USAGE lets every role name the functions of the new schema; EXECUTE is still granted function by function.
 void SetupServer::create_extension(const std::string& schema, bool only_try) const {
     constexpr std::string_view kScript = R"sql(
         SET lock_timeout = '60s';
@@ -247,8 +248,8 @@ std::vector<std::string> SetupServer::other_databases() const {
     return having;
 }
 
-// The key travels in the connection's options, as a client's does: a statement could be logged. psql reads it from its
-// standard input; its command line and environment do not have it.
+// The key is sent in the connection options, as clients do, because a statement could be logged. psql reads it from
+// standard input, so its command line and environment never hold it.
 std::vector<std::pair<std::string, std::string>> SetupServer::status(const std::string& schema,
                                                                      std::string_view key) const {
     std::string script;

@@ -1,4 +1,4 @@
-// The running server as `caas setup` sees it: through psql, as a superuser, in new sessions.
+// The running server, asked and changed through psql by a superuser. Each call opens a new session.
 #pragma once
 #include "setup_target.hpp"
 
@@ -16,11 +16,11 @@ struct ConfigLine {
     int line;
     std::string name;  // lower case; empty for a syntax error
     std::string value;
-    bool applied;  // it is the line that counts
+    bool applied;  // no later line overrides it
     std::string error;
 };
 
-// A role or database whose sessions do not load what the configuration files say.
+// A setting of a role or database that overrides session_preload_libraries of the configuration files.
 struct PreloadOverride {
     std::string role;      // empty: every role
     std::string database;  // empty: every database
@@ -38,7 +38,7 @@ struct ServerState {
     std::string config_file;
     std::string shared_preload;
     bool standby;
-    std::vector<std::string> command_line;  // settings of ours that the server's command line fixes
+    std::vector<std::string> command_line;  // the settings of ours that the server's command line sets
     std::vector<ConfigLine> lines;          // those about session_preload_libraries and caas, and all errors
     std::vector<PreloadOverride> overrides;
     std::optional<InstalledExtension> extension;
@@ -47,7 +47,7 @@ struct ServerState {
         schema_creators;  // may add functions to the schema; superusers and the database's owner left out
 };
 
-// The errors of all functions are ProgramErrors with the server's own message.
+// All functions throw ProgramError with the server's own message.
 class SetupServer {
 public:
     SetupServer(const SetupTarget& target, const SetupOptions& options);
@@ -56,23 +56,22 @@ public:
     void check_connection() const;
     // Fails when the server cannot load the library.
     void check_library() const;
-    // schema is where the extension would be created.
+    // schema is the one in which the extension would be created.
     ServerState state(const std::string& schema) const;
     std::vector<ConfigLine> config_lines() const;
     void reload() const;
-    // The settings with these names in a new session, which shows those of caas only when it has loaded the library.
+    // session_preload_libraries and the settings of caas; the latter only when the session has loaded the library.
     std::map<std::string, std::string> settings_of_new_session() const;
     // A new session has a setting from this configuration file.
     bool session_uses(const std::string& file) const;
     // Creates the extension, and the schema where it is missing. With only_try it rolls back.
     void create_extension(const std::string& schema, bool only_try) const;
-    // Drops the extension; the value tells what depends on it and kept it from being dropped. With only_try it rolls
-    // back.
+    // Drops the extension unless other objects depend on it; then it returns the server's list of them. With only_try
+    // it rolls back.
     std::string drop_extension(bool only_try) const;
     // Other databases that have the extension.
     std::vector<std::string> other_databases() const;
-    // caas_status() in a new session that shows the key (none when empty): names and values in the order of the
-    // columns.
+    // caas_status() of a session with this API key (none when empty): names and values of its columns.
     std::vector<std::pair<std::string, std::string>> status(const std::string& schema, std::string_view key) const;
 
 private:

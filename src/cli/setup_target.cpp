@@ -40,7 +40,7 @@ ClusterName parse_cluster(const std::string& text) {
     return cluster;
 }
 
-// The variable with which the tools of postgresql-common are pointed at other clusters.
+// postgresql-common's tools read the same variable.
 std::string cluster_folder(const ClusterName& cluster) {
     const char* root = std::getenv("PG_CLUSTER_CONF_ROOT");
     return std::string(root != nullptr ? root : "/etc/postgresql") + "/" + cluster.version + "/" + cluster.name;
@@ -69,7 +69,7 @@ void become(const OwnerAccount& owner) {
          setresuid(owner.user, owner.user, owner.user) != 0)) {
         throw errno_error(owner.name, "root cannot become this user");
     }
-    // The change of user may have turned core dumps on again, and the caller's folder may be closed to this user.
+    // A change of user can turn core dumps on again. The new user may not enter the caller's folder.
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) throw program_error("core dumps cannot be turned off");
     if (chdir("/") != 0) throw errno_error("/", "the folder cannot be entered");
     (void)umask(S_IRWXG | S_IRWXO);
@@ -80,7 +80,7 @@ std::string chomp(std::string text) {
     return text;
 }
 
-// The server's own program knows includes and relative paths of its configuration.
+// The server's own program resolves includes and relative paths.
 std::string configured_data_directory(const std::string& bin, const std::string& folder) {
     const ProgramEnd end = run_program({bin + "/postgres", "-C", "data_directory", "-D", folder}, {"LC_ALL=C"}, "");
     if (end.exit_code != 0)
@@ -95,7 +95,7 @@ std::string canonical_folder(const std::string& folder) {
     return canonical.string();
 }
 
-// psql of the server's version where Debian's packages have it, else that of PATH.
+// The packaged psql of the server's version, else the one in PATH.
 std::string psql_for(const std::string& version) {
     const std::string packaged = "/usr/lib/postgresql/" + version + "/bin/psql";
     return access(packaged.c_str(), X_OK) == 0 ? packaged : "psql";
@@ -107,7 +107,7 @@ int parse_port(const std::string& text) {
     return problem == std::errc() && end == text.data() + text.size() && port > 0 && port <= 65535 ? port : 0;
 }
 
-// postmaster.pid: process id, data directory, start time, port, socket folder, address, ..., one a line.
+// Lines of postmaster.pid: process id, data directory, start time, port, socket folder, address.
 void find_server(const SetupOptions& options, const std::string& start, SetupTarget& target) {
     const auto text = read_small_file(target.data_directory + "/postmaster.pid");
     if (!text) throw program_error(target.described + " does not run; start it first: " + start);

@@ -1,4 +1,4 @@
-// Which server `caas setup` works on: its folders, its operating system user, and how psql reaches it.
+// The server that `caas setup` works on: its folders, its operating system user, and the address for psql.
 #pragma once
 #include "setup.hpp"
 
@@ -23,12 +23,11 @@ struct SetupTarget {
     std::string psql;
     std::string socket_folder;
     int port;
-    std::string keyring_name;  // of the default keyring; empty: named after the server's system identifier
+    std::string keyring_name;  // of the default keyring; empty stands for the server's system identifier
 };
 
-// Gives root's rights up for those of the server's user before it reads anything that this user could have made: a
-// symbolic link of theirs then leads nowhere that they could not write themselves. Throws where the server does not
-// run.
+// Root becomes the server's user for good, before it reads anything that this user could have made. A symbolic link
+// planted by that user then reaches only files that the user could write anyway. Throws when the server does not run.
 SetupTarget find_setup_target(const SetupOptions& options);
 
 }  // namespace caas::cli

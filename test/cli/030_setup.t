@@ -1,4 +1,4 @@
-# caas setup on a cluster of Debian's packages, from nothing to a digest; again, with another key, taken back, and once more.
+# caas setup on a packaged cluster: the first run, a second run, further keys and databases, --remove, and a new start.
 use strict;
 use warnings;
 use lib 'test/cli';

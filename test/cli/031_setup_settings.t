@@ -1,4 +1,4 @@
-# caas setup beside settings that others have made: it adds to them, and refuses where its own would not count.
+# caas setup keeps existing settings, and refuses where its own settings would be overridden.
 use strict;
 use warnings;
 use lib 'test/cli';
@@ -14,7 +14,7 @@ my $keyring = "$server->{folder}/keys/keyring";
 my @app = ('--database', 'postgres', '--keyring', $keyring);
 my $folder = "$server->{folder}/keys";
 
-# Refused before anything is made.
+# Setup has to refuse before the first change.
 sub refused
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -25,7 +25,7 @@ sub refused
 	return;
 }
 
-# Fails after the keyring was made: the settings are as they were, and the server runs with them.
+# Setup has to fail after the keyring was made, and to restore the settings.
 sub taken_back
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -60,7 +60,7 @@ is($code, 3, 'a key that cannot be printed') or diag($err);
 like($err, qr/standard output cannot be written, so the key would be lost; the settings are as they were/, 'says so');
 ok(!-e $settings, 'the settings are taken back');
 
-# With the extension there, its keyring has to be named or configured.
+# The extension is installed but no keyring is configured: --keyring must name it.
 $server->setup_fails(3, qr/has the extension already, .*--keyring/, '--database', 'postgres');
 
 ($code, $out, $err) = $server->setup(@app);
@@ -69,7 +69,7 @@ like($out, qr/\Acaas_[0-9a-f]{64}\n\z/, 'it prints a key');
 is(read_file($keyring), $text, 'the keyring of the first run is kept');
 is($server->sql('SHOW session_preload_libraries'), 'auto_explain, caas', 'the other library is still loaded');
 
-# What somebody adds to the file stays; what others set meanwhile is taken over.
+# A further line in caas.conf stays. A new value of session_preload_libraries elsewhere is extended.
 write_file($settings, read_file($settings) . "caas.exempt_workers = on\n");
 write_file($main, $right =~ s/^session_preload_libraries = 'auto_explain'/session_preload_libraries = 'auto_explain, passwordcheck'/mr);
 ($code, $out, $err) = $server->setup(@app, '--name', 'o.t-h_er');
@@ -78,7 +78,7 @@ is($server->sql('SHOW session_preload_libraries'), 'auto_explain, passwordcheck,
 is($server->sql('SHOW caas.exempt_workers'), 'on', 'the line of somebody else stays');
 write_file($main, $right);
 
-# A setting elsewhere that is right is not repeated.
+# Right settings in postgresql.conf are not repeated in caas.conf.
 my $digests = $server->sql('SHOW caas.api_key_digests');
 unlink $settings;
 write_file($main, $right =~ s/^session_preload_libraries = .*/session_preload_libraries = 'caas'/mr
@@ -96,7 +96,7 @@ chmod 0644, $keyring or die "chmod: $!";
 refused(qr/mode of the file is wider than 0600/);
 chmod 0600, $keyring or die "chmod: $!";
 
-# In the server's shared_preload_libraries it needs no place among the others.
+# With caas in shared_preload_libraries, session_preload_libraries is left alone.
 write_file($main, "shared_preload_libraries = 'caas'\n$right");
 $server->stop;
 $server->start;

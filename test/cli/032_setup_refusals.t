@@ -1,4 +1,4 @@
-# caas setup refuses what cannot be right before it changes anything, and follows no link further than the server's user could.
+# caas setup refuses wrong options and unfit servers before the first change, and writes nothing through planted links.
 use strict;
 use warnings;
 use lib 'test/cli';
@@ -49,7 +49,7 @@ chown $uid, $gid, "$server->{folder}/open" or die "chown: $!";
 chmod 0777, "$server->{folder}/open" or die "chmod: $!";
 refused(3, qr/others than the owner can write in the folder of the keyring/, '--database', 'postgres', '--keyring', "$server->{folder}/open/keyring");
 
-# The user postgres puts links where setup writes, to what only root can write.
+# The user postgres plants links to a folder that only root can write.
 my $roots = folder();
 mkdir "$roots/private", 0700 or die "mkdir: $!";
 write_file("$roots/private/caas.conf", "root's own\n");
@@ -72,7 +72,7 @@ $server->setup_fails(3, qr/Permission denied/, @app);
 is(read_file("$roots/private/caas.conf"), "root's own\n", 'no settings through a link in their place');
 unlink "$conf/caas.conf" or die "unlink: $!";
 
-# A server without the library would let no session in once it is to be preloaded.
+# Preloading a library that is not installed would lock every session out.
 my $main = "$server->{config}/postgresql.conf";
 my $right = read_file($main);
 write_file($main, $right =~ s/^dynamic_library_path = .*$/dynamic_library_path = '\$libdir\/none'/mr);
@@ -88,7 +88,7 @@ my $start = 'pg_ctlcluster ' . CaasServer::version() . " $server->{name} start";
 like($err, qr/does not run; start it first: \Q$start\E/, 'how to start it');
 $server->start;
 
-# Another server than the one of the cluster answers.
+# --host and --port lead to another cluster.
 my $other = CaasServer->packaged;
 refused(3, qr/is another: its data directory is \Q$other->{data}\E/, @app, '--host', $other->{socket}, '--port', $other->{port});
 

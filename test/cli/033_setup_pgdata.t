@@ -1,4 +1,4 @@
-# caas setup on a server whose configuration is in its data directory, as root and as the server's user; and on its standby.
+# caas setup on a server of initdb, as root and as the server's user, and on its standby.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,10 +1,11 @@
 # Throwaway servers for the tests of `caas setup`: a cluster of Debian's packages, or a data directory of initdb. Only root
-# can make them for the user postgres. Every server stops, and every packaged cluster is dropped, when the test ends.
+# can make them for the user postgres. All servers are stopped and removed when the test ends.
 package CaasServer;
 
 use strict;
 use warnings;
 use CaasCli;
+use File::Path qw(remove_tree);
 use Test::More;
 
 my ($pg_config) = grep { defined && -x } $ENV{PG_CONFIG}, reverse(sort glob '/usr/lib/postgresql/*/bin/pg_config');
@@ -25,7 +26,7 @@ sub config { my ($what) = @_; return `$pg_config --$what` =~ s/\n//r; }
 
 sub version { return config('version') =~ s/^PostgreSQL (\d+).*/$1/r; }
 
-# Settings by which the server finds the staged extension: a patch of Debian's until 17, a setting of everybody's from 18 on.
+# Settings that point the server at the staged extension: extension_destdir is a patch of Debian up to 17.
 sub stage_settings
 {
 	my ($libraries, $share) = map { config($_) } 'pkglibdir', 'sharedir';
@@ -35,7 +36,7 @@ sub stage_settings
 	);
 }
 
-# What a test wants to be sure of: the statements of setup are all logged, and no test leaves the machine.
+# All statements are logged, so that a key in one of them would be found. No TCP address is opened.
 sub settings { return ("listen_addresses = ''", 'fsync = off', 'shared_buffers = 16MB', 'log_statement = all', stage_settings()); }
 
 sub run
@@ -112,7 +113,7 @@ sub standby
 	return $self;
 }
 
-# Settings in postgresql.conf, before or behind what is there.
+# Adds lines at the beginning or the end of postgresql.conf.
 sub settings_first
 {
 	my ($self, @lines) = @_;
@@ -160,7 +161,7 @@ sub setup
 	return caas(@option, 'setup', @{ $self->{arguments} }, @more);
 }
 
-# caas setup has to be refused or to fail with this exit code.
+# caas setup has to fail with this exit code and message, and to print no key.
 sub setup_fails
 {
 	my ($self, $code, $pattern, @more) = @_;
@@ -190,7 +191,7 @@ sub sql
 	return $out =~ /^(?:psql: error: )?ERROR:\s+(\w{5})/m ? $1 : $out;
 }
 
-# Every file of the configuration, of the data directory's top and of a keyring's folder, with what a change would change.
+# Inode, mode, owner, size and change time of the files in the configuration and in these folders, and the catalogs' counts.
 sub snapshot
 {
 	my ($self, @folders) = @_;
@@ -206,8 +207,12 @@ sub clean_up
 {
 	for my $self (values %alive)
 	{
-		if ($self->{name}) { run('pg_dropcluster', '--stop', version(), $self->{name}) if -d $self->{config}; }
-		elsif (-e "$self->{data}/postmaster.pid") { $self->stop; }
+		if ($self->{name} && -d $self->{config})
+		{
+			run('pg_dropcluster', '--stop', version(), $self->{name});
+			remove_tree($self->{config});    # pg_dropcluster leaves a folder that has files of others
+		}
+		elsif (!$self->{name} && -e "$self->{data}/postmaster.pid") { $self->stop; }
 	}
 	%alive = ();
 	return;
