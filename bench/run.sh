@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures caas beside pgcrypto in one interleaved run and compares with the targets: bench/run.sh [--quick] [--markdown]
-# --quick: 3 rounds instead of 9. --markdown: the table as the README has it. Ends with 1 when a target is missed.
+# --quick: 3 rounds instead of 9. --markdown: the tables of docs/performance.md. Ends with 1 when a target is missed.
 # Nothing is installed but Debian packages; server, data and the staged installation live in a temporary folder.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh

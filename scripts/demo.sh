@@ -56,7 +56,7 @@ main() {
     fi
     stop_server demo
     say "Done in $((SECONDS - started)) s; server, keyring and data are gone again. Read on:"
-    printf '    %-22s %s\n' README.md 'install it, the three ways of use, clients and pools' \
+    printf '    %-22s %s\n' README.md 'install it, set a cluster up, three ways of use' \
         docs/operations.md 'keyring custody, rotation, backup, replicas, logs' docs/spec.md 'the formats, to the byte' \
         scripts/test.sh 'every test'
 }

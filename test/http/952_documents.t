@@ -24,7 +24,9 @@ SKIP:
 	# The keyring is that of docs/spec.md.
 	my $service = service();
 	write_file(my $script = folder() . '/call', $call =~ s{http://127\.0\.0\.1:8443}{$service->url}er);
-	local $ENV{CAAS_API_KEY} = api_key('app');
+	local $ENV{HOME} = folder();
+	mkdir "$ENV{HOME}/caas-demo" or die "mkdir: $!";
+	write_file("$ENV{HOME}/caas-demo/client-key", api_key('app'));
 	my $said = `bash $script 2> $script.err`;
 	is(substr($said, 0, length $answer), $answer, 'and its answer');
 	$service->stop;
