@@ -4,6 +4,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -66,7 +67,7 @@ public:
     void close() override;
 
 private:
-    enum class Phase { handshake, idle, reading, writing, closing };
+    enum class Phase { handshake, idle, reading, working, writing, closing };
     static constexpr bool kTls = !std::is_same_v<Stream, Socket>;
 
     ConnectionTools& tools() { return all_.tools(); }
@@ -81,7 +82,8 @@ private:
         const Clock::time_point now = Clock::now();
         phase_ = phase;
         deadline_ = now + at_most;
-        all_.set_idle(*this, phase != Phase::reading && phase != Phase::writing, now);
+        const bool busy = phase == Phase::reading || phase == Phase::working || phase == Phase::writing;
+        all_.set_idle(*this, !busy, now);
     }
     // True if the client has sent a further request: when the service ends, it is answered too, until a deadline.
     bool has_more() {
@@ -101,6 +103,8 @@ private:
     void parse();
     void on_head();
     void on_request();
+    void proceed_with_batch();
+    void answer_request(Answer answer);
     void refuse(ProblemId problem);
     void send(Answer answer, Microseconds taken, bool keep_alive);
     void send_continue();
@@ -115,6 +119,8 @@ private:
     Clock::time_point deadline_ = Clock::now();
     beast::flat_buffer buffer_{kBufferBytes};
     std::optional<http::request_parser<GrowingBody>> parser_;
+    std::unique_ptr<Batch> batch_;  // the one that is being worked on
+    Clock::time_point request_begun_;
     std::shared_ptr<const std::string> answer_head_;
     std::string answer_body_;
     void (*chunk_check_)(std::uint64_t, beast::string_view, ErrorCode&) = check_chunk_extension;
@@ -247,10 +253,30 @@ void Connection<Stream>::send_continue() {
 
 template <typename Stream>
 void Connection<Stream>::on_request() {
-    auto& request = parser_->get();
-    const Clock::time_point arrived = Clock::now();
-    Answer answer = tools().handler.handle(head_, request.body());
-    const auto taken = std::chrono::duration_cast<Microseconds>(Clock::now() - arrived);
+    request_begun_ = Clock::now();
+    Work work = tools().handler.handle(head_, parser_->get().body());
+    if (auto* answer = std::get_if<Answer>(&work)) return answer_request(std::move(*answer));
+    batch_ = std::move(std::get<std::unique_ptr<Batch>>(work));
+    enter(Phase::working, tools().limits.request_timeout);
+    proceed_with_batch();
+}
+
+// A batch takes its turn with whatever else waits for this thread. When the connection is closed, its batch ends.
+template <typename Stream>
+void Connection<Stream>::proceed_with_batch() {
+    asio::post(socket().get_executor(), [self = this->shared_from_this()] {
+        if (!self->socket().is_open()) return self->batch_.reset();
+        auto answer = self->batch_->proceed();
+        if (!answer) return self->proceed_with_batch();
+        self->batch_.reset();
+        self->answer_request(std::move(*answer));
+    });
+}
+
+template <typename Stream>
+void Connection<Stream>::answer_request(Answer answer) {
+    const auto& request = parser_->get();
+    const auto taken = std::chrono::duration_cast<Microseconds>(Clock::now() - request_begun_);
     send(std::move(answer), taken, request.version() >= 11 && request.keep_alive() && (!all_.stopping() || has_more()));
 }
 

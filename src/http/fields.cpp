@@ -1,20 +1,8 @@
 #include "fields.hpp"
 
-#include <openssl/crypto.h>
-
-#include <algorithm>
-
 namespace caas::http {
 
 namespace {
-
-using simdjson::dom::element_type;
-
-// A request has an object, an array and objects in it; what is deeper is none.
-constexpr std::size_t kMaxDepth = 16;
-
-// A parser that has read no longer text is kept.
-constexpr std::size_t kSmallText = 1024;
 
 constexpr std::array<FieldRule, kFieldCount> rules = {{
     {"apiKey", FieldType::text, {ProblemId::invalid_api_key}, "The API key, unless the header Authorization has it."},
@@ -52,49 +40,36 @@ std::optional<Field> field_named(std::string_view name) {
     return std::nullopt;
 }
 
-// Of the document too: the sizes of its buffers are then those for a text of kSmallText bytes at least.
-simdjson::error_code make_room(Parser& parser, std::size_t size) {
-    simdjson::error_code error = simdjson::SUCCESS;
-    if (parser.capacity() < size) error = parser.allocate(size, kMaxDepth);
-    if (error == simdjson::SUCCESS && parser.doc.capacity() < size) error = parser.doc.allocate(size);
-    return error;
-}
-
 }  // namespace
 
 const FieldRule& rule_of(Field field) { return rules[static_cast<std::size_t>(field)]; }
 
-Fields::Fields(simdjson::dom::object object) {
-    for (const auto& [key, value] : object) {
-        const std::optional<Field> field = field_named(key);
-        if (!field) {
-            unknown_ = true;
-        } else if (seen_.has(*field)) {
-            fault(ProblemId::duplicate_field, *field);
-        } else {
-            seen_.add(*field);
-            if (!value.is_null()) read(*field, value);
-        }
+void Fields::add(const JsonValue& name, const JsonValue& value) {
+    const std::optional<Field> field = name.kind == JsonValue::Kind::text ? field_named(name.text) : std::nullopt;
+    if (!field) {
+        unknown_ = true;
+    } else if (seen_.has(*field)) {
+        fault(ProblemId::duplicate_field, *field);
+    } else {
+        seen_.add(*field);
+        if (value.kind != JsonValue::Kind::null) keep(*field, value);
     }
 }
 
-void Fields::read(Field field, simdjson::dom::element value) {
-    const FieldType type = rule_of(field).type;
-    bool fits = false;
-    if (type == FieldType::text) {
-        fits = value.get_string().get(texts_[index(field)]) == simdjson::SUCCESS;
-    } else if (type == FieldType::integer) {
-        // A double such as 2.0 is not an integer here.
-        fits =
-            value.type() == element_type::INT64 && value.get_int64().get(integers_[index(field)]) == simdjson::SUCCESS;
-    } else {
-        fits = value.get_array().get(array_) == simdjson::SUCCESS;
+void Fields::keep(Field field, const JsonValue& value) {
+    const FieldRule& rule = rule_of(field);
+    if (rule.type == FieldType::text && value.kind == JsonValue::Kind::unpaired_surrogate) {
+        const bool is_context = rule.problems.has(ProblemId::invalid_context);
+        return fault(is_context ? ProblemId::invalid_context : ProblemId::invalid_text, field);
     }
-    if (fits) {
-        present_.add(field);
-    } else {
-        fault(ProblemId::wrong_type, field);
-    }
+    const JsonValue::Kind wanted = rule.type == FieldType::text      ? JsonValue::Kind::text
+                                   : rule.type == FieldType::integer ? JsonValue::Kind::integer
+                                                                     : JsonValue::Kind::array;
+    if (value.kind != wanted) return fault(ProblemId::wrong_type, field);
+    present_.add(field);
+    texts_[index(field)] = value.text;
+    integers_[index(field)] = value.integer;
+    if (wanted == JsonValue::Kind::array) elements_ = value.elements;
 }
 
 void Fields::fault(ProblemId problem, Field field) {
@@ -115,39 +90,6 @@ std::optional<Rejection> Fields::check(FieldSet required, FieldSet optional) con
         if (required.has(field) && !has(field)) return Rejection{ProblemId::missing_field, rule_of(field).name};
     }
     return std::nullopt;
-}
-
-Document::Document(Parser& parser, std::string& body) : parser_(parser), size_(body.size()) {
-    if (body.starts_with("\xEF\xBB\xBF")) {  // simdjson 3.12 would skip it, 3.0 does not
-        rejection_ = Rejection{ProblemId::invalid_json};
-        return;
-    }
-    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-    simdjson::dom::element root;
-    simdjson::error_code error = make_room(parser_, std::max(size_, kSmallText));
-    if (error == simdjson::SUCCESS) error = parser_.parse(body.data(), body.size(), false).get(root);
-    if (error == simdjson::MEMALLOC) {
-        parser_ = Parser();  // half of it may be there
-        rejection_ = Rejection{ProblemId::internal};
-    } else if (error == simdjson::UTF8_ERROR) {
-        rejection_ = Rejection{ProblemId::invalid_utf8};
-    } else if (error != simdjson::SUCCESS) {
-        rejection_ = Rejection{ProblemId::invalid_json};
-    } else if (root.get_object().get(object_) != simdjson::SUCCESS) {
-        rejection_ = Rejection{ProblemId::not_an_object};
-    }
-}
-
-// The parser has unescaped strings into one buffer and put numbers into the other, no further than a text of this
-// length can reach.
-Document::~Document() {
-    if (size_ > kSmallText) {
-        parser_ = Parser();  // which frees, and so cleanses
-        return;
-    }
-    if (parser_.doc.capacity() < kSmallText) return;  // there was no memory
-    OPENSSL_cleanse(parser_.doc.string_buf.get(), 5 * size_ / 3 + simdjson::SIMDJSON_PADDING);
-    OPENSSL_cleanse(parser_.doc.tape.get(), (size_ + 3) * sizeof(std::uint64_t));
 }
 
 }  // namespace caas::http

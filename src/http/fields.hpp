@@ -1,8 +1,6 @@
-// The fields of requests, and how they are read from JSON.
+// The fields that requests can have, and those that one request has.
 #pragma once
 #include "problem.hpp"
-
-#include <simdjson.h>
 
 #include <array>
 #include <cstdint>
@@ -41,54 +39,42 @@ const FieldRule& rule_of(Field field);
 
 using FieldSet = EnumSet<Field>;
 
-// Fields are those of one JSON object. Text points into the document.
+// JsonValue is a value, or the name of a field, as it was read.
+struct JsonValue {
+    enum class Kind : std::uint8_t { null, text, unpaired_surrogate, integer, array, other };
+
+    Kind kind = Kind::other;
+    std::string_view text;     // of Kind::text
+    std::int64_t integer = 0;  // of Kind::integer
+    std::size_t elements = 0;  // of Kind::array
+};
+
+// Fields are those of one JSON object. Faults are kept until check() tells the first one.
 class Fields {
 public:
-    // What is not known, twice there or of another type is noted, and told by check().
-    explicit Fields(simdjson::dom::object object);
+    void add(const JsonValue& name, const JsonValue& value);
 
-    // Refuses the first fault of reading, a field that is in neither set, and a required one that is missing.
+    // Refuses a field that is in neither set, the first fault of reading, and a required field that is missing.
     std::optional<Rejection> check(FieldSet required, FieldSet optional) const;
 
     bool has(Field field) const { return present_.has(field); }
-    // Empty, or 0, or no array, where the field is not there.
+    // Empty, or 0, when the field is not there.
     std::string_view text(Field field) const { return texts_[index(field)]; }
     std::int64_t integer(Field field) const { return integers_[index(field)]; }
-    simdjson::dom::array array() const { return array_; }
+    // The elements of the only field that is an array.
+    std::size_t elements() const { return elements_; }
 
 private:
     static std::size_t index(Field field) { return static_cast<std::size_t>(field); }
-    void read(Field field, simdjson::dom::element value);
+    void keep(Field field, const JsonValue& value);
     void fault(ProblemId problem, Field field);
 
     FieldSet present_, seen_;
     std::array<std::string_view, kFieldCount> texts_;
     std::array<std::int64_t, kFieldCount> integers_{};
-    simdjson::dom::array array_;
+    std::size_t elements_ = 0;
     bool unknown_ = false;
     std::optional<Rejection> fault_;
-};
-
-using Parser = simdjson::dom::parser;
-
-// Document is a JSON text, read by a parser that may be used again when the document has ended: then nothing of the
-// text is left in it.
-class Document {
-public:
-    // Makes room in body for what the parser reads beyond the end. Text of the fields is the parser's.
-    Document(Parser& parser, std::string& body);
-    ~Document();
-    Document(const Document&) = delete;
-    Document& operator=(const Document&) = delete;
-
-    std::optional<Rejection> rejection() const { return rejection_; }
-    simdjson::dom::object object() const { return object_; }
-
-private:
-    Parser& parser_;
-    std::size_t size_;
-    simdjson::dom::object object_;
-    std::optional<Rejection> rejection_;
 };
 
 }  // namespace caas::http

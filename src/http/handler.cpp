@@ -6,25 +6,24 @@
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
-#include <array>
 
 namespace caas::http {
 
 namespace {
 
-// What one thread does for one client before it turns to the others.
-constexpr std::size_t kMaxBatchValues = 10000;
+constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-// simdjson's own size() ends at 2^24 - 1.
-std::size_t count_of(simdjson::dom::array array) {
-    return static_cast<std::size_t>(std::distance(array.begin(), array.end()));
-}
+// The bounds of one request. A unit of work is a value, or a further KiB of the body, under one generation: it takes
+// about a microsecond.
+constexpr std::size_t kMaxBatchValues = 10000;
+constexpr std::size_t kMaxWork = 100000;
+constexpr std::size_t kUnitBytes = 1024;
 
 bool same_word(std::string_view a, std::string_view b) {
     return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
-// Parameters such as charset are allowed: JSON is UTF-8, whatever they say.
+// Parameters such as charset are ignored: JSON is UTF-8, whatever they say.
 bool is_json(std::string_view content_type) {
     content_type = content_type.substr(0, content_type.find(';'));
     while (!content_type.empty() && (content_type.back() == ' ' || content_type.back() == '\t')) {
@@ -33,13 +32,12 @@ bool is_json(std::string_view content_type) {
     return same_word(content_type, "application/json");
 }
 
-// The key of "Bearer KEY" (RFC 6750), or nothing.
-std::string_view bearer(std::string_view authorization) {
-    constexpr std::string_view kScheme = "Bearer ";
-    if (authorization.size() < kScheme.size() || !same_word(authorization.substr(0, kScheme.size()), kScheme))
-        return {};
-    authorization.remove_prefix(kScheme.size());
-    authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
+// The key of "Bearer KEY" (RFC 6750), which may be empty; nullopt for another scheme.
+std::optional<std::string_view> bearer_key(std::string_view authorization) {
+    constexpr std::string_view kScheme = "Bearer";
+    const std::size_t end = std::min(authorization.find(' '), authorization.size());
+    if (!same_word(authorization.substr(0, end), kScheme)) return std::nullopt;
+    authorization.remove_prefix(std::min(authorization.find_first_not_of(' ', end), authorization.size()));
     return authorization;
 }
 
@@ -62,57 +60,44 @@ Answer Handler::refusal(const Rejection& rejection, const Route* route) {
     return answer;
 }
 
+std::optional<Rejection> Handler::check(const Head& head, const Client*& client) const {
+    if (head.route == nullptr) return Rejection{ProblemId::not_found};
+    const bool is_post = head.route->is_post();
+    const bool has_method = is_post ? head.method == "POST" : head.method == "GET" || head.method == "HEAD";
+    if (!has_method) return Rejection{ProblemId::method_not_allowed};
+    if (!is_post) return std::nullopt;
+    if (!is_json(head.content_type) || head.encoded) return Rejection{ProblemId::unsupported_media_type};
+    const auto key = bearer_key(head.authorization);
+    return key ? find_client(*key, client) : std::nullopt;
+}
+
 std::optional<Answer> Handler::refuse(const Head& head) const {
-    const Route* route = head.route;
-    if (route == nullptr) return refusal({ProblemId::not_found});
-    const bool has_method = route->is_post() ? head.method == "POST" : head.method == "GET" || head.method == "HEAD";
-    if (!has_method) return refusal({ProblemId::method_not_allowed}, route);
-    const bool readable = !route->is_post() || (is_json(head.content_type) && !head.encoded);
-    if (!readable) return refusal({ProblemId::unsupported_media_type}, route);
-    return std::nullopt;
+    const Client* client = nullptr;
+    const auto rejection = check(head, client);
+    return rejection ? std::optional(refusal(*rejection, head.route)) : std::nullopt;
 }
 
-Answer Handler::handle(const Head& head, std::string& body) {
-    try {
-        if (auto refused = refuse(head)) return std::move(*refused);
-        Answer answer = head.route->is_post() ? post(head, body) : get(*head.route);
-        answer.route = head.route;
-        return answer;
-    } catch (const std::exception&) {  // memory ran out, or OpenSSL failed
-        return refusal({ProblemId::internal}, head.route);
-    }
-}
-
-Answer Handler::get(const Route& route) const {
-    Answer answer;
-    if (route.kind == RouteKind::metrics) {
-        answer.body = metrics_.text();
-        answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    } else if (route.kind == RouteKind::description) {
-        answer.body = openapi_text();
-    } else {
-        Reply reply = health(route);
-        if (const auto* rejection = std::get_if<Rejection>(&reply)) return refusal(*rejection);
-        answer.body = std::move(std::get<std::string>(reply));
-    }
-    return answer;
-}
-
-Reply Handler::health(const Route& route) const {
-    if (!state_.engine) return Rejection{ProblemId::no_keyring};
+std::optional<Rejection> Handler::find_client(std::string_view key, const Client*& client) const {
+    client = nullptr;
     if (!state_.api_keys) return Rejection{ProblemId::no_api_keys};
-    caas_keyring_info info{};
-    caas_engine_keyring(state_.engine.get(), &info);
-    return route.answer.object({"ok", caas_library_version(), std::to_string(info.active)});
-}
-
-std::optional<Rejection> Handler::admit(const Head& head, const Fields& fields, const Client*& client) {
-    if (!state_.api_keys) return Rejection{ProblemId::no_api_keys};
-    const std::string_view key = fields.has(Field::api_key) ? fields.text(Field::api_key) : bearer(head.authorization);
-    client = key.empty() ? nullptr : state_.api_keys->find(key);
+    if (!key.empty()) client = state_.api_keys->find(key);
     if (client != nullptr) return std::nullopt;
     metrics_.authentication_failure();
     return Rejection{ProblemId::invalid_api_key};
+}
+
+// Without a key in the head nothing of the body is read before its own key has been accepted.
+std::optional<Rejection> Handler::read(Document& document, Fields& fields, const Client*& client) const {
+    if (document.rejection()) return document.rejection();
+    const bool has_key_in_head = client != nullptr;
+    if (!has_key_in_head) {
+        const std::string_view key = document.find_text(Field::api_key);
+        if (document.rejection()) return document.rejection();
+        if (auto rejection = find_client(key, client)) return rejection;
+    }
+    if (auto rejection = document.read(fields)) return rejection;
+    const bool has_both = has_key_in_head && fields.has(Field::api_key);
+    return has_both ? find_client(fields.text(Field::api_key), client) : std::nullopt;
 }
 
 std::optional<Rejection> Handler::permit(const Client& client, const Route& operation, std::size_t requests) {
@@ -124,67 +109,97 @@ std::optional<Rejection> Handler::permit(const Client& client, const Route& oper
     return std::nullopt;
 }
 
-Answer Handler::post(const Head& head, std::string& body) {
-    Document document(parser_, body);
-    if (auto rejection = document.rejection()) return refusal(*rejection);
-    const Fields fields(document.object());
+// Under how many generations the operation computes each value.
+std::size_t Handler::tries_of(const Route& operation) const {
+    if (operation.tries == Tries::one || !state_.engine) return 1;
+    caas_keyring_info info{};
+    caas_engine_keyring(state_.engine.get(), &info);
+    const auto generations = static_cast<std::size_t>(info.count);
+    return operation.tries == Tries::every_generation ? generations : generations + 1;
+}
+
+Work Handler::handle(const Head& head, std::string& body) {
     const Client* client = nullptr;
-    Reply reply;
-    if (auto rejection = admit(head, fields, client)) {
-        reply = *rejection;
-    } else if (head.route->kind == RouteKind::batch) {
-        reply = batch(*client, fields);
-    } else {
-        const auto rejected = permit(*client, *head.route, 1);
-        reply = rejected ? Reply(*rejected) : perform(*head.route, state_.engine.get(), fields, true);
-        if (std::holds_alternative<std::string>(reply)) metrics_.values(*head.route, 1);
-    }
     Answer answer;
-    if (const auto* rejection = std::get_if<Rejection>(&reply)) {
-        answer = refusal(*rejection);
-    } else {
-        answer.body = std::move(std::get<std::string>(reply));
+    try {
+        Reply reply;
+        if (auto rejection = check(head, client)) {
+            reply = *rejection;
+        } else if (head.route->kind == RouteKind::batch) {
+            return begin_batch(*head.route, body, client);
+        } else {
+            reply = head.route->is_post() ? post(*head.route, body, client) : get(*head.route);
+        }
+        if (const auto* rejection = std::get_if<Rejection>(&reply)) {
+            answer = refusal(*rejection, head.route);
+        } else {
+            answer.body = std::move(std::get<std::string>(reply));
+            answer.route = head.route;
+            if (head.route->kind == RouteKind::metrics) answer.content_type = kMetricsType;
+        }
+        if (client != nullptr) answer.client = client->name;
+    } catch (const std::exception&) {  // memory ran out, or OpenSSL failed
+        answer = refusal({ProblemId::internal}, head.route);
     }
-    if (client != nullptr) answer.client = client->name;
     return answer;
 }
 
-// How many values each request of a batch counts for.
-std::size_t Handler::values_each(const Route& operation) const {
-    if (operation.tries == Tries::one) return 1;
-    caas_keyring_info info{};
-    if (state_.engine) caas_engine_keyring(state_.engine.get(), &info);
-    const auto generations = static_cast<std::size_t>(info.count);
-    return operation.tries == Tries::every_generation ? std::max<std::size_t>(generations, 1) : generations + 1;
+Reply Handler::get(const Route& route) const {
+    if (route.kind == RouteKind::metrics) return metrics_.text();
+    if (route.kind == RouteKind::description) return openapi_text();
+    return health(route);
 }
 
-Reply Handler::batch(const Client& client, const Fields& fields) {
-    if (auto rejection = fields.check({Field::operation, Field::requests}, {Field::api_key})) return *rejection;
-    const Route* operation = operation_named(fields.text(Field::operation));
-    if (operation == nullptr) return Rejection{ProblemId::invalid_operation, rule_of(Field::operation).name};
-    const std::size_t count = count_of(fields.array());
-    if (count * values_each(*operation) > kMaxBatchValues) return Rejection{ProblemId::batch_too_large};
-    if (auto rejection = permit(client, *operation, std::max<std::size_t>(count, 1))) return *rejection;
-    std::size_t computed = 0;
-    std::string answers = R"({"answers":[)";
-    for (const simdjson::dom::element request : fields.array()) {
-        simdjson::dom::object object;
-        Reply reply = Rejection{ProblemId::not_an_object};
-        if (request.get_object().get(object) == simdjson::SUCCESS) {
-            reply = perform(*operation, state_.engine.get(), Fields(object), false);
-        }
-        if (const auto* rejection = std::get_if<Rejection>(&reply)) {
-            answers += error_text(*rejection);
-        } else {
-            answers += std::get<std::string>(reply);
-            computed++;
-        }
-        answers += ',';
+Reply Handler::health(const Route& route) const {
+    if (!state_.engine) return Rejection{ProblemId::no_keyring};
+    if (!state_.api_keys) return Rejection{ProblemId::no_api_keys};
+    caas_keyring_info info{};
+    caas_engine_keyring(state_.engine.get(), &info);
+    return route.answer.object({"ok", caas_library_version(), std::to_string(info.active)});
+}
+
+Reply Handler::post(const Route& route, std::string& body, const Client*& client) {
+    Document document(parser_, body);
+    Fields fields;
+    if (auto rejection = read(document, fields, client)) return *rejection;
+    if (auto rejection = permit(*client, route, 1)) return *rejection;
+    if (route.tries != Tries::one && (1 + body.size() / kUnitBytes) * tries_of(route) > kMaxWork) {
+        return Rejection{ProblemId::too_much_work};
     }
-    metrics_.values(*operation, computed);
-    if (answers.back() == ',') answers.pop_back();
-    answers += "]}";
-    return answers;
+    Reply reply = perform(route, state_.engine.get(), fields, true);
+    if (std::holds_alternative<std::string>(reply)) metrics_.values(route, 1);
+    return reply;
+}
+
+Work Handler::begin_batch(const Route& route, std::string& body, const Client*& client) {
+    Batch::Order order;
+    order.text = std::make_unique<BatchText>(std::move(body));
+    order.route = &route;
+    if (auto rejection = order_batch(order, client)) {
+        Answer answer = refusal(*rejection, &route);
+        if (client != nullptr) answer.client = client->name;
+        return answer;
+    }
+    auto batch = std::make_unique<Batch>(std::move(order), metrics_);
+    if (auto answer = batch->proceed()) return std::move(*answer);
+    return batch;
+}
+
+std::optional<Rejection> Handler::order_batch(Batch::Order& order, const Client*& client) {
+    Fields fields;
+    if (auto rejection = read(order.text->document(), fields, client)) return rejection;
+    if (auto rejection = fields.check(order.route->required, {Field::api_key})) return rejection;
+    order.operation = operation_named(fields.text(Field::operation));
+    if (order.operation == nullptr) {
+        return Rejection{ProblemId::invalid_operation, rule_of(Field::operation).name};
+    }
+    order.requests = fields.elements();
+    order.tries = tries_of(*order.operation);
+    const std::size_t work = (order.requests + order.text->size() / kUnitBytes) * order.tries;
+    if (order.requests > kMaxBatchValues || work > kMaxWork) return Rejection{ProblemId::batch_too_large};
+    order.engine = state_.engine;
+    order.client = client->name;
+    return permit(*client, *order.operation, std::max<std::size_t>(order.requests, 1));
 }
 
 }  // namespace caas::http

@@ -2,12 +2,15 @@
 #pragma once
 #include "answer.hpp"
 #include "api_keys.hpp"
+#include "batch.hpp"
+#include "document.hpp"
 #include "metrics.hpp"
 #include "routes.hpp"
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace caas::http {
 
@@ -22,6 +25,9 @@ struct State {
     std::shared_ptr<const ApiKeys> api_keys;
 };
 
+// Work is the answer to a request, or a batch that has begun and is to be called until it has its answer.
+using Work = std::variant<Answer, std::unique_ptr<Batch>>;
+
 class Handler {
 public:
     Handler(Metrics& metrics, RateLimiter& limiter) : metrics_(metrics), limiter_(limiter) {}
@@ -30,20 +36,24 @@ public:
 
     // The refusal that a head alone decides, or nullopt when the body is wanted.
     std::optional<Answer> refuse(const Head& head) const;
-    // Makes room behind the end of the body.
-    Answer handle(const Head& head, std::string& body);
+    // Makes room behind the end of the body; the body of a batch is moved away.
+    Work handle(const Head& head, std::string& body);
     // The answer to a request that is refused.
     static Answer refusal(const Rejection& rejection, const Route* route = nullptr);
 
 private:
-    Answer get(const Route& route) const;
-    Reply health(const Route& route) const;
-    Answer post(const Head& head, std::string& body);
-    // Finds the client. Its name goes into the answer.
-    std::optional<Rejection> admit(const Head& head, const Fields& fields, const Client*& client);
+    std::optional<Rejection> check(const Head& head, const Client*& client) const;
+    std::optional<Rejection> find_client(std::string_view key, const Client*& client) const;
+    // Reads the body, and finds the client where the head had no key.
+    std::optional<Rejection> read(Document& document, Fields& fields, const Client*& client) const;
     std::optional<Rejection> permit(const Client& client, const Route& operation, std::size_t requests);
-    std::size_t values_each(const Route& operation) const;
-    Reply batch(const Client& client, const Fields& fields);
+    std::size_t tries_of(const Route& operation) const;
+
+    Reply get(const Route& route) const;
+    Reply health(const Route& route) const;
+    Reply post(const Route& route, std::string& body, const Client*& client);
+    Work begin_batch(const Route& route, std::string& body, const Client*& client);
+    std::optional<Rejection> order_batch(Batch::Order& order, const Client*& client);
 
     Metrics& metrics_;
     RateLimiter& limiter_;

@@ -1,4 +1,4 @@
-# /open opens the published vectors of every generation, and for nobody else; /seal makes what it opens.
+# /open opens the published vectors of every generation, for their user and context only, and what /seal made.
 use strict;
 use warnings;
 use lib 'test/http';

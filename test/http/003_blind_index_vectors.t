@@ -1,4 +1,4 @@
-# /blind-index gives the published vectors: the active generation's, and among the candidates every other's.
+# /blind-index gives the published vectors: that of the active generation as blind_index, those of all as candidates.
 use strict;
 use warnings;
 use lib 'test/http';

@@ -1,4 +1,4 @@
-# Values are made under the active generation or the one asked for; every generation verifies and opens.
+# Values are made under the active generation or a named one, and verified and opened under every generation.
 use strict;
 use warnings;
 use lib 'test/http';

@@ -1,4 +1,4 @@
-# "encoding": "base64" takes and gives bytes, and only standard base64 with padding.
+# "encoding": "base64" takes and gives bytes. Only standard base64 with padding is accepted.
 use strict;
 use warnings;
 use lib 'test/http';

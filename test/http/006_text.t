@@ -1,4 +1,4 @@
-# Text is every text that PostgreSQL takes, in UTF-8, and nothing else.
+# A text is accepted exactly where PostgreSQL would accept it in UTF-8.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -8,6 +8,7 @@ use Test::More;
 my $service = service();
 my $head = '{"userUUID":"' . some_uuid() . '","sensitiveData":"';
 
+sub encrypt_item { return $head . $_[0] . '"}'; }
 sub encrypt { return $service->post('/encrypt', $head . $_[0] . '"}'); }
 
 my $digest = encrypt('x')->{json};
@@ -45,7 +46,11 @@ refused($service->post('/seal', qq({"userUUID":"$user{userUUID}","sensitiveData"
 
 for my $lone ('\ud800', '\udfff', 'a\udc00b', '\ud800\ud800', '\ude00\ud83d', '\ud83dx', '\ud83d\n', '\ud83d\u0041')
 {
-	like(encrypt($lone)->{json}{error}{code} // 'accepted', qr/\Ainvalid_(?:json|utf8|text)\z/, "a lone surrogate: $lone");
+	refused(encrypt($lone), 400, 'invalid_text', "half of a surrogate pair: $lone");
+	my $item = encrypt_item($lone);
+	my $answers = $service->post('/batch', qq({"operation":"encrypt","requests":[$item,${\ encrypt_item('x')}]}))->{json}{answers};
+	is(error_code($answers->[0]), 'invalid_text', 'in a batch, in its place');
+	is_deeply($answers->[1], $digest, 'and no other value is touched');
 }
 $service->stop;
 done_testing();

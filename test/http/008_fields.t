@@ -19,7 +19,7 @@ my %values = (string => '"1"', number => '1', array => '[]', object => '{}', tru
 my @all = (keys %of_type, qw(apikey api_key useruuid user_uuid UserUUID sensitive_data Context), 'context ', '', "a\0", 'x' x 300,
 	'__proto__');
 
-# The body with one member set to this JSON.
+# Sends a body with one member set to this JSON.
 sub with
 {
 	my ($route, $field, $value) = @_;
@@ -27,7 +27,7 @@ sub with
 	return $service->post($route, $body =~ s/\}\z/($body eq '{}' ? '' : ',') . encode_json([$field]) =~ s,\A\[|\]\z,,gr . ":$value}"/er);
 }
 
-# What a field that is right gives: nothing that is about the field itself.
+# The codes that a field of the right type may lead to; its value can still be refused.
 my $taken = qr/\A(?:accepted|cannot_open|malformed_value|invalid_(?!json|utf8)[a-z0-9_]+|unknown_generation)\z/;
 
 for my $route (sort keys %required)

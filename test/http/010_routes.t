@@ -1,4 +1,4 @@
-# What is not a documented path is not found; a path that is takes its method alone.
+# Only documented paths are found, and each takes its own methods only.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -45,7 +45,7 @@ for my $path (@gets)
 	is($service->get("$path?a=b&c=/encrypt")->{code}, 200, 'a query changes nothing');
 	is($service->get("$path?")->{code}, 200, 'nor does an empty one');
 }
-# The form that is sent to proxies, which every server has to understand (RFC 9112, section 3.2.2).
+# The absolute form of a target: clients send it to proxies, and every server must accept it (RFC 9112, section 3.2.2).
 is($service->get($_)->{code}, 200, "GET $_") for 'http://localhost/health', 'HTTP://x:80/health?x=1', 'https://x/openapi.json';
 is($service->post('http://x/encrypt', body_of('/encrypt'))->{code}, 200, 'POST http://x/encrypt');
 refused($service->get($_), 404, 'not_found', "GET $_")

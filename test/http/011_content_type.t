@@ -1,4 +1,4 @@
-# A body is taken as application/json alone; the header's case and parameters do not matter.
+# The content type must be application/json, in any case and with any parameters.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -28,7 +28,7 @@ given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type
 given($service->post('/encrypt', $body, type => undef, headers => ["Content-Type: \t application/json \t "]), $digest,
 	'many blanks around it');
 
-# Nothing is unpacked: a body with an encoding is not what it seems, even where the encoding does nothing.
+# The service decompresses nothing: any Content-Encoding is refused, identity too.
 refused($service->post('/encrypt', $body, headers => ["$_"]), 415, 'unsupported_media_type', s/\r\n/, /r)
   for 'Content-Encoding: gzip', 'content-encoding: deflate', 'Content-Encoding: br', 'Content-Encoding: identity',
   'Content-Encoding: gzip, gzip', "Content-Encoding: gzip\r\nContent-Encoding: identity";

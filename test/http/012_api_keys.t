@@ -1,4 +1,4 @@
-# A request needs a key of the file, in the header or in the field; where both are, the field counts.
+# A request needs a key of the file, in the header or in the field. Where both are, both have to be accepted, and the field counts.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -23,8 +23,12 @@ given(header("Bearer $key"), $digest, 'a key in the header');
 given(field($key), $digest, 'a key in the field');
 given(header("$_ $key"), $digest, "the scheme as $_") for 'bearer', 'BEARER';
 given($service->post('/encrypt', body_of('/encrypt'), key => $_), $digest, "the key $_") for 'second', 'third';
-given($service->post('/encrypt', body_of('/encrypt', apiKey => $key), key => 'stranger'), $digest, 'the field counts, not the header');
-refused($service->post('/encrypt', body_of('/encrypt', apiKey => $stranger)), 401, 'invalid_api_key', 'also when it is the wrong one');
+given($service->post('/encrypt', body_of('/encrypt', apiKey => api_key('second'))), $digest, 'a key in both');
+refused($service->post('/encrypt', body_of('/encrypt', apiKey => $key), key => 'stranger'), 401, 'invalid_api_key',
+	'a wrong key in the header is refused at once');
+refused(header($_, body_of('/encrypt', apiKey => $key)), 401, 'invalid_api_key', "so is '$_'") for 'Bearer', 'Bearer  ', 'bearer x';
+given(header('Basic x', body_of('/encrypt', apiKey => $key)), $digest, 'another scheme is no key');
+refused($service->post('/encrypt', body_of('/encrypt', apiKey => $stranger)), 401, 'invalid_api_key', 'so is a wrong one in the field');
 my $null = qq({"apiKey":null,"userUUID":"${\ some_uuid()}","sensitiveData":"x"});
 given($service->post('/encrypt', $null), $digest, 'null is as no field');
 refused($service->post('/encrypt', $null, %none), 401, 'invalid_api_key', 'and no key');

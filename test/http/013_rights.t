@@ -1,4 +1,4 @@
-# A key may do what its line says.
+# A key may use the operations of its line, or all of them when its line names none.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -31,7 +31,7 @@ for my $name (sort keys %rights)
 refused($service->post('/encrypt', { nonsense => 1 }, key => 'support'), 403, 'not_permitted', 'whatever the fields are');
 $service->stop;
 
-# One client while its key is rotated: two lines of a name, each with what it says.
+# A client whose key is being rotated has two lines; each key has the rights of its own line.
 my $old = key_line('old', 'open') =~ s/\Aold:/app:/r;
 my $rotated = service(keys => [ $old, key_line('app', 'seal') ]);
 isnt($rotated->post('/open', body_of('/open'), key => 'old')->{code}, 403, 'the old key');

@@ -1,4 +1,4 @@
-# A name has so many requests a second, whichever of its keys and connections they come by; each of a batch counts.
+# --rate-limit bounds the requests a second of a name over all its keys and connections. Each value of a batch counts.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -44,7 +44,7 @@ refused($service->post('/encrypt', body_of('/encrypt'), key => 'stranger'), 401,
 sleep $wait;
 is($service->post('/encrypt', body_of('/encrypt'))->{code}, 200, 'then it is answered');
 
-# A batch of as many as are left over, and one more.
+# Sends a batch of this many values.
 sub batch { return $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x $_[0] ]), key => 'other'); }
 eventually(sub { batch($limit)->{code} == 200 }, 'a batch of the whole second');
 refused(batch($limit), 429, 'rate_limited', 'a second one at once');
@@ -55,14 +55,14 @@ my $later = sub { $service->post('/encrypt', body_of('/encrypt'), key => 'other'
 ok(wait_for($later, 3), 'was not counted: soon there is an answer again');
 $service->stop;
 
-# A batch that begins within the limit is served whole; what it took beyond is waited for, by whichever of the name's keys, and
-# Retry-After says how long. A reload forgives nothing.
+# A batch that begins within the limit is served whole. The name then waits, with each of its keys, until it has made up for the rest;
+# Retry-After says how long. A reload does not shorten the wait.
 $service = service(keys => [ key_line('app'), $second ], args => [ '--rate-limit', 20 ]);
 my $began = time;
 is($service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 80 ]))->{code}, 200, 'a batch of four seconds');
 sub told { my $answer = $service->post('/encrypt', body_of('/encrypt'), key => $_[0]); return $answer->{code} == 429 ? $answer->{headers}{'retry-after'} : $answer->{code}; }
 my ($told, $passed) = (told('app'), time - $began);    # the answer was made a little before
-# It is 81 - 20 requests in debt, less what has been made up since.
+# The debt is 81 - 20 requests, less those of the time that has passed.
 cmp_ok($told, '>=', 3.05 - $passed, 'the wait is as long as it has to be');
 is($told, 4, 'and rounded up') if $passed < 0.05;
 cmp_ok($told, '<=', 4, 'and no longer');

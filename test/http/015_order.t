@@ -1,4 +1,4 @@
-# Where more than one thing is wrong, the first in the documented order is told.
+# A request with several faults gets the error that comes first in the documented order.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -19,10 +19,16 @@ my %wrong = (type => 'text/plain', key => 'stranger');
 refused($service->ask('PUT', '/nothing', $large, %wrong), 404, 'not_found', 'the path');
 refused($service->ask('PUT', '/encrypt', $large, %wrong), 405, 'method_not_allowed', 'then the method');
 refused($service->post('/encrypt', $large, %wrong), 415, 'unsupported_media_type', 'then the type');
-refused($service->post('/encrypt', $large, key => 'stranger'), 413, 'body_too_large', 'then the size');
-refused($service->post('/encrypt', '{', key => 'stranger'), 400, 'invalid_json', 'then the JSON');
+refused($service->post('/encrypt', $large, key => 'stranger'), 401, 'invalid_api_key', 'then the key of the header');
+refused($service->post('/encrypt', '{', key => 'stranger'), 401, 'invalid_api_key', 'whatever the body is');
+refused($service->post('/encrypt', $large, key => undef), 413, 'body_too_large', 'then the size');
+refused($service->post('/encrypt', '{', key => undef), 400, 'invalid_json', 'then the JSON, as far as the key has to be looked for');
 refused($service->post('/encrypt', '[]', key => undef), 400, 'not_an_object', 'what it is');
-refused($service->post('/encrypt', { nonsense => 1 }, key => 'stranger'), 401, 'invalid_api_key', 'then the key');
+refused($service->post('/encrypt', { nonsense => 1 }, key => undef), 401, 'invalid_api_key', 'then the key of the body');
+refused($service->post('/encrypt', '{"apiKey":"x","a":01}', key => undef), 401, 'invalid_api_key', 'before what follows it');
+my $reader = api_key('reader');
+refused($service->post('/encrypt', qq({"apiKey":"$reader","a":01}), key => undef), 400, 'invalid_json', 'then the whole JSON');
+refused($service->post('/encrypt', '{"a":01}', key => 'reader'), 400, 'invalid_json', 'with a key in the header too');
 refused($service->post('/encrypt', { nonsense => 1 }, key => 'reader'), 403, 'not_permitted', 'then the permission') for 1 .. 5;
 
 my $client = $service->connect;

@@ -1,4 +1,4 @@
-# A batch answers in order; one request that fails does so in its place, and no other is touched.
+# The answers of a batch come in the order of its requests. A request that fails has its error in its place, and the others are answered.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -11,7 +11,7 @@ my %user = (userUUID => some_uuid());
 
 sub batch { my ($operation, @requests) = @_; return $service->post('/batch', { operation => $operation, requests => \@requests }); }
 
-# What the single routes say to these requests, one by one.
+# The answers of the single routes to these requests.
 sub singly
 {
 	my ($operation, @requests) = @_;
@@ -63,7 +63,7 @@ refused($service->post('/batch', qq({"operation":"encrypt","requests":[$one,"\xf
 my $order = qq({"requests":[$one],"apiKey":"$key","operation":"encrypt"});
 is($service->post('/batch', $order, key => undef)->{code}, 200, 'the order of the fields does not matter');
 
-# A batch has a bound besides that of its body: what one thread does for one client before it turns to the others.
+# A batch has a bound of its own, besides that of its body.
 sub of_many
 {
 	my ($to, $operation, $count, $request) = @_;
@@ -77,8 +77,8 @@ is(scalar @{ $answer->{json}{answers} // [] }, 10_000, '10,000 values');
 is_deeply([ $answer->{json}{answers}[0], $answer->{json}{answers}[-1] ], [ ($service->post('/encrypt', $one)->{json}) x 2 ], 'each answered');
 refused(of_many($client, 'encrypt', 10_001, $one), 413, 'batch_too_large', 'and no more');
 refused(of_many($client, 'encrypt', 524_000, 0), 413, 'batch_too_large', 'whatever they are');
-is(scalar @{ of_many($client, 'blind-index', 5000, $few)->{json}{answers} // [] }, 5000, 'a blind index is one of two values');
-refused(of_many($client, 'blind-index', 5001, $few), 413, 'batch_too_large', 'and so there are half as many');
+is(scalar @{ of_many($client, 'blind-index', 10_000, $few)->{json}{answers} // [] }, 10_000, 'of other operations as many');
+refused(of_many($client, 'blind-index', 10_001, $few), 413, 'batch_too_large', 'and no more');
 is(scalar @{ of_many($client, 'encrypt', 1, $one)->{json}{answers} // [] }, 1, 'the connection stays');
 
 my $full = qq({"operation":"encrypt","requests":[$one]});
@@ -86,14 +86,20 @@ is($service->post('/batch', $full . ' ' x (1_048_576 - length $full))->{code}, 2
 refused($service->post('/batch', $full . ' ' x (1_048_577 - length $full)), 413, 'body_too_large', 'and no more');
 $service->stop;
 
-# One is computed for each generation, and that of the active one once more.
-my $three = folder() . '/keyring';
-write_keyring($three, generation(1, 'retired'), generation(2, 'active'), generation(3, 'retired'));
-$service = service(keyring => $three);
+# The work of a batch is its values and its KiB, for each generation that is tried.
+my $many = folder() . '/keyring';
+write_keyring($many, (map { generation($_, 'retired') } 1 .. 1023), generation(1024, 'active'));
+$service = service(keyring => $many);
 $client = $service->connect;
-$answer = of_many($client, 'blind-index', 2500, $few);
-is(scalar(grep { @{ $_->{candidates} // [] } == 3 } @{ $answer->{json}{answers} // [] }), 2500, 'of three generations 2,500 blind indexes');
-refused(of_many($client, 'blind-index', 2501, $few), 413, 'batch_too_large', 'and no more');
-is(scalar @{ of_many($client, 'encrypt', 10_000, $one)->{json}{answers} // [] }, 10_000, 'others are not touched by it');
+my $claim = $one =~ s/\}\z/,"encryptedData":"00"}/r;
+for my $operation ([ verify => $claim ], [ 'blind-index' => $few ])
+{
+	my ($name, $request) = @$operation;
+	is(scalar @{ of_many($client, $name, 80, $request)->{json}{answers} // [] }, 80, "$name: 80 values under 1,024 generations");
+	refused(of_many($client, $name, 98, $request), 413, 'batch_too_large', 'and not 98');
+	refused(of_many($client, $name, 1, $request =~ s/"x"/'"' . 'x' x 100_000 . '"'/er), 413, 'batch_too_large', 'nor a long one');
+}
+is(scalar @{ of_many($client, 'encrypt', 10_000, $one)->{json}{answers} // [] }, 10_000, 'an operation under one generation has all');
+refused($service->post('/verify', $claim =~ s/"x"/'"' . 'x' x 100_000 . '"'/er), 413, 'too_much_work', 'the bound of a single request');
 $service->stop;
 done_testing();

@@ -1,4 +1,4 @@
-# A connection stays open between requests, whatever they were, until a side wants it closed.
+# A connection stays open after any request, refused ones too, until one side asks to close it.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -23,7 +23,7 @@ for my $round (1 .. 50)
 $client->send($encrypt);
 is($client->answer->{code}, 200, 'the connection is still open');
 
-# A path or a method that is refused has a body all the same, which is no request.
+# The body of a refused request is read as its body, never as the next request.
 my $trap = 'GET /health HTTP/1.1' . "\r\nHost: x\r\n\r\n";
 for my $question (question('POST', '/nothing', $trap), question('PUT', '/encrypt', $trap), question('POST', '/health', $trap),
 	question('GET', '/health', $trap))
@@ -36,7 +36,7 @@ for my $question (question('POST', '/nothing', $trap), question('PUT', '/encrypt
 	ok(!$next || exists(($next->{json} // {})->{encrypted_data}), 'the body is no request');
 }
 
-# The bytes of a request with another HTTP version and headers, on a connection of its own; whether it then ends.
+# Sends a request of this HTTP version with these headers on a connection of its own, and tests whether the connection then ends.
 sub after
 {
 	my ($name, $closes, $version, @headers) = @_;

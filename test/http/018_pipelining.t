@@ -1,4 +1,4 @@
-# Many requests in one write, or in pieces of any size, are answered one by one in their order.
+# Requests are answered in their order, whether they come in one write or in pieces of any size.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -34,7 +34,7 @@ for my $size (1, 7, 100, 1000, 1_000_003)
 	answers_in_order($client, "in pieces of $size bytes");
 }
 
-# Other routes, errors and large bodies between them.
+# The same with other routes, errors and large bodies in between.
 my @mixed = (question('GET', '/health', undef, key => undef), question('POST', '/nothing', {}), question('POST', '/encrypt', '{'),
 	question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 500_000)), question('HEAD', '/health', undef, key => undef),
 	$questions[0]);
@@ -47,14 +47,14 @@ for my $round (1 .. 3)
 	}
 }
 
-# What cannot be parsed ends the connection, after the answers to what came before.
+# Bytes that are no HTTP end the connection after the answers to the requests before them.
 $client->send("$questions[0]$questions[1]nonsense\r\n\r\n$questions[2]");
 is($client->answer->{json}{encrypted_data}, $digest{$_}, 'an answer') for 0, 1;
 my $bad = $client->answer;
 refused($bad, 400, 'bad_request', 'what is no request');
 ok($client->ends, 'ends the connection');
 
-# Many connections at once, each with its own.
+# Many connections at once do not mix their requests.
 my @clients = map { $service->connect } 1 .. 50;
 $clients[$_]->send(join '', map { substr $_, 0, 60 } $questions[$_]) for 0 .. 49;
 $clients[$_]->send(substr $questions[$_], 60) for reverse 0 .. 49;

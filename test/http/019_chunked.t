@@ -1,4 +1,4 @@
-# A body may come in chunks of any size; its framing is not trusted.
+# A body may come in chunks of any size. Malformed chunks are refused.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -11,7 +11,7 @@ my $body = encode_json(body_of('/encrypt'));
 my $digest = $service->post('/encrypt', $body)->{json};
 my $head = question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]);
 
-# The body in chunks of so many bytes.
+# The body in chunks of this many bytes.
 sub chunks { my ($text, $size) = @_; return join('', map { sprintf "%x\r\n%s\r\n", length, $_ } unpack "(a$size)*", $text) . "0\r\n\r\n"; }
 
 my $client = $service->connect;
@@ -83,7 +83,7 @@ for my $name (sort keys %long)
 	like($client->answer->{code}, qr/\A4(?:00|31)\z/, "there is a limit for $name");
 }
 
-# A trailer is no header: what it says changes nothing.
+# Fields of a trailer are ignored.
 my $bare = question('POST', '/encrypt', undef, key => undef, headers => ['Transfer-Encoding: chunked']);
 my %header = ('Authorization' => 'Bearer ' . api_key('app'), 'Content-Type' => 'application/json');
 for my $name (sort keys %header)
@@ -94,7 +94,7 @@ for my $name (sort keys %header)
 	like($client->answer->{code}, qr/\A4(?:00|01|15)\z/, "$name in a trailer does not count");
 }
 
-# Every way to cut such a body into two writes, with and without data, trailer and extension.
+# Each of these bodies, cut into two writes at every place, gets the same answer.
 my @bodies = ("${piece}0\r\n\r\n", "0\r\n\r\n", "0\r\nX: y\r\n\r\n", "0;a=b\r\nX: y\r\nY: z\r\n\r\n", "1\r\n{\r\n0000\r\nX: y\r\n\r\n");
 for my $whole (@bodies)
 {
@@ -108,7 +108,7 @@ for my $whole (@bodies)
 }
 is($service->get('/health')->{code}, 200, 'it still works');
 
-# The body of the answer to these pieces, each read by itself.
+# Sends these pieces one by one. The value is the body of the answer.
 sub in_pieces
 {
 	my ($connection, @pieces) = @_;

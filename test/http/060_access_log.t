@@ -1,4 +1,4 @@
-# The access log has one line a request with the documented keys, and nothing of the request but its route.
+# The access log has one line a request with the documented keys. It holds nothing of the request but its route.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -11,7 +11,7 @@ my $service = service(keys => [ key_line('app'), key_line('reader', 'open') ], a
 my @expected;
 my $begun = Time::HiRes::time();
 
-# Asks, and notes what the log has to say: key, route, code.
+# Tests the answer's code, and notes the line that the log must have: key, route, code.
 sub asked
 {
 	my ($answer, $key, $route, $code) = @_;
@@ -19,7 +19,7 @@ sub asked
 	push @expected, [ $key, $route, $code ];
 	return;
 }
-# A line's time, in seconds.
+# The time of a line, in seconds.
 sub seconds
 {
 	my ($entry) = @_;
@@ -40,7 +40,8 @@ asked($service->post('/encrypt?query=1', body_of('/encrypt')), 'app', '/encrypt'
 asked($service->post('/encrypt', body_of('/encrypt'), key => $_), undef, '/encrypt', 401) for undef, 'stranger';
 asked($service->post('/encrypt', body_of('/encrypt'), key => 'reader'), 'reader', '/encrypt', 403);
 asked($service->post('/encrypt', {}), 'app', '/encrypt', 400);
-asked($service->post('/encrypt', '{'), undef, '/encrypt', 400);
+asked($service->post('/encrypt', '{'), 'app', '/encrypt', 400);
+asked($service->post('/encrypt', '{', key => undef), undef, '/encrypt', 400);
 asked($service->post('/encrypt', '{}', type => 'text/plain'), undef, '/encrypt', 415);
 asked($service->post('/encrypt', 'x' x 1001), undef, '/encrypt', 413);
 asked($service->ask('PUT', '/encrypt', {}), undef, '/encrypt', 405);

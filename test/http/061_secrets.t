@@ -1,4 +1,4 @@
-# Whatever a client sends, and wherever, no byte of it is in a log, on standard error, in the metrics or in an error.
+# No data of a request, wherever it stands, gets into a log, standard error, the metrics or an error.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -65,7 +65,7 @@ $many->send($burst);
 note_error(scalar $many->answer) for 1 .. 1500;
 like($errors, qr/rate_limited/, 'a limit was met');
 
-# What the files hold is no more to be seen than what clients send.
+# The content of the keyring and of the API key file does not get there either.
 write_file("$dir/keyring", "# caas keyring v1\n1 active $mark\n");
 key_file("$dir/api-keys", "$mark:$mark $mark");
 ok($service->says(qr{/keyring.*/api-keys|/api-keys.*/keyring}s, sub { $service->signal('HUP') }), 'broken files');

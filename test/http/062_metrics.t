@@ -1,4 +1,4 @@
-# /metrics is Prometheus's text format; its counts move with the requests, and it holds no name of a user, a key or data.
+# /metrics has Prometheus's text format and counts the requests. It holds no user, key name or data.
 use strict;
 use warnings;
 use lib 'test/http';
@@ -76,7 +76,7 @@ is($failures->($after) - $failures->($before), (grep { (sort keys %ask)[$_] eq '
 my ($active) = grep { /active_generation/ } keys %$after;
 is($after->{$active}, 1, 'the active generation');
 
-# The latencies: buckets add up, and there are as many as requests.
+# The buckets of a latency are cumulative, and the last one has all requests.
 my %buckets;
 for my $sample (keys %$after)
 {
@@ -95,7 +95,7 @@ for my $name (keys %buckets)
 }
 unlike(join(' ', keys %$after), qr/marked-name|[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-f]{32}|nothing/, 'no key name, UUID, digest or path');
 
-# Values are counted when they have been computed, and only then.
+# Only values that were computed are counted.
 my $values = sub { my ($samples) = @_; return { map { ($_ => $samples->{"caas_values_total operation=$_"} // 0) } qw(encrypt verify seal open blind-index) }; };
 sub counts
 {

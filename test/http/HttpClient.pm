@@ -76,6 +76,14 @@ sub take
 	return;
 }
 
+# Whether something has come that is not read yet. Does not wait.
+sub has_input
+{
+	my ($self) = @_;
+	$self->take if IO::Select->new($self->{socket})->can_read(0);
+	return $self->{in} ne '';
+}
+
 # Reads until the condition is met; false when the connection ended before. Dies when neither happens in time.
 sub read_until
 {

@@ -68,7 +68,7 @@ sub vector_keyring
 
 # ---- start and end ----
 
-# A service that is listening. Options: listen (addresses), args (further ones), keys (lines of the file), keyring (a file),
+# A service that is listening. Options: listen (addresses), threads (2), args (further ones), keys (lines of the file), keyring (a file),
 # env, umask, user, program (instead of caas), log (a file, or 'off', or undef for standard output).
 sub service
 {
@@ -88,7 +88,7 @@ sub prepare
 	$self->{keyring} //= published_keyring("$dir/keyring");
 	$self->{key_file} //= key_file("$dir/api-keys", @{ $option{keys} // [ key_line('app') ] });
 	$self->{command} = $option{command} // [
-		'--keyring', $self->{keyring}, '--api-keys', $self->{key_file}, '--threads', 2,
+		'--keyring', $self->{keyring}, '--api-keys', $self->{key_file}, '--threads', $option{threads} // 2,
 		(map { ('--listen', $_) } @{ $self->{listen} }), defined $self->{log} ? ('--access-log', $self->{log}) : (),
 		@{ $option{args} // [] } ];
 	return $self;

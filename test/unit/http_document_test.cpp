@@ -1,89 +1,211 @@
-// A JSON text and the parser that outlives it: used again it reads as before, and holds nothing of the text.
-#include "../../src/http/fields.hpp"
+// How a request's JSON text is read: what is JSON and what is not, and what of it stays in the parser afterwards.
+#include "../../src/http/document.hpp"
+#include "faults.hpp"
 #include "support.hpp"
 
-#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include <regex>
 
 namespace caas::http {
 namespace {
 
-constexpr std::uint64_t kNumber = 4111111111111111;
 constexpr std::string_view kWord = "ada@example.com";
+const FieldSet kAll = {Field::api_key,     Field::user_uuid, Field::sensitive_data, Field::encrypted_data,
+                       Field::sealed_data, Field::context,   Field::encoding,       Field::generation,
+                       Field::length,      Field::operation, Field::requests};
 
-std::string_view bytes(const void* memory, std::size_t size) { return {static_cast<const char*>(memory), size}; }
-
-constexpr std::size_t rounded(std::size_t size) { return (size + 63) / 64 * 64; }
-
-// How much simdjson allocates.
-std::size_t strings_size(const simdjson::dom::document& document) {
-    return rounded(5 * document.capacity() / 3 + simdjson::SIMDJSON_PADDING);
-}
-std::size_t tape_size(const simdjson::dom::document& document) {
-    return rounded(document.capacity() + 3) * sizeof(std::uint64_t);
+std::string code_of(const std::optional<Rejection>& rejection) {
+    if (!rejection) return "none";
+    const std::string field = rejection->field != nullptr ? " " + std::string(rejection->field) : "";
+    return problem(rejection->problem).code + field;
 }
 
-bool strings_hold(const Parser& parser, std::string_view what) {
-    const auto& document = parser.doc;
-    return document.string_buf &&
-           bytes(document.string_buf.get(), strings_size(document)).find(what) != std::string_view::npos;
-}
-bool tape_holds(const Parser& parser, std::uint64_t number) {
-    const auto& document = parser.doc;
-    return document.tape && bytes(document.tape.get(), tape_size(document)).find(bytes(&number, sizeof(number))) !=
-                                std::string_view::npos;
-}
-
-std::string text_of(std::size_t blanks, std::string_view end) {
-    return R"({"sensitiveData":")" + std::string(kWord) + R"(\n","generation":)" + std::to_string(kNumber) +
-           std::string(blanks, ' ') + std::string(end);
-}
-
-TEST(HttpDocument, TheParserKeepsNothingOfTheText) {
+// The first thing that is wrong with a text, as "code field", or "none".
+std::string fault_of(std::string body) {
     Parser parser;
-    ASSERT_EQ(parser.doc.allocate(1024), simdjson::SUCCESS);
-    std::memset(parser.doc.string_buf.get(), 0, strings_size(parser.doc));
-    std::memset(parser.doc.tape.get(), 0, tape_size(parser.doc));
-    for (const char* end : {"}", "", "]", ",\"\\x\"}"}) {
-        for (std::size_t blanks = 0; blanks < 900; blanks += 7) {
-            std::string body = text_of(blanks, end);
-            {
-                const Document document(parser, body);
-                EXPECT_EQ(document.rejection().has_value(), std::string_view(end) != "}");
-                // What cannot be read at all gets no further than its brackets.
-                if (!document.rejection()) {
-                    EXPECT_TRUE(strings_hold(parser, kWord) && tape_holds(parser, kNumber)) << blanks;
-                }
-            }
-            EXPECT_FALSE(strings_hold(parser, kWord) || tape_holds(parser, kNumber)) << blanks << end;
-            EXPECT_FALSE(strings_hold(parser, kWord.substr(0, 4))) << blanks << end;
+    Document document(parser, body);
+    Fields fields;
+    if (document.rejection()) return code_of(document.rejection());
+    if (auto rejection = document.read(fields)) return code_of(rejection);
+    return code_of(fields.check({}, kAll));
+}
+
+std::string text_with(std::string_view escape, std::size_t blanks) {
+    return R"({"sensitiveData":")" + std::string(kWord) + std::string(escape) + R"(","generation":2)" +
+           std::string(blanks, ' ') + "}";
+}
+
+// ---- what is JSON ----
+
+TEST(HttpDocument, ValuesOfAnotherType) {
+    for (const char* number : {"9223372036854775808", "18446744073709551616", "-9223372036854775809", "1e999", "-1e999",
+                               "1E-999", "2.0", "1e2", "0.5", "123456789012345678901234567890.5e+7"}) {
+        EXPECT_EQ(fault_of("{\"generation\":" + std::string(number) + "}"), "wrong_type generation") << number;
+        EXPECT_EQ(fault_of("{\"sensitiveData\":" + std::string(number) + "}"), "wrong_type sensitiveData") << number;
+        EXPECT_EQ(fault_of("{\"requests\":[" + std::string(number) + "]}"), "none") << number;
+    }
+    for (const char* number : {"0", "-0", "9223372036854775807", "-9223372036854775808"})
+        EXPECT_EQ(fault_of("{\"generation\":" + std::string(number) + "}"), "none") << number;
+    for (const char* value : {"true", "false", "\"1\"", "[]", "{}", "[[{\"a\":1}]]"})
+        EXPECT_EQ(fault_of("{\"generation\":" + std::string(value) + "}"), "wrong_type generation") << value;
+    EXPECT_EQ(fault_of(R"({"generation":null})"), "none");
+}
+
+TEST(HttpDocument, HalfOfASurrogatePairIsNoText) {
+    for (const char* half : {R"(\ud800)", R"(\udfff)", R"(a\udc00b)", R"(\ud800\ud800)", R"(\ude00\ud83d)",
+                             R"(\ud83dx)", R"(\ud83d\n)", R"(\ud83d\u0041)"}) {
+        const std::string text = "\"" + std::string(half) + "\"";
+        EXPECT_EQ(fault_of("{\"sensitiveData\":" + text + "}"), "invalid_text sensitiveData") << half;
+        EXPECT_EQ(fault_of("{\"context\":" + text + "}"), "invalid_context context") << half;
+        EXPECT_EQ(fault_of("{" + text + ":1}"), "unknown_field") << half;
+        EXPECT_EQ(fault_of("{\"requests\":[{" + text + ":" + text + "}]}"), "none") << half;
+    }
+    EXPECT_EQ(fault_of(R"({"sensitiveData":"\ud83d\ude00"})"), "none");
+    for (const char* broken : {R"(\ud83g)", R"(\u12)", R"(\x)", R"(\ud800\u)", R"(\U0041)", "\\"})
+        EXPECT_EQ(fault_of("{\"sensitiveData\":\"" + std::string(broken) + "\"}"), "invalid_json") << broken;
+}
+
+// On-Demand does not check what it skips: each of these is in a place that no field asks for.
+TEST(HttpDocument, NothingIsSkippedUnchecked) {
+    for (const char* broken : {"01",      "1.",         ".5",    "+1",  "1e",        "--1",         "0x1",
+                               "tru",     "nul",        "True",  "NaN", "\"\\x\"",   "[1,]",        "[1 2]",
+                               "{\"a\"}", "{\"a\":1,}", "{1:2}", "[1}", "{\"a\":1]", "\"a\" \"b\"", "1\"a\"",
+                               "\"a\"1",  "truefalse",  "1\f",   "[,]", "\x01",      "\"\x01\"",    "\"\t\""}) {
+        const std::string value = broken;
+        for (const std::string& text :
+             {"{\"other\":" + value + "}", "{\"requests\":[" + value + "]}", "{\"requests\":[{\"a\":" + value + "}]}",
+              "{\"generation\":[" + value + "]}", "{\"generation\":{\"a\":" + value + "}}", value, "[" + value + "]",
+              "{\"generation\":1,\"generation\":" + value + "}"}) {
+            EXPECT_EQ(fault_of(text), "invalid_json") << text;
         }
     }
-    EXPECT_GT(parser.capacity(), 0U);
+    for (const char* behind : {"}", "]", ",", "x", "{}", "1", "\"\"", "\xEF\xBB\xBF"}) {
+        EXPECT_EQ(fault_of(std::string("{}") + behind), "invalid_json") << behind;
+        EXPECT_EQ(fault_of(std::string("[]") + behind), "invalid_json") << behind;
+        EXPECT_EQ(fault_of(std::string("1 ") + behind), "invalid_json") << behind;
+    }
+    EXPECT_EQ(fault_of(std::string("{}\0", 3)), "invalid_json");
+    EXPECT_EQ(fault_of("\xEF\xBB\xBF{}"), "invalid_json");
+    EXPECT_EQ(fault_of("{\"a\":\"\xFF\"}"), "invalid_utf8");
 }
 
-TEST(HttpDocument, TheParserReturnsTheMemoryOfALongText) {
-    Parser parser;
-    for (int i = 0; i < 3; i++) {
-        std::string body = text_of(100000, "}");
-        {
-            const Document document(parser, body);
-            EXPECT_FALSE(document.rejection());
+// Texts with random faults are JSON exactly where another parser says so.
+TEST(HttpDocument, AgreesWithAnotherParser) {
+    const std::vector<std::string> texts = {
+        R"({"userUUID":"4dbc","sensitiveData":"x\n","generation":12})",
+        R"({"operation":"open","requests":[{"a":[1,2.5e1,{}]},null,true,[[]],"\"\\"]})",
+        R"([ {"a" : -0.1E+2 } , false ])", R"("a\u0041")", R"( {"requests":[{},{"b":"c"}],"length":4} )"};
+    constexpr std::string_view kCharacters = "{}[]:,\"\\ 0123.eE-+truefalsn\n\x01";
+    const std::regex huge("[eE][+-]?[0-9]{3}");  // what the other parser refuses as beyond a double
+    test::Random random;
+    int good = 0;
+    for (int i = 0; i < 30000; i++) {
+        std::string text = texts[random.below(texts.size())];
+        for (std::size_t fault = random.below(3); fault > 0; fault--) {
+            const std::size_t at = random.below(text.size());
+            const char character = kCharacters[random.below(kCharacters.size())];
+            const std::size_t kind = random.below(3);
+            if (kind == 0) text[at] = character;
+            if (kind == 1) text.erase(at, 1);
+            if (kind == 2) text.insert(at, 1, character);
+            if (text.empty()) text = " ";
         }
-        EXPECT_EQ(parser.capacity() + parser.doc.capacity(), 0U);
-        body = text_of(i, "}");
-        const Document document(parser, body);
-        EXPECT_EQ(Fields(document.object()).text(Field::sensitive_data), std::string(kWord) + "\n");
+        if (std::regex_search(text, huge)) continue;
+        const bool is_json = fault_of(text) != "invalid_json";
+        ASSERT_EQ(is_json, nlohmann::json::accept(text)) << text;
+        good += is_json ? 1 : 0;
     }
+    EXPECT_GT(good, 5000);
+    EXPECT_LT(good, 25000);
 }
 
 TEST(HttpDocument, DepthIsBoundedWhateverWasReadBefore) {
     Parser parser;
     for (const std::size_t depth : {17U, 3U, 5000U, 16U, 17U}) {
         std::string body = std::string(depth - 1, '[') + "{}" + std::string(depth - 1, ']');
-        const Document document(parser, body);
-        ASSERT_TRUE(document.rejection());
-        EXPECT_STREQ(problem(document.rejection()->problem).code, depth < 17 ? "not_an_object" : "invalid_json")
-            << depth;
+        Document document(parser, body);
+        Fields fields;
+        EXPECT_EQ(code_of(document.read(fields)), depth < 17 ? "not_an_object" : "invalid_json") << depth;
+    }
+    const auto nested = [](std::size_t depth) {
+        return fault_of("{\"requests\":" + std::string(depth, '[') + std::string(depth, ']') + "}");
+    };
+    EXPECT_EQ(nested(15), "none");
+    EXPECT_EQ(nested(16), "invalid_json");
+    EXPECT_EQ(nested(100000), "invalid_json");
+}
+
+// ---- a field that is looked for alone ----
+
+TEST(HttpDocument, OneFieldIsFoundWithoutTheOthers) {
+    const std::pair<const char*, const char*> texts[] = {
+        {R"({"apiKey":"k"})", "k"},
+        {R"({"a":[1,{"apiKey":"inner"}],"apiKey":"k","apiKey":"second"})", "k"},
+        {R"({"\u0061piKey":"\u006b"})", "k"},
+        {R"({"a":01,"apiKey":"k", nonsense)"
+         "}",
+         "k"},
+        {R"({"apiKey":1})", ""},
+        {R"({"apiKey":null})", ""},
+        {R"({"apiKey":"\ud800"})", ""},
+        {R"({"apikey":"k"})", ""},
+        {R"({})", ""}};
+    for (const auto& [text, expected] : texts) {
+        Parser parser;
+        std::string body = text;
+        Document document(parser, body);
+        EXPECT_EQ(document.find_text(Field::api_key), expected) << text;
+        EXPECT_FALSE(document.rejection()) << text;
+    }
+    for (const auto& [text, code] :
+         {std::pair("[1,", "not_an_object"), {"x", "not_an_object"}, {"{\"a\":1", "invalid_json"}}) {
+        Parser parser;
+        std::string body = text;
+        Document document(parser, body);
+        EXPECT_EQ(document.find_text(Field::api_key), "");
+        EXPECT_EQ(code_of(document.rejection()), code) << text;
+    }
+}
+
+// ---- what stays in the parser ----
+
+TEST(HttpDocument, TheParserKeepsNothingOfTheText) {
+    const std::span pattern(reinterpret_cast<const std::uint8_t*>(kWord.data()), kWord.size());
+    for (const char* escape : {"", "\\n", "\\u0041\\ud800"}) {
+        Parser parser;
+        std::string body = text_with(escape, 10);
+        {
+            Document document(parser, body);
+            document.find_text(Field::api_key);
+            Fields fields;
+            EXPECT_FALSE(document.read(fields));
+            EXPECT_EQ(fields.text(Field::sensitive_data).starts_with(kWord), fields.has(Field::sensitive_data));
+        }
+        EXPECT_GT(parser.capacity(), 0U);
+        const test::FreedMemoryWatch watch(pattern);
+        parser = Parser();
+        EXPECT_EQ(watch.found(), 0) << escape;
+        std::string().swap(body);
+        EXPECT_EQ(watch.found(), 1) << "the watch sees the body";
+    }
+}
+
+TEST(HttpDocument, TheParserReturnsTheMemoryOfALongText) {
+    Parser parser;
+    for (std::size_t i = 0; i < 3; i++) {
+        std::string body = text_with("\\n", 100000);
+        {
+            Document document(parser, body);
+            Fields fields;
+            EXPECT_FALSE(document.read(fields));
+        }
+        EXPECT_EQ(parser.capacity(), 0U);
+        body = text_with("\\n", i);
+        Document document(parser, body);
+        Fields fields;
+        EXPECT_FALSE(document.read(fields));
+        EXPECT_EQ(fields.text(Field::sensitive_data), std::string(kWord) + "\n");
     }
 }
 

@@ -118,7 +118,7 @@ TEST(HttpApiKeys, KeysAreFoundByTheirDigest) {
         EXPECT_EQ(keys.find(none), nullptr) << none;
 }
 
-// Each with a line before it, and the marker in it, which no message may hold.
+// The bad line is the second of its file. It holds a marker that no message may show.
 TEST(HttpApiKeys, RefusedLines) {
     const std::string good = "first:" + std::string(64, 'c') + "\n";
     const std::vector<std::string> wrong = {kOne,
@@ -183,7 +183,7 @@ TEST(RateLimiter, ABatchIsPaidBeforeTheNextRequest) {
     EXPECT_EQ(limiter.wait_for("other", 1), 0U);
 }
 
-// However many ask: never more than what has come in since.
+// Many threads together get no more than the limit allows.
 TEST(RateLimiter, ManyThreadsGetWhatOneWouldGet) {
     constexpr unsigned kLimit = 100000;
     RateLimiter limiter(kLimit);
