@@ -1,7 +1,8 @@
 #!/bin/bash
-# Measures caas serve beside a Django view under gunicorn, in interleaved rounds: bench/http.sh [--quick] [--minutes N]
+# Measures caas serve beside a Django view under gunicorn, in interleaved rounds: bench/http.sh [--quick] [--minutes N] [--save]
 # --quick: 3 short rounds, and no look at the memory over time. --minutes N: how long that look takes, 10 by default.
 # Prints tables with the targets; ends with 1 when one is missed. wrk loads it from the same machine, on 8 connections.
+# --save: the tables go to bench/history/VERSION-http.md.
 # Nothing is installed but Debian packages; services and files live in a temporary folder.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -16,18 +17,20 @@ BATCH=1000
 CONNECTIONS=8
 API_KEY='bench key, no secret'
 MISSED=0
+SAVE=no
 declare -A URL PID
 
 options() {
     while [ $# -gt 0 ]; do
         case "$1" in
+        --save) SAVE=yes ;;
         --quick) ROUNDS=3 SECONDS_EACH=3 MINUTES=0 ;;
         --minutes)
             MINUTES=${2:-}
             [[ "$MINUTES" =~ ^[0-9]+$ ]] || die '--minutes takes a number'
             shift
             ;;
-        -h | --help) sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
         *) die "unknown option $1; --help shows what there is" ;;
         esac
         shift
@@ -252,9 +255,13 @@ main() {
         watch_memory
     fi
     exec 1>&3
-    print_targets
-    print_figures
-    print_machine
+    # Not in a pipe: print_targets counts what is missed.
+    {
+        print_targets
+        print_figures
+        print_machine
+    } >"$WORK/tables"
+    if [ "$SAVE" = yes ]; then save_history http <"$WORK/tables"; else cat "$WORK/tables"; fi
     [ "$MISSED" -eq 0 ] || die "$MISSED of the targets are missed"
 }
 

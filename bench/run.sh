@@ -1,6 +1,7 @@
 #!/bin/bash
-# Measures caas beside pgcrypto in one interleaved run and compares with the targets: bench/run.sh [--quick] [--markdown]
+# Measures caas beside pgcrypto in one interleaved run and compares with the targets: bench/run.sh [--quick] [--markdown | --save]
 # --quick: 3 rounds instead of 9. --markdown: the tables of docs/performance.md. Ends with 1 when a target is missed.
+# --save: the same into bench/history/VERSION-sql.md.
 # Nothing is installed but Debian packages; server, data and the staged installation live in a temporary folder.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -10,6 +11,7 @@ set -uo pipefail
 
 ROUNDS=9
 MARKDOWN=no
+SAVE=no
 API_KEY='bench key, no secret'
 
 options() {
@@ -18,7 +20,8 @@ options() {
         case "$option" in
         --quick) ROUNDS=3 ;;
         --markdown) MARKDOWN=yes ;;
-        -h | --help) sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        --save) MARKDOWN=yes SAVE=yes ;;
+        -h | --help) sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
         *) die "unknown option $option; --help shows what there is" ;;
         esac
     done
@@ -114,7 +117,7 @@ main() {
     measure || die 'a measurement failed'
     sql <"$ROOT/bench/report.sql" || die 'the report failed'
     [ "$MARKDOWN" = no ] || exec 1>&3
-    print_result
+    if [ "$SAVE" = yes ]; then print_result | save_history sql; else print_result; fi
     local missed
     missed=$(sql -At -c "SELECT count(*) FROM bench.printed WHERE missed") || die 'the report failed'
     [ "$missed" -eq 0 ] || die "$missed of the targets are missed"

@@ -21,6 +21,14 @@ die() {
     exit 1
 }
 
+# Writes the figures that it reads, of the kind sql or http, to the file of this version.
+save_history() {
+    local version file
+    version=$(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$ROOT/caas.control")
+    file=$ROOT/bench/history/$version-$1.md
+    { printf '# caas %s: %s figures, %s\n\n' "$version" "$1" "$(date -u +%F)"; cat; } >"$file" && say "Saved in ${file#"$ROOT/"}"
+}
+
 begin() {
     trap clean_up EXIT
     trap 'exit 129' HUP

@@ -8,7 +8,7 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 # The layout of the files is that of this version; another version's differs in details.
 CLANG_FORMAT_MAJOR=14
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version sizes markers shell perl row_path blanks links json)
+CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl row_path blanks links json)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -142,6 +142,9 @@ check_version() {
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
     files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*)$' | xargs grep -nwF "$version" | nothing
 }
+
+# What a release needs besides the version: a changelog section, the update script and its test.
+check_release() { scripts/release.sh --files; }
 
 check_sizes() {
     files | grep -E '^(src|test|scripts|bench|sql)/.*\.(cpp|hpp|c|h|sh|pl|pm|t|sql|py|bash)$|(^|/)Makefile$' | xargs wc -l |
