@@ -26,6 +26,9 @@ part_fuzz() {
     TMPDIR=$ROOT/build/found make -C "$ROOT/test/fuzz" -s -k -j"$(nproc)" check "FUZZ_SECONDS=${FUZZ_SECONDS:-30}"
 }
 
+# Tests with servers wait more than they compute: two of them for each processor.
+JOBS=$((2 * $(nproc)))
+
 # The files of folder $1 with ending $2, or those whose names begin with one of the further arguments.
 test_files() {
     local folder=$1 ending=$2 name
@@ -39,9 +42,16 @@ test_files() {
 # The tests in folder $1, of the program that was installed.
 prove_program() {
     cd "$ROOT" || return
-    local files
+    local files shared alone status=0
+    local -x CAAS=$STAGE/usr/local/bin/caas CAAS_STAGE=$STAGE
     mapfile -t files < <(test_files "$1" .t "${@:2}")
-    [ "${#files[@]}" -gt 0 ] && CAAS=$STAGE/usr/local/bin/caas CAAS_STAGE=$STAGE prove -j2 "${files[@]}"
+    [ "${#files[@]}" -gt 0 ] || return
+    # Tests from 800 to 899 load every processor: they run alone, after the others.
+    mapfile -t shared < <(printf '%s\n' "${files[@]}" | grep -v '/8[0-9][0-9]_[^/]*$')
+    mapfile -t alone < <(printf '%s\n' "${files[@]}" | grep '/8[0-9][0-9]_[^/]*$')
+    [ "${#shared[@]}" -eq 0 ] || prove -j"$JOBS" "${shared[@]}" || status=1
+    [ "${#alone[@]}" -eq 0 ] || prove "${alone[@]}" || status=1
+    return "$status"
 }
 
 part_program() { prove_program test/cli "$@"; }
@@ -72,7 +82,7 @@ part_tap() {
     in_tree env CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
         TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
-        prove -j2 -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
+        prove -j"$JOBS" -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
     if [ "$status" -ne 0 ]; then
         find "$WORK/tap" -name 'regress_log_*' -exec grep -qE '(not ok|died|death by|at .* line [0-9]+\.$)' {} \; -print0 |
@@ -108,9 +118,9 @@ count_unit() {
 }
 count_sanitize() { count_unit; }
 
-# prove's: assertions run, less those that failed; a file that died without a failed assertion counts as one.
+# The summaries of prove: assertions run, without those that failed. A file that died without a failed assertion counts as one.
 count_program() {
-    awk '/^Files=[0-9]+, Tests=[0-9]+/ { sub("Tests=", "", $2); tests = $2 + 0 }
+    awk '/^Files=[0-9]+, Tests=[0-9]+/ { sub("Tests=", "", $2); tests += $2 }
          /^ *Failed [0-9]+\/[0-9]+ subtests/ { split($2, of, "/"); failed += of[1] }
          /^Result: FAIL/ { bad = 1 }
          END { if (bad && !failed) failed = 1; print (tests > failed ? tests - failed : 0), failed + 0 }'
