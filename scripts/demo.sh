@@ -45,7 +45,7 @@ main() {
     begin
     install_packages "${DEMO_PACKAGES[@]}"
     say 'Building caas.so and the program'
-    quietly build || die 'the build failed'
+    with_progress quietly build || die 'the build failed'
     stage || die 'staging the installation failed'
     start || die 'the server could not be set up'
     run_job run_sql "$KEY" || die 'the demonstration failed'
@@ -59,6 +59,8 @@ main() {
     printf '    %-22s %s\n' README.md 'install it, set a cluster up, three ways of use' \
         docs/operations.md 'keyring custody, rotation, backup, replicas, logs' docs/spec.md 'the formats, to the byte' \
         scripts/test.sh 'every test'
+    [ -n "$(pg_lsclusters -h 2>/dev/null)" ] ||
+        echo "This machine has no cluster of PostgreSQL yet; to make one: sudo pg_createcluster --start $PG_MAJOR main"
 }
 
 main "$@"

@@ -5,6 +5,7 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WORK=''        # everything temporary; readable by the server's user
+TICKER=''      # the process that shows the time of a long command
 JOB=''         # process group of the running job, when there is one
 APT_DROP_INS=() # files that exist only while packages are being installed
 
@@ -53,6 +54,33 @@ run_job() {
     return "$status"
 }
 
+# Runs a command that prints nothing for a while, and shows the time that it has taken: every 3 s in place on a terminal,
+# every 15 s as a line elsewhere.
+with_progress() {
+    local started=$SECONDS terminal=no status
+    [ ! -t 1 ] || terminal=yes
+    while sleep 3 && kill -0 "$$" 2>/dev/null; do
+        if [ "$terminal" = yes ]; then
+            printf '\r    %d s ' $((SECONDS - started))
+        elif [ $(((SECONDS - started) % 15)) -lt 3 ]; then
+            printf '    %d s\n' $((SECONDS - started))
+        fi
+    done &
+    TICKER=$!
+    "$@"
+    status=$?
+    stop_ticker
+    [ "$terminal" = no ] || printf '\r\e[K'
+    return "$status"
+}
+
+stop_ticker() {
+    [ -n "$TICKER" ] || return 0
+    kill "$TICKER" 2>/dev/null
+    wait "$TICKER" 2>/dev/null
+    TICKER=''
+}
+
 # Processes whose command line names our temporary folder: nobody else's can, its name is random.
 own_processes() {
     local entry
@@ -78,6 +106,7 @@ clean_up() {
     local status=$?
     trap '' HUP INT TERM
     trap - EXIT
+    stop_ticker
     if [ -n "$JOB" ]; then
         kill -TERM -- "-$JOB" 2>/dev/null
         wait "$JOB" 2>/dev/null
@@ -146,10 +175,12 @@ remove_drop_ins() {
     APT_DROP_INS=()
 }
 
-apt() {
+apt_quietly() {
     run_job "${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" \
-        >"$WORK/apt.log" 2>&1 || { cat "$WORK/apt.log"; die "apt-get $1 failed"; }
+        >"$WORK/apt.log" 2>&1
 }
+
+apt() { with_progress apt_quietly "$@" || { cat "$WORK/apt.log"; die "apt-get $1 failed"; }; }
 
 # Fills MISSING with those of the named packages, of the server and of its headers that are not installed.
 find_missing() {
