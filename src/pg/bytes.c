@@ -1,5 +1,5 @@
 /*
- * bytes.c - an SQL value's bytes, as the formats want them: text in UTF-8.
+ * bytes.c - converts SQL values to the bytes that the formats use, and back: text is UTF-8.
  */
 #include "caas_pg.h"
 
@@ -25,9 +25,9 @@ is_ascii(const char *data, size_t len)
 	return true;
 }
 
-/* The server's own conversion between its encoding and UTF-8, whatever the search_path. */
+/* Finds the server's own conversion between its encoding and UTF-8, independent of search_path. */
 static Oid
-conversion_of(int source, int target)
+find_conversion(int source, int target)
 {
 	static Oid conversions[2]; /* to UTF-8, and from it */
 	Oid		  *conversion = &conversions[target == PG_UTF8 ? 0 : 1];
@@ -37,20 +37,21 @@ conversion_of(int source, int target)
 	return *conversion;
 }
 
-/* The server converts what fits an int; pieces also keep the room for the worst case small. */
+/* A conversion takes an int as length, so a long text is converted in pieces. Short pieces also
+ * keep the memory for the worst case small. */
 #define PIECE_BYTES ((size_t)1024 * 1024)
 #define PIECE_ROOM(bytes) ((bytes)*MAX_CONVERSION_GROWTH + 1)
 
 /*
- * The same text in another encoding, behind head bytes left free; NULL when
- * that is not possible. The server's own errors would print bytes of it, so
- * noError: it stops before a character that it cannot convert, and before one
- * that the end of a piece cuts.
+ * Converts a text to another encoding. The result begins with head unused
+ * bytes; it is NULL when the text cannot be converted. The server's errors
+ * would print bytes of the text, so noError is set: the conversion then stops
+ * before a character that it cannot convert or that a piece's end cuts.
  */
 static char *
 convert(const char *text, size_t text_len, int source, int target, size_t head, size_t *len)
 {
-	Oid			   conversion = conversion_of(source, target);
+	Oid			   conversion = find_conversion(source, target);
 	unsigned char *from = (unsigned char *)unconstify(char *, text);
 	unsigned char *end = from + text_len;
 	size_t		   room = head + PIECE_ROOM(Min(text_len, PIECE_BYTES));
@@ -98,7 +99,8 @@ convert_to_utf8(caas_bytes *bytes)
 	bytes->len = len;
 }
 
-/* NULL when a character has no place in the database's encoding, or the text would be too long. */
+/* The result is NULL when the database's encoding lacks a character, or when the text is too long.
+ */
 static struct varlena *
 convert_from_utf8(struct varlena *utf8)
 {
@@ -121,7 +123,7 @@ caas_text_of_utf8(struct varlena *utf8, bool quiet)
 	if (caas_text_check(VARDATA_ANY(utf8), VARSIZE_ANY_EXHDR(utf8)) != CAAS_OK)
 	{
 		if (!quiet)
-			refuse_text("caas_open_bytea() opens what is not text.");
+			refuse_text("caas_open_bytea() opens values that are not text.");
 		return NULL;
 	}
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII &&

@@ -1,5 +1,5 @@
 /*
- * error.c - one table from a status of the core to an SQLSTATE, and the texts.
+ * error.c - raises errors of the core as errors of the server: one table has SQLSTATE and texts.
  */
 #include "caas_pg.h"
 
@@ -12,7 +12,7 @@ typedef struct status_row
 {
 	caas_status status;
 	int			sqlstate;
-	const char *message; /* NULL: the text of a keyring problem */
+	const char *message; /* NULL: described by caas_keyring_problem */
 	const char *hint;
 } status_row;
 
@@ -24,7 +24,7 @@ static const char changed_hint[] =
 static const char keyring_hint[] = "\"caas keyring check\" examines a keyring as the server does.";
 
 static const status_row status_table[] = {
-	{CAAS_ERR_ARGUMENT, ERRCODE_INTERNAL_ERROR, "the core of caas was called wrongly", NULL},
+	{CAAS_ERR_ARGUMENT, ERRCODE_INTERNAL_ERROR, "caas called its core with wrong arguments", NULL},
 	{CAAS_ERR_NO_MEMORY, ERRCODE_OUT_OF_MEMORY, "out of memory",
 	 "The core could not allocate memory; the call can be repeated."},
 	{CAAS_ERR_CRYPTO, ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION, "OpenSSL failed",
@@ -89,7 +89,7 @@ caas_keyring_problem(const caas_error *error, bool with_path)
 	return text.data;
 }
 
-/* A keyring problem: the log gets the path, a user only where it may see paths. */
+/* The log gets the path of the keyring; the user gets it only if it may see paths. */
 static void
 caas_raise_keyring_problem(const status_row *row, const caas_error *error)
 {
@@ -127,7 +127,7 @@ caas_raise(const caas_error *error)
 	caas_raise_with_hint(error, NULL);
 }
 
-/* Cuts a context to its last line; false when there is none. */
+/* Reduces a context to its last line. Returns false when there is no context. */
 static bool
 keep_last_line(char *context)
 {
@@ -138,7 +138,7 @@ keep_last_line(char *context)
 	return context != NULL;
 }
 
-/* What a worker puts before the file name of an error that asked for caas_hide(). */
+/* A worker puts this mark before the file name of an error that has caas_hide(). */
 static const char hidden_mark[] = "caas_hide:";
 
 static bool

@@ -1,5 +1,5 @@
 /*
- * fn_admin.c - what operators and monitoring ask: caas_version, caas_status,
+ * fn_admin.c - functions for operators and monitoring: caas_version, caas_status,
  * caas_profile and caas_keyring. None of them shows a key or a salt.
  */
 #include "caas_pg.h"
@@ -18,7 +18,7 @@ caas_sql_version(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(CStringGetTextDatum(caas_library_version()));
 }
 
-/* The generation of this index, highest number first. */
+/* Returns the generation at this index; index 0 has the highest number. */
 static caas_generation_info
 generation_at(caas_engine *engine, int index)
 {
@@ -42,7 +42,7 @@ active_generation(caas_engine *engine)
 	return generation;
 }
 
-/* caas_status() returns record: see the comment in sql/caas.sql */
+/* caas_status() returns record: the comment in sql/caas.sql lists the columns */
 PG_FUNCTION_INFO_V1(caas_sql_status);
 Datum
 caas_sql_status(PG_FUNCTION_ARGS)

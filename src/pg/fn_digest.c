@@ -3,16 +3,17 @@
  */
 #include "caas_pg.h"
 
-typedef enum value_type
+/* The type of the argument, and so of the digest: text and hex, or bytea. */
+typedef enum argument_type
 {
-	TEXT_VALUE,
-	BYTEA_VALUE
-} value_type;
+	TEXT_ARGUMENT,
+	BYTEA_ARGUMENT
+} argument_type;
 
 static caas_bytes
-bytes_of(Datum value, value_type type)
+argument_bytes(Datum value, argument_type type)
 {
-	return type == TEXT_VALUE ? caas_text_bytes(value) : caas_bytea_bytes(value);
+	return type == TEXT_ARGUMENT ? caas_text_bytes(value) : caas_bytea_bytes(value);
 }
 
 Datum
@@ -38,8 +39,8 @@ caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation,
 	return PointerGetDatum(result);
 }
 
-/* The third argument of the forms that name a generation; 0 is how the core calls the active one.
- */
+/* Returns the third argument of the forms that name a generation; else 0, which means the active
+ * one. */
 static int
 generation_argument(FunctionCallInfo fcinfo)
 {
@@ -52,13 +53,13 @@ generation_argument(FunctionCallInfo fcinfo)
 }
 
 static Datum
-encrypt(FunctionCallInfo fcinfo, value_type type)
+encrypt(FunctionCallInfo fcinfo, argument_type type)
 {
 	caas_engine *engine = caas_gated_engine();
 	int			 generation = generation_argument(fcinfo);
-	caas_bytes	 data = bytes_of(PG_GETARG_DATUM(1), type);
+	caas_bytes	 data = argument_bytes(PG_GETARG_DATUM(1), type);
 	Datum		 result =
-		caas_digest_datum(engine, PG_GETARG_UUID_P(0), generation, &data, type == TEXT_VALUE);
+		caas_digest_datum(engine, PG_GETARG_UUID_P(0), generation, &data, type == TEXT_ARGUMENT);
 
 	caas_bytes_release(&data);
 	return result;
@@ -69,7 +70,7 @@ PG_FUNCTION_INFO_V1(caas_sql_encrypt_text);
 Datum
 caas_sql_encrypt_text(PG_FUNCTION_ARGS)
 {
-	return encrypt(fcinfo, TEXT_VALUE);
+	return encrypt(fcinfo, TEXT_ARGUMENT);
 }
 
 /* caas_encrypt(uuid, bytea [, generation integer]) returns bytea */
@@ -77,21 +78,21 @@ PG_FUNCTION_INFO_V1(caas_sql_encrypt_bytea);
 Datum
 caas_sql_encrypt_bytea(PG_FUNCTION_ARGS)
 {
-	return encrypt(fcinfo, BYTEA_VALUE);
+	return encrypt(fcinfo, BYTEA_ARGUMENT);
 }
 
-/* The generation under which the value has the stored digest, or 0. */
+/* Returns the generation under which the value has the stored digest, or 0. */
 static int
-verified_by(FunctionCallInfo fcinfo, value_type type)
+verified_by(FunctionCallInfo fcinfo, argument_type type)
 {
 	caas_engine *engine = caas_gated_engine();
-	caas_bytes	 data = bytes_of(PG_GETARG_DATUM(1), type);
+	caas_bytes	 data = argument_bytes(PG_GETARG_DATUM(1), type);
 	caas_bytes	 stored = caas_bytea_bytes(PG_GETARG_DATUM(2));
 	int			 generation;
 	caas_error	 error;
 
 	if (caas_verify(engine, PG_GETARG_UUID_P(0)->data, data.data, data.len, stored.data, stored.len,
-					type == TEXT_VALUE ? CAAS_FORM_HEX : CAAS_FORM_RAW, &generation,
+					type == TEXT_ARGUMENT ? CAAS_FORM_HEX : CAAS_FORM_RAW, &generation,
 					&error) != CAAS_OK)
 		caas_raise(&error);
 	caas_bytes_release(&data);
@@ -104,7 +105,7 @@ PG_FUNCTION_INFO_V1(caas_sql_verify_text);
 Datum
 caas_sql_verify_text(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(verified_by(fcinfo, TEXT_VALUE) != 0);
+	PG_RETURN_BOOL(verified_by(fcinfo, TEXT_ARGUMENT) != 0);
 }
 
 /* caas_verify(uuid, bytea, bytea) returns boolean */
@@ -112,7 +113,7 @@ PG_FUNCTION_INFO_V1(caas_sql_verify_bytea);
 Datum
 caas_sql_verify_bytea(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(verified_by(fcinfo, BYTEA_VALUE) != 0);
+	PG_RETURN_BOOL(verified_by(fcinfo, BYTEA_ARGUMENT) != 0);
 }
 
 static Datum
@@ -128,7 +129,7 @@ PG_FUNCTION_INFO_V1(caas_sql_verified_by_text);
 Datum
 caas_sql_verified_by_text(PG_FUNCTION_ARGS)
 {
-	return generation_or_null(fcinfo, verified_by(fcinfo, TEXT_VALUE));
+	return generation_or_null(fcinfo, verified_by(fcinfo, TEXT_ARGUMENT));
 }
 
 /* caas_verified_by(uuid, bytea, bytea) returns integer */
@@ -136,5 +137,5 @@ PG_FUNCTION_INFO_V1(caas_sql_verified_by_bytea);
 Datum
 caas_sql_verified_by_bytea(PG_FUNCTION_ARGS)
 {
-	return generation_or_null(fcinfo, verified_by(fcinfo, BYTEA_VALUE));
+	return generation_or_null(fcinfo, verified_by(fcinfo, BYTEA_ARGUMENT));
 }

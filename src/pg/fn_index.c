@@ -30,18 +30,18 @@ length_argument(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the length of a blind index is %d to %d bytes",
 							   CAAS_BLIND_INDEX_MIN_BYTES, CAAS_BLIND_INDEX_MAX_BYTES),
-						errhint("16 bytes, the default, fit a UNIQUE index; a shorter one needs a "
-								"recheck of every hit."),
+						errhint("A UNIQUE index needs 16 bytes, the default; with a shorter one "
+								"every hit must be rechecked."),
 						caas_hide()));
 	return length;
 }
 
 static Datum
-blind_index(FunctionCallInfo fcinfo, caas_bytes (*bytes_of)(Datum))
+blind_index(FunctionCallInfo fcinfo, caas_bytes (*read_bytes)(Datum))
 {
 	caas_engine *engine = caas_gated_engine();
 	int			 length = length_argument(fcinfo);
-	caas_bytes	 data = bytes_of(PG_GETARG_DATUM(0));
+	caas_bytes	 data = read_bytes(PG_GETARG_DATUM(0));
 	caas_bytes	 context = caas_text_bytes(PG_GETARG_DATUM(1));
 	Datum		 result = caas_index_datum(engine, 0, &context, &data, length);
 
@@ -67,11 +67,11 @@ caas_sql_blind_index_bytea(PG_FUNCTION_ARGS)
 }
 
 static Datum
-blind_candidates(FunctionCallInfo fcinfo, caas_bytes (*bytes_of)(Datum))
+blind_candidates(FunctionCallInfo fcinfo, caas_bytes (*read_bytes)(Datum))
 {
 	caas_engine		 *engine = caas_gated_engine();
 	int				  length = length_argument(fcinfo);
-	caas_bytes		  data = bytes_of(PG_GETARG_DATUM(0));
+	caas_bytes		  data = read_bytes(PG_GETARG_DATUM(0));
 	caas_bytes		  context = caas_text_bytes(PG_GETARG_DATUM(1));
 	caas_keyring_info keyring;
 	Datum			 *candidates;

@@ -16,7 +16,7 @@ caas_sql_hash_password(PG_FUNCTION_ARGS)
 	caas_status	 status;
 	caas_error	 error;
 
-	/* Nothing between the two may raise: the slot would be lost. */
+	/* No error may be raised between the two calls: the slot would be lost. */
 	caas_password_slot_take();
 	status = caas_password_hash(engine, PG_GETARG_UUID_P(0)->data, password.data, password.len,
 								&caas_password_cost, text, &error);

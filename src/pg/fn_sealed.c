@@ -1,5 +1,5 @@
 /*
- * fn_sealed.c - values that can be opened again: caas_seal, caas_open,
+ * fn_sealed.c - sealed values, which can be opened again: caas_seal, caas_open,
  * caas_try_open, caas_reseal, caas_sealed_info and caas_generation.
  */
 #include "caas_pg.h"
@@ -29,10 +29,10 @@ caas_seal_datum(caas_engine *engine, const pg_uuid_t *uuid, const caas_bytes *co
 }
 
 static Datum
-seal(FunctionCallInfo fcinfo, caas_bytes (*bytes_of)(Datum))
+seal(FunctionCallInfo fcinfo, caas_bytes (*read_bytes)(Datum))
 {
 	caas_engine *engine = caas_gated_engine();
-	caas_bytes	 data = bytes_of(PG_GETARG_DATUM(1));
+	caas_bytes	 data = read_bytes(PG_GETARG_DATUM(1));
 	caas_bytes	 context = caas_text_bytes(PG_GETARG_DATUM(2));
 	Datum		 result = caas_seal_datum(engine, PG_GETARG_UUID_P(0), &context, &data);
 
@@ -112,7 +112,7 @@ caas_sql_open_text(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(caas_text_of_utf8(plaintext, false));
 }
 
-/* Whether the error is about the value, and so NULL to the functions that try. */
+/* Tells whether the error is about the value: then the caas_try_.. functions return NULL. */
 static bool
 is_value_error(const caas_error *error)
 {
@@ -199,7 +199,7 @@ caas_sql_sealed_info(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(caas_row_finish(&row));
 }
 
-/* caas_generation(bytea) returns integer; reads only the head of a toasted value */
+/* caas_generation(bytea) returns integer; detoasts only the head of the value */
 PG_FUNCTION_INFO_V1(caas_sql_generation);
 Datum
 caas_sql_generation(PG_FUNCTION_ARGS)

@@ -1,9 +1,10 @@
 /*
- * guc.c - the settings: caas.api_key of the client and those of the administrator.
+ * guc.c - the settings: caas.api_key of the client, and the settings of the administrator.
  *
- * Check hooks run in the postmaster and outside transactions too: they return
- * false with a message of our own, since the server's own message prints the
- * value. Assign hooks hand the change to session.c.
+ * Check hooks also run in the postmaster and outside transactions, so they
+ * return false instead of raising an error. They give a message, because the
+ * server's own message prints the value. Assign hooks pass the change to
+ * session.c.
  */
 #include "caas_pg.h"
 
@@ -16,14 +17,13 @@
 #endif
 
 #ifdef GUC_ALLOW_IN_PARALLEL
-/* A library first loaded by a parallel worker still takes over what the leader's session had set.
- */
+/* Lets a parallel worker that loads the library first take over the values of the leader. */
 #define CAAS_FLAGS (GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL)
 #else
 #define CAAS_FLAGS GUC_NOT_IN_SAMPLE
 #endif
 
-/* Costs of new password hashes; the settings' defaults are those of the formats. */
+/* The default costs of new password hashes are those of docs/spec.md, section 8. */
 caas_password_costs caas_password_cost = {15, 3, 19456, 2, 1, 220000};
 int					caas_password_limit = 8;
 
@@ -32,19 +32,19 @@ static const char key_mask[] = "********";
 char *caas_keyring_file = NULL;
 int	  caas_parallel_state = 0;
 
-static char *api_key = NULL; /* the mask, or empty: the key itself is never kept */
+static char *api_key = NULL; /* the mask or the empty string; the key itself is not kept */
 static char *api_key_digests = NULL;
 static bool	 require_api_key = true;
 static bool	 exempt_workers = false;
 
-/* A reload and a look at pg_file_settings come with the same source as ALTER SYSTEM. */
+/* The source of a value alone does not tell ALTER SYSTEM from a reload or from pg_file_settings. */
 static bool
 in_alter_system(void)
 {
 	return ActivePortal != NULL && ActivePortal->commandTag == CMDTAG_ALTER_SYSTEM;
 }
 
-/* Raises when somebody is about to store the key where every role can read it. */
+/* Raises an error when a command would store the key where every role can read it. */
 static void
 refuse_to_store(void)
 {
@@ -60,7 +60,7 @@ refuse_to_store(void)
 		 caas_hide()));
 }
 
-/* What a value stored earlier gets: false, with a message that does not print it. */
+/* Refuses a stored value with a message that does not print it. */
 static bool
 ignore_stored(const char *where)
 {
@@ -70,7 +70,7 @@ ignore_stored(const char *where)
 	return false;
 }
 
-/* In a starting parallel worker: its leader has warned. */
+/* Drops a stored value silently in a starting parallel worker, since its leader has warned. */
 static bool
 forget_stored(char *value)
 {
@@ -78,7 +78,7 @@ forget_stored(char *value)
 	return true;
 }
 
-/* Puts the key's SHA-256 into extra and the mask in the place of the key. */
+/* Puts the key's SHA-256 into extra, and replaces the key by the mask. */
 static bool
 keep_digest_only(char **newval, void **extra)
 {
@@ -129,7 +129,7 @@ check_api_key(char **newval, void **extra, GucSource source)
 	default:
 		break;
 	}
-	/* The leader's own mask; whether its key is accepted comes with caas.parallel_state. */
+	/* A worker gets the leader's mask. caas.parallel_state tells whether the key is accepted. */
 	if (InitializingParallelWorker && strcmp(*newval, key_mask) == 0)
 		return true;
 	return keep_digest_only(newval, extra);
@@ -173,12 +173,12 @@ check_keyring_file(char **newval, void **extra, GucSource source)
 	if (*newval == NULL || **newval == '\0' || is_absolute_path(*newval))
 		return true;
 	GUC_check_errmsg("caas.keyring_file must be an absolute path");
-	GUC_check_errhint("A keyring does not belong into the data directory, where every base backup "
-					  "would hold it.");
+	GUC_check_errhint("A keyring must not lie in the data directory, since every base backup would "
+					  "hold it.");
 	return false;
 }
 
-/* Runs in every backend at each reload, also when the value is the same. */
+/* The server calls this in every backend at each reload, even when the value is the same. */
 static void
 assign_keyring_file(const char *newval, void *extra)
 {
@@ -197,7 +197,7 @@ assign_exempt_workers(bool newval, void *extra)
 	caas_session_exempt_changed(newval);
 }
 
-/* Nobody sets it: the leader assigns the variable, its worker restores it. */
+/* No user may set it: the leader assigns the variable, and its worker restores the value. */
 static bool
 check_parallel_state(int *newval, void **extra, GucSource source)
 {
@@ -208,13 +208,13 @@ check_parallel_state(int *newval, void **extra, GucSource source)
 }
 
 /*
- * The server ships a setting to its workers only when its source is another
- * than the default. Done at once: the plan that needs it may have been made
- * before the library was loaded, and some parallel commands plan nothing. Not
- * an ordinary SET, which a leader in parallel mode is refused.
+ * The server passes a setting to parallel workers only when its source is not
+ * the default, so this gives it another source. It is done when the library is
+ * loaded: a parallel query may have been planned before that, and some parallel
+ * commands have no plan. An ordinary SET would be refused in parallel mode.
  */
 static void
-ship_parallel_state(void)
+pass_parallel_state_to_workers(void)
 {
 	(void)set_config_option("caas.parallel_state", "0", PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT,
 							GUC_ACTION_SAVE, true, ERROR, false);
@@ -226,19 +226,19 @@ define_gate_settings(void)
 {
 	DefineCustomStringVariable(
 		"caas.api_key", "API key of this session.",
-		"Set by the client. Checked against caas.api_key_digests; never shown.", &api_key, "",
-		PGC_USERSET, CAAS_FLAGS, check_api_key, assign_api_key, NULL);
+		"The client sets it. It is checked against caas.api_key_digests and never shown.", &api_key,
+		"", PGC_USERSET, CAAS_FLAGS, check_api_key, assign_api_key, NULL);
 	DefineCustomStringVariable(
-		"caas.api_key_digests", "API keys that are accepted.",
-		"A comma list of [name:]sha256, each the SHA-256 of a key in hexadecimal.",
+		"caas.api_key_digests", "API keys that the server accepts.",
+		"A list of [name:]sha256, separated by commas: the SHA-256 of each key in hexadecimal.",
 		&api_key_digests, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, check_api_key_digests,
 		assign_api_key_digests, NULL);
-	DefineCustomBoolVariable("caas.require_api_key", "Whether a session must show an API key.",
-							 "When off, the EXECUTE privilege alone decides.", &require_api_key,
+	DefineCustomBoolVariable("caas.require_api_key", "Requires an API key of every session.",
+							 "When off, only the EXECUTE privilege is checked.", &require_api_key,
 							 true, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_require_api_key, NULL);
 	DefineCustomBoolVariable(
 		"caas.exempt_workers",
-		"Whether autovacuum and logical replication workers need no API key.",
+		"Lets autovacuum and logical replication workers call caas without an API key.",
 		"When on, a role with EXECUTE and no key can read digests, but no plaintext, from the "
 		"statistics of its own tables.",
 		&exempt_workers, false, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_exempt_workers, NULL);
@@ -247,9 +247,9 @@ define_gate_settings(void)
 static void
 define_cost(const char *name, const char *what, uint32_t *cost, int low, int high, int flags)
 {
-	DefineCustomIntVariable(name, what, "Of new password hashes; stored ones keep theirs.",
-							(int *)cost, (int)*cost, low, high, PGC_SUSET, CAAS_FLAGS | flags, NULL,
-							NULL, NULL);
+	DefineCustomIntVariable(
+		name, what, "It applies to new password hashes; stored hashes keep their cost.",
+		(int *)cost, (int)*cost, low, high, PGC_SUSET, CAAS_FLAGS | flags, NULL, NULL, NULL);
 }
 
 static void
@@ -268,8 +268,8 @@ define_password_settings(void)
 				0);
 	DefineCustomIntVariable(
 		"caas.max_password_hashes", "Password hashes that may run at a time in the whole server.",
-		"Needs shared_preload_libraries. Further ones wait.", &caas_password_limit, 8, 1, 1024,
-		PGC_SIGHUP, CAAS_FLAGS, NULL, NULL, NULL);
+		"Further ones wait. Works only with caas in shared_preload_libraries.",
+		&caas_password_limit, 8, 1, 1024, PGC_SIGHUP, CAAS_FLAGS, NULL, NULL, NULL);
 }
 
 void
@@ -279,15 +279,15 @@ caas_define_settings(void)
 	define_password_settings();
 	DefineCustomStringVariable(
 		"caas.keyring_file", "Path of the keyring.",
-		"Absolute; read again by every session after a reload of the configuration.",
+		"The path is absolute. Every session reads the file again after a reload of the configuration.",
 		&caas_keyring_file, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, check_keyring_file,
 		assign_keyring_file, NULL);
-	DefineCustomIntVariable("caas.parallel_state", "What a session tells its parallel workers.",
-							NULL, &caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
-							CAAS_FLAGS | GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL |
-								GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
-							check_parallel_state, NULL, NULL);
-	ship_parallel_state();
+	DefineCustomIntVariable(
+		"caas.parallel_state", "State that a session passes to its parallel workers.", NULL,
+		&caas_parallel_state, 0, 0, PG_INT32_MAX, PGC_SUSET,
+		CAAS_FLAGS | GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
+		check_parallel_state, NULL, NULL);
+	pass_parallel_state_to_workers();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("caas");
 #else

@@ -1,6 +1,6 @@
 /*
- * leftovers.c - API keys stored where every role can read them, from a time
- * before the library refused that, and the extension's version.
+ * leftovers.c - finds API keys that are stored where every role can read them, from a time
+ * before the library refused that, and reads the extension's version.
  */
 #include "leftovers.h"
 
@@ -20,7 +20,7 @@
 
 static const char key_prefix[] = "caas.api_key=";
 
-/* Calls visit for every row of a catalog that has a value in column config. */
+/* Adds the description of every row of a catalog whose column config sets caas.api_key. */
 static ArrayBuildState *
 collect(Oid catalog, AttrNumber config, char *(*describe)(HeapTuple), ArrayBuildState *found)
 {
@@ -70,9 +70,9 @@ describe_function(HeapTuple tuple)
 }
 
 /*
- * Whether the server's configuration files name the key: read as the server
- * reads them, since a value of a role, a database or the client hides the
- * file's from a library that is loaded later. What does not parse is skipped.
+ * Tells whether the server's configuration files set the key. The files are
+ * parsed here, because a value of a role, a database or the client hides that of
+ * the file from a library that is loaded later. Files with errors are skipped.
  */
 static bool
 key_in_files(void)

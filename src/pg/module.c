@@ -1,5 +1,5 @@
 /*
- * module.c - what happens when the server loads the library.
+ * module.c - the initialisation of the library.
  */
 #include "caas_pg.h"
 
@@ -12,8 +12,9 @@ PG_MODULE_MAGIC;
 void _PG_init(void);
 
 /*
- * Runs in the postmaster when preloaded, so it touches neither OpenSSL nor the
- * keyring: locked memory and random state must belong to one process.
+ * The postmaster runs this when the library is in shared_preload_libraries, so it
+ * uses neither OpenSSL nor the keyring: locked memory and random state must not
+ * be inherited by several processes.
  */
 void
 _PG_init(void)

@@ -1,9 +1,9 @@
 /*
- * password_slots.c - a server-wide limit on password hashes at a time.
+ * password_slots.c - limits the password hashes that run at a time in the whole server.
  *
- * Each takes megabytes for a good part of a second, so a storm of logins could
- * exhaust the machine. The count is in shared memory, which only a library in
- * shared_preload_libraries gets; otherwise there is no limit.
+ * A hash takes 32 MB for a fraction of a second, so many logins at once could
+ * exhaust the memory. The count is in shared memory, which a library gets only
+ * from shared_preload_libraries; without that there is no limit.
  */
 #include "caas_pg.h"
 
@@ -102,7 +102,7 @@ caas_password_slot_give(void)
 	SpinLockAcquire(&slots->mutex);
 	slots->taken--;
 	SpinLockRelease(&slots->mutex);
-	/* To all: a signal is lost when the session that gets it is being cancelled, and one that waits
-	 * may know a lower limit than the next. */
+	/* Wake all waiting sessions: a session that is being cancelled would lose the signal, and the
+	 * first may know a lower limit than the second. */
 	ConditionVariableBroadcast(&slots->given_back);
 }

@@ -1,5 +1,5 @@
 /*
- * rows.c - building the row that a function returns.
+ * rows.c - builds the row that a function returns.
  */
 #include "rows.h"
 

@@ -1,5 +1,5 @@
 /*
- * rows.h - building the row that a function returns.
+ * rows.h - builds the row that a function returns.
  */
 #ifndef CAAS_ROWS_H
 #define CAAS_ROWS_H

@@ -1,9 +1,10 @@
 /*
- * session.c - who may call, and the engine of this backend.
+ * session.c - the gate (the API key check of this session) and the engine of this backend.
  *
- * The engine is made by the first call, in the process that uses it, and reads
- * the keyring again after each reload. Everything the row path must know is
- * one flag, cleared by whatever could change the answer.
+ * The first call makes the engine, in the process that uses it. After a reload
+ * the engine reads the keyring again. A call on the row path tests one flag,
+ * session.ready; every change that could close the gate or replace the keyring
+ * clears it.
  */
 #include "caas_pg.h"
 
@@ -16,15 +17,15 @@
 #include "utils/plancache.h"
 #include "utils/timestamp.h"
 
-/* A file's change time comes from a coarser clock than the statement's start. */
+/* The clock of a file's change time is coarser than that of a statement's start. */
 #define CLOCK_SLACK_USEC 20000
 
 static struct
 {
 	caas_engine *engine;
-	bool		 ready;		/* gate open and keyring current: nothing to ask */
-	bool		 open;		/* the gate, when it was last asked */
-	bool		 stale;		/* the keyring is to be read again */
+	bool		 ready;		/* the gate is open and the keyring current */
+	bool		 open;		/* the gate was open when it was last checked */
+	bool		 stale;		/* the keyring must be read again */
 	TimestampTz	 loaded_at; /* PgReloadTime when the keyring was read */
 
 	bool			  require_key;
@@ -34,15 +35,15 @@ static struct
 	uint8_t			  key_digest[CAAS_SHA256_BYTES];
 	caas_api_key_list accepted_keys;
 
-	/* A call was evaluated while a plan without bound parameters was made: its result may be in a
-	 * cached plan. */
+	/* A call was evaluated while a plan without bound parameters was made, so its result may be in
+	 * a cached plan. */
 	bool folded;
 	int	 unbound_planning;
 } session;
 
 static planner_hook_type next_planner = NULL;
 
-/* ---- what parallel workers are told ---- */
+/* ---- the state that is passed to parallel workers ---- */
 
 #define STATE_OPEN 1
 #define STATE_FINGERPRINT(state) ((uint32_t)(state) >> 1)
@@ -54,9 +55,9 @@ in_worker(void)
 }
 
 /*
- * The variable is assigned directly, as the server does with
- * transaction_read_only: a SET would be undone by a rollback, and the engine
- * would not.
+ * Assigns the C variable of the setting directly, as the server does with
+ * transaction_read_only. A rollback would undo a SET, but not the loading of the
+ * keyring.
  */
 void
 caas_session_tell_workers(void)
@@ -98,7 +99,8 @@ gate_open(void)
 	return find_key() >= 0;
 }
 
-/* No plan made under the old answer may be executed again. */
+/* Discards cached plans that may hold results from before the gate closed or the keyring changed.
+ */
 static void
 forget_folded_results(void)
 {
@@ -242,7 +244,7 @@ keyring_is_current(void)
 	return keyring.loaded && !session.stale && session.loaded_at == PgReloadTime;
 }
 
-/* Leader and workers of one query must use one keyring, also when the file is replaced between
+/* Leader and workers of a query must use the same keyring, even when the file is replaced between
  * their first calls. */
 static bool
 fits_parallel_query(const caas_keyring_info *keyring)
@@ -266,11 +268,11 @@ warn_of_keyring(unsigned warnings)
 	if (warnings & CAAS_WARN_PUBLISHED_SECRET)
 		ereport(WARNING,
 				(errmsg("the keyring holds the secret of the published test vectors"),
-				 errhint("Everybody knows this secret. Make a keyring with \"caas keyring init\"."),
+				 errhint("This secret is public. Make a keyring with \"caas keyring init\"."),
 				 caas_hide()));
 	if (warnings & CAAS_WARN_WEAK_DIGEST)
 		ereport(WARNING,
-				(errmsg("the keyring names a digest algorithm over a broken hash"),
+				(errmsg("the keyring names a digest algorithm that uses a broken hash"),
 				 errhint("Rotate to a generation without hmac-md5, hmac-sha1 and hmac-ripemd160."),
 				 caas_hide()));
 }
@@ -337,7 +339,7 @@ caas_keyring_engine(void)
 }
 
 static caas_engine *
-enter_slowly(void)
+enter_checked(void)
 {
 	caas_engine *engine;
 
@@ -355,17 +357,17 @@ caas_gated_engine(void)
 {
 	if (unlikely(session.unbound_planning > 0))
 		session.folded = true;
-	/* PgReloadTime: a reload does not run the assign hooks of what the command line set. */
+	/* Compare PgReloadTime: a reload runs no assign hook of a setting from the command line. */
 	if (likely(session.ready && session.loaded_at == PgReloadTime))
 		return session.engine;
-	return enter_slowly();
+	return enter_checked();
 }
 
 /* ---- planning ---- */
 
 /*
- * A plan made without bound parameters may be cached, with the results of
- * constant calls in it. One made for given parameters is used once.
+ * A plan that is made without bound parameters may be cached, with the results
+ * of constant calls in it. A plan for given parameters is used once.
  */
 static PlannedStmt *
 note_planning(Query *parse, const char *query_string, int cursor_options,
@@ -392,8 +394,8 @@ caas_session_init(void)
 {
 	next_planner = planner_hook ? planner_hook : standard_planner;
 	planner_hook = note_planning;
-	/* Loaded by a call that is being planned, perhaps: nothing noted that one. */
+	/* A call that was being planned may have loaded the library, before the hook could note it. */
 	session.folded = !process_shared_preload_libraries_in_progress;
 	session.stale = true;
-	session.require_key = true; /* until the settings are defined */
+	session.require_key = true; /* fail closed until the settings are defined */
 }

@@ -145,7 +145,7 @@ with_file($file);
 
 # Loaded with a warning.
 for my $case ([ encode_base64(pack('C*', 0 .. 31), ''), '', 'the keyring holds the secret of the published test vectors' ],
-	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm over a broken hash' ])
+	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm that uses a broken hash' ])
 {
 	my ($key, $pools, $warning) = @$case;
 	put("$version$active\n");
