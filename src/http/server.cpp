@@ -65,12 +65,14 @@ std::size_t max_memory(const ServeOptions& options) {
     return options.max_memory;
 }
 
-// glibc keeps freed memory for later. Large blocks are given back to the system when they are freed: by default that
-// ends once blocks of their size have been freed.
+// glibc keeps freed memory for later. A fixed threshold makes it return large blocks at once: by default it no longer
+// does so once a block of that size has been freed. trim_memory_later() returns smaller ones after a peak; a low trim
+// threshold would return and fetch the memory of each batch again.
 void return_large_blocks() {
-    constexpr int kLarge = 256 * 1024;
+    constexpr int kLarge = 1024 * 1024;
+    constexpr int kTrimThreshold = 16 * 1024 * 1024;
     (void)mallopt(M_MMAP_THRESHOLD, kLarge);
-    (void)mallopt(M_TRIM_THRESHOLD, kLarge);
+    (void)mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
 }
 
 // nullptr without a certificate.
