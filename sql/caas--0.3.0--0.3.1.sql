@@ -14,7 +14,16 @@ COMMENT ON FUNCTION caas_try_open_bytea(uuid, bytea, text) IS
 'caas_open_bytea, or NULL where the value cannot be opened. Errors: 28000, 42501 within a security-restricted operation, 22023 context too long, 55000, F0000';
 
 COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
-'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
+'true when the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
+
+COMMENT ON FUNCTION caas_verify(uuid, text, text) IS
+'true when the third argument is the digest of the text for this user, as hex of either case, under any generation: the active one first, then the retired, newest first; else false. Errors: those of caas_encrypt';
+
+COMMENT ON FUNCTION caas_verify(uuid, bytea, bytea) IS
+'true when the third argument is the raw digest of the raw bytes for this user, under any generation. Errors: those of caas_encrypt';
+
+COMMENT ON FUNCTION caas_password_outdated(text) IS
+'true when a new hash would be of another generation, another algorithm or a higher cost: then hash the password again at the next login. True for a text of another shape. Errors: 28000, 55000, F0000';
 
 -- The row type of a function cannot be changed in place.
 DROP FUNCTION caas_status();

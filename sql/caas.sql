@@ -25,12 +25,12 @@ COMMENT ON FUNCTION caas_encrypt(uuid, bytea, integer) IS
 CREATE FUNCTION caas_verify(uuid, text, text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_verify_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION caas_verify(uuid, text, text) IS
-'whether the third argument is the digest of the text for this user, as hex of either case, under any generation: the active one first, then the retired, newest first. Anything else is false. Errors: those of caas_encrypt';
+'true when the third argument is the digest of the text for this user, as hex of either case, under any generation: the active one first, then the retired, newest first; else false. Errors: those of caas_encrypt';
 
 CREATE FUNCTION caas_verify(uuid, bytea, bytea) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_verify_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION caas_verify(uuid, bytea, bytea) IS
-'whether the third argument is the raw digest of the raw bytes for this user, under any generation. Errors: those of caas_encrypt';
+'true when the third argument is the raw digest of the raw bytes for this user, under any generation. Errors: those of caas_encrypt';
 
 CREATE FUNCTION caas_verified_by(uuid, text, text) RETURNS integer
     AS 'MODULE_PATHNAME', 'caas_sql_verified_by_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
@@ -139,12 +139,12 @@ COMMENT ON FUNCTION caas_hash_password(uuid, text) IS
 CREATE FUNCTION caas_verify_password(uuid, text, hash text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_verify_password' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000000;
 COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
-'whether the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
+'true when the password is the one that caas_hash_password hashed for this user; false for a text of another shape. Errors: those of caas_hash_password, 22023 unknown generation, 42501 within a security-restricted operation';
 
 CREATE FUNCTION caas_password_outdated(hash text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'caas_sql_password_outdated' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION caas_password_outdated(text) IS
-'whether a new hash would be of another generation, another algorithm or a higher cost: then hash the password again at the next login. True for a text of another shape. Errors: 28000, 55000, F0000';
+'true when a new hash would be of another generation, another algorithm or a higher cost: then hash the password again at the next login. True for a text of another shape. Errors: 28000, 55000, F0000';
 
 REVOKE ALL ON FUNCTION
     caas_hash_password(uuid, text), caas_verify_password(uuid, text, text), caas_password_outdated(text)
