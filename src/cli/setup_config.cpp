@@ -147,8 +147,10 @@ void check_not_fixed(const ServerState& state, const std::string& name) {
     }
     for (const ConfigLine& line : state.lines) {
         if (line.name == name && fs::path(line.file).filename() == "postgresql.auto.conf") {
-            throw program_error(line.file + " sets " + name + " and overrides every other file: move the value to " +
-                                state.config_file + " and run ALTER SYSTEM RESET " + name);
+            std::string message = line.file;
+            message.append(" sets ").append(name).append(" and overrides every other file: move the value to ");
+            message.append(state.config_file).append(" and run ALTER SYSTEM RESET ").append(name);
+            throw program_error(message);
         }
     }
 }
@@ -170,7 +172,8 @@ ConfigPlace find_config_place(const std::string& config_file) {
     for (const std::string& line : lines_of(text)) {
         const std::string included = included_folder(line);
         if (!included.empty()) {
-            place = {(included[0] == '/' ? included : folder + "/" + included) + "/caas.conf", main, false};
+            fs::path file = fs::path(folder) / included / "caas.conf";  // included alone where it is absolute
+            place = {file.string(), main, false};
         }
         if (line == kIncludeLine) place = {folder + "/caas.conf", main, false};
     }

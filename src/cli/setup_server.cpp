@@ -132,7 +132,8 @@ std::string SetupServer::run(const std::string& database, std::string_view scrip
                              const std::map<std::string, std::string>& variables) const {
     std::vector<std::string> arguments = {target_.psql, "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"};
     for (const auto& [name, value] : variables) {
-        arguments.insert(arguments.end(), {"-v", name + "=" + value});
+        arguments.emplace_back("-v");
+        arguments.emplace_back(name).append("=").append(value);
     }
     arguments.insert(arguments.end(), {"-d", connection(database)});
     const char* path = std::getenv("PATH");

@@ -101,6 +101,7 @@ bool is_json_array(ondemand::value value, unsigned depth, std::size_t& elements)
     if (depth == 0 || value.get_array().get(array) != simdjson::SUCCESS) return false;
     for (auto element : array) {
         ondemand::value one;
+        // simdjson wants an rvalue here. NOLINTNEXTLINE(performance-move-const-arg)
         if (std::move(element).get(one) != simdjson::SUCCESS || !is_json(one, depth - 1)) return false;
         elements++;
     }
@@ -245,6 +246,7 @@ bool Document::read_other_root() {
         if (document_.get_array().get(array) != simdjson::SUCCESS) return false;
         for (auto element : array) {
             ondemand::value one;
+            // simdjson wants an rvalue here. NOLINTNEXTLINE(performance-move-const-arg)
             if (std::move(element).get(one) != simdjson::SUCCESS || !is_json(one, kMaxDepth - 1)) return false;
         }
         return at_end();

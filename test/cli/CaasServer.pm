@@ -4,6 +4,7 @@ package CaasServer;
 
 use strict;
 use warnings;
+use lib 'test/cli';
 use CaasCli;
 use File::Path qw(remove_tree);
 use Test::More;
