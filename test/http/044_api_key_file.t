@@ -27,7 +27,7 @@ start_fails(3, qr{/api-keys.*\bline 2\b}, 'a key twice, in capitals', keys => [ 
 
 my ($code, $out, $err) = caas('api-key', 'new', '--name', 'made-by_1.program', '--json');
 my $made = JSON::PP::decode_json($out);
-my @lines = ('# caas', '   # an indented comment', "\t", $made->{entry}, "  " . key_line('app') . "  # a comment at the end",
+my @lines = ('# caas', '   # an indented comment', "\t", $made->{entry}, "  " . key_line('app') . "  ",
 	"x\tencrypt" =~ s/x/key_line('tab')/er, map { key_line("many$_") } 1 .. 61);
 my $service = service(keys => \@lines);
 is($service->post('/encrypt', body_of('/encrypt'), key => $_)->{code}, 200, "$_ is known") for 'app', 'tab', 'many1', 'many61';

@@ -29,7 +29,7 @@ for my $name (sort keys %broken)
 	ok($service->says(qr{^caas: (?:note|warning): [^\n]*/api-keys[^\n]*\n}m, sub { $service->signal('HUP') }), "$name: the reason is said");
 	eventually(sub { code('app') == 503 }, 'nobody is let in');
 	refused($service->post('/encrypt', body_of('/encrypt'), key => $_), 503, 'no_api_keys', $_ // 'no key') for 'app', 'stranger', undef;
-	refused($service->post('/encrypt', '{'), 400, 'invalid_json', 'JSON is looked at before');
+	refused($service->post('/encrypt', '{'), 503, 'no_api_keys', 'the key of the header is looked at before JSON');
 	is($service->get('/metrics')->{code}, 200, 'what needs no key works');
 	key_file("$dir/api-keys", @good);
 	$service->signal('HUP');

@@ -35,7 +35,7 @@ my ($old_entry, $new_entry) = ('old:' . sha256_hex($old_key), 'new-2.0_x:' . sha
 is(may_call(listed($old_entry)), 'digest 28000 28000', 'the old key');
 is(may_call(listed($old_entry, $new_entry)), 'digest digest 28000', 'both');
 is(may_call(listed($new_entry)), '28000 digest 28000', 'the new key');
-like((answer($sessions[0], $call))[1], qr/HINT:  Set caas\.api_key in this session to a key that the server lists/, 'the hint');
+like((answer($sessions[0], $call))[1], qr/HINT:  The caas\.api_key that this session has set is not one that the server lists/, 'the hint');
 is(may_call(listed()), '28000 28000 28000', 'an empty list lets nobody in');
 like((answer($sessions[1], $call))[1], qr/HINT:  The server lists no API key in caas\.api_key_digests, so everybody is refused/,
 	'and the hint says so');
