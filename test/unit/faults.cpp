@@ -43,6 +43,14 @@ struct Watch {
 
 thread_local Watch watch;
 
+// Overwrites a new block while memory is watched: it may still hold what the test itself has freed.
+void* allocate(std::size_t size) {
+    constexpr int kFresh = 0xDB;
+    void* const memory = std::malloc(size);
+    if (memory != nullptr && watch.length > 0) std::memset(memory, kFresh, malloc_usable_size(memory));
+    return memory;
+}
+
 void release(void* memory) {
     if (memory != nullptr && watch.length > 0 &&
         memmem(memory, malloc_usable_size(memory), watch.pattern, watch.length) != nullptr) {
@@ -52,7 +60,7 @@ void release(void* memory) {
 }
 
 void* openssl_malloc(std::size_t size, const char* /*file*/, int /*line*/) {
-    return must_fail(Allocator::openssl) ? nullptr : std::malloc(size);
+    return must_fail(Allocator::openssl) ? nullptr : allocate(size);
 }
 
 void* openssl_realloc(void* old, std::size_t size, const char* /*file*/, int /*line*/) {
@@ -87,7 +95,7 @@ int FreedMemoryWatch::found() const { return watch.found; }
 void free_cpp(void* memory) { release(memory); }
 
 void* cpp_try_allocate(std::size_t size) noexcept {
-    return must_fail(Allocator::cpp) ? nullptr : std::malloc(size == 0 ? 1 : size);
+    return must_fail(Allocator::cpp) ? nullptr : allocate(size == 0 ? 1 : size);
 }
 
 void* cpp_allocate(std::size_t size) {
@@ -100,7 +108,7 @@ void* cpp_allocate(std::size_t size) {
 
 void* operator new(std::size_t size) { return caas::test::cpp_allocate(size); }
 void* operator new[](std::size_t size) { return caas::test::cpp_allocate(size); }
-// What sorts and what reads JSON allocates like this; AddressSanitizer's own would not match our delete.
+// Sorting and parsing JSON allocate like this; AddressSanitizer's own new would not match our delete.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return caas::test::cpp_try_allocate(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return caas::test::cpp_try_allocate(size); }
 void operator delete(void* memory) noexcept { caas::test::free_cpp(memory); }

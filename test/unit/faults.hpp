@@ -1,4 +1,4 @@
-// The allocators of C++ and of OpenSSL, made to fail on demand and to tell what freed memory still holds.
+// The allocators of C++ and of OpenSSL, which fail on demand and report what freed memory still holds.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ public:
     FailingAllocations(const FailingAllocations&) = delete;
     FailingAllocations& operator=(const FailingAllocations&) = delete;
     ~FailingAllocations();
-    // Whether an allocation has failed.
+    // True when an allocation has failed.
     bool hit() const;
 
 private:
