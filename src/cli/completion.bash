@@ -12,7 +12,7 @@ _caas_names() {
     compopt -o nospace 2>/dev/null # a comma may follow
 }
 
-# What may follow an option that takes a value; fails for other words: _caas_value OPTION CUR
+# Completes the value of an option; fails for other words: _caas_value OPTION CUR
 _caas_value() {
     case $1 in
         --digests)

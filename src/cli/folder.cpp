@@ -143,7 +143,7 @@ void Folder::enter(Descriptor folder) {
         throw errno_error(path_, kNoFolder);
     }
     if (getuid() == 0) {
-        // With the sticky bit, as /tmp has it, an entry can be exchanged by its owner alone.
+        // In a folder with the sticky bit, such as /tmp, only its owner can exchange an entry.
         const bool open_to_others = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0;
         if (open_to_others) {
             throw program_error(path_ + ": a folder of this path, owned by " + account_of(status.st_uid) +

@@ -45,7 +45,7 @@ private:
 // A folder on the way in which others than its owner can exchange entries is refused to root.
 class Folder {
 public:
-    // Whether a symbolic link of the file's own name is followed to another file, perhaps in another folder.
+    // follow: a path that names a symbolic link stands for the link's target. keep: it stands for the link itself.
     enum class Link : std::uint8_t { follow, keep };
 
     // path names a file, which need not exist.
@@ -56,7 +56,7 @@ public:
     const std::string& path() const { return path_; }
     // For openat() and the like, and for fsync().
     int fd() const { return fd_.get(); }
-    // Whether this is root with root's rights, so that a file may belong to any user.
+    // True while root works with its own rights.
     bool is_root() const;
 
     // The status of the file; nothing when there is none. A symbolic link is not followed.

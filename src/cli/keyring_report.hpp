@@ -1,4 +1,4 @@
-// What the commands show of a keyring.
+// Text about a generation that several commands print.
 #pragma once
 #include "../core/keyring.hpp"
 

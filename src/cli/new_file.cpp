@@ -28,7 +28,7 @@ Descriptor create(const Folder& folder, const std::string& name) {
     throw errno_error(folder.path(), "no file can be made in its folder");
 }
 
-// Not every file system has RENAME_NOREPLACE. linkat() refuses to replace as well, but leaves two names for a moment.
+// Some file systems lack RENAME_NOREPLACE. linkat() refuses to replace as well, but leaves two names for a moment.
 bool move_without_replacing(int folder, const char* from, const char* to) {
     if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return true;
     if (errno != EINVAL && errno != ENOSYS) return false;

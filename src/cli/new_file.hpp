@@ -17,10 +17,10 @@ struct Ownership {
 // NewFile is to become the file that its folder was resolved for. The folder must live longer.
 class NewFile {
 public:
-    // Under a name that nobody else uses.
+    // Makes a file with a random name.
     static NewFile beside(const Folder& folder);
-    // Under a fixed name, so that the next edit removes what an edit that was killed left behind. The caller holds the
-    // lock of the file.
+    // Makes a file with a fixed name, so that the next edit removes what an edit that was killed left behind. The
+    // caller holds the lock of the file.
     static NewFile for_edit(const Folder& folder);
     NewFile(NewFile&& other) noexcept
         : folder_(other.folder_), name_(std::exchange(other.name_, {})), file_(std::move(other.file_)) {}

@@ -50,7 +50,7 @@ bool update(EVP_CIPHER_CTX* ctx, Bytes associated, Bytes data, std::uint8_t* out
 
 // False when the tag does not verify or the output is not exactly data.size() bytes.
 bool finish(EVP_CIPHER_CTX* ctx, Bytes data, std::uint8_t* out, int written) {
-    // With empty data the final call gets a buffer of its own: out may have no room at all.
+    // For empty data the final call gets a buffer of its own, because out may have no room at all.
     std::uint8_t nothing[kAeadTagBytes];
     int last = 0;
     if (EVP_CipherFinal_ex(ctx, data.empty() ? nothing : out + written, &last) != 1) return false;

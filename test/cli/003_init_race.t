@@ -1,4 +1,4 @@
-# Of many inits of one file at once, one makes it and the others refuse.
+# When many inits of one file run at once, one makes it and the others refuse.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,4 +1,4 @@
-# keyring rotate adds a generation; what else the file holds stays.
+# keyring rotate adds a generation and keeps the rest of the file.
 use strict;
 use warnings;
 use lib 'test/cli';

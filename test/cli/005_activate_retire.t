@@ -1,4 +1,4 @@
-# Exactly one generation is active, whatever keyring activate and retire are asked for.
+# Exactly one generation is active after any keyring activate or retire.
 use strict;
 use warnings;
 use lib 'test/cli';
@@ -6,7 +6,7 @@ use CaasCli;
 use Test::More;
 
 my $dir = folder();
-# Blanks as a person would leave them.
+# Blanks as a person may type them.
 my $odd = generation(3, 'retired');
 $odd =~ s/^3 retired /\t3  retired\t /;
 my $file = write_keyring("$dir/keyring", generation(2, 'active '), generation(1, 'retired'), $odd);

@@ -1,4 +1,4 @@
-# keyring list shows what nodes compare, as a table and as JSON.
+# keyring list shows what an operator compares between servers, as a table and as JSON.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,4 +1,4 @@
-# keyring check says what a server would: OK, or the line and the reason, without a byte of the file.
+# keyring check judges like a server: OK, or the line and the reason, without a byte of the file.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,4 +1,4 @@
-# A keyring that a server would not read is not edited: whatever is wrong with it stays for a person to look at.
+# A keyring that a server would not read is not edited, so that a person can find what is wrong with it.
 use strict;
 use warnings;
 use lib 'test/cli';

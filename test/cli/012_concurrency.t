@@ -1,4 +1,4 @@
-# Edits that meet are done one after the other, and each takes effect.
+# Simultaneous edits are done one after the other, and each takes effect.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,4 +1,4 @@
-# Whoever reads while the keyring is edited sees a whole keyring, the old one or the new one.
+# A reader sees a whole keyring while it is edited, the old one or the new one.
 use strict;
 use warnings;
 use lib 'test/cli';

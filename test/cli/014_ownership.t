@@ -1,4 +1,4 @@
-# An edit keeps owner, group and mode; who cannot keep them cannot edit.
+# An edit keeps owner, group and mode; a user who cannot keep them cannot edit.
 use strict;
 use warnings;
 use lib 'test/cli';

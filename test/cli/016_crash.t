@@ -30,7 +30,7 @@ for my $call ('write', 'fsync', 'renameat2')
 }
 ok_caas('keyring', 'init', "$dir/new");
 
-# And at any moment, by chance: enough of them have to end before the edit does.
+# Kills at random moments. Enough of them have to come before the edit ends.
 my $killed = 0;
 for my $round (1 .. 60)
 {

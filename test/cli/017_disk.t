@@ -1,4 +1,4 @@
-# When the disk fails an edit, the old keyring stays, the reason is said and nothing is left behind.
+# When the disk fails during an edit, the old keyring stays, a message says why, and nothing is left behind.
 use strict;
 use warnings;
 use Errno qw(ENOSPC EIO EINVAL);
@@ -33,7 +33,7 @@ ok_caas($old_system, 'keyring', 'init', "$dir/new");
 fails(3, qr/exists/, $old_system, 'keyring', 'init', "$dir/new");
 is_deeply(entries($dir), [ 'keyring', 'new' ], 'a file system without renameat2');
 
-# Where standard output cannot be written, a command fails when its output is what it is for; a change stands and is reported.
+# A command whose result is its output fails when standard output cannot be written. A change stands and is reported.
 for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', closed => [1] ],
 	[ 'a pipe without a reader', no_reader => 1 ])
 {

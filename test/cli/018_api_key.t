@@ -1,4 +1,4 @@
-# api-key makes keys, and the digests by which a server knows them.
+# api-key makes keys, and the digests by which a server recognises them.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -1,4 +1,4 @@
-# encrypt computes under the active generation or a named one; verify says under which a digest was made.
+# encrypt computes under the active generation or a named one; verify prints the generation of a digest.
 use strict;
 use warnings;
 use lib 'test/cli';

@@ -27,7 +27,7 @@ say_caas('keyring', @$_)
 my @user = ('--keyring', $file, '--uuid', '4dbcbcfe-4800-40a8-badf-c26b73af230c');
 say_caas({ input => 'the plaintext' }, @$_)
   for [ 'encrypt', @user ], [ 'encrypt', @user, '--generation', 99 ], [ 'verify', @user, '--digest', '00' ];
-# Words where none belong: somebody's attempt to pass data or a key by the command line.
+# Words too many, as when somebody passes data or a key on the command line.
 say_caas(@$_)
   for [ 'encrypt', @user, 'the plaintext' ], [ 'api-key', 'digest', 'the plaintext' ], ['the plaintext'],
   [ 'api-key', 'new', '--key=the plaintext' ], [ 'keyring', 'the plaintext' ];
@@ -48,7 +48,7 @@ for my $secret (keys %secrets)
 }
 unlike($said, qr/plaintext/, 'nor data');
 
-# While it waits for data that never ends.
+# The program is examined while it waits for more data.
 my $waiting = "$dir/fifo";
 POSIX::mkfifo($waiting, 0600) or die "mkfifo: $!";
 write_keyring($file, generation(1, 'active'));

@@ -35,7 +35,7 @@ sub seen_until
 }
 
 seen_until(qr/API key: /);
-# The prompt comes before echoing ends; what was typed earlier would be shown by the terminal itself.
+# The prompt comes before echoing ends: the terminal would show anything typed earlier.
 my $tries = 0;
 until (`stty -a < @{[ $pty->ttyname ]}` =~ / -echo / || ++$tries > 1000) { select undef, undef, undef, 0.01; }
 syswrite $pty, "$key\n";

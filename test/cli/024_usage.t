@@ -1,4 +1,4 @@
-# Help and version are everywhere; a wrong command line ends with 2, names the help, and repeats no word of it.
+# Every command has --help. A wrong command line ends with 2, names the help, and none of its words is repeated.
 use strict;
 use warnings;
 use lib 'test/cli';

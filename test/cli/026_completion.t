@@ -1,4 +1,4 @@
-# bash completes what the help lists: commands, options, algorithms; and file names where a keyring is wanted.
+# bash completes the commands, options and algorithms of the help, and file names where a keyring is expected.
 use strict;
 use warnings;
 use lib 'test/cli';
@@ -7,7 +7,7 @@ use Test::More;
 
 plan skip_all => 'bash is not installed' if system('bash -c : > /dev/null 2>&1') != 0;
 
-# What bash offers for the last of these words.
+# The completions that bash offers for the last of these words.
 sub completed
 {
 	my $script = 'source src/cli/completion.bash || exit

@@ -1,4 +1,4 @@
-# What the tests of the program share: running it, and keyrings to run it on.
+# Helpers of the program's tests: running it, and keyrings to run it on.
 package CaasCli;
 
 use strict;
@@ -22,7 +22,7 @@ defined $program && -x $program or BAIL_OUT('there is no program; set CAAS or ru
 
 sub program { return $program; }
 
-# A folder that goes with the test; a second user may enter it.
+# A folder that is removed with the test; other users may enter it.
 sub folder
 {
 	my $folder = tempdir('caas-cli-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -56,7 +56,7 @@ sub start_caas
 	exec { $run{program} // $program } 'caas', @_ or POSIX::_exit(127);
 }
 
-# Only for a child: root gives itself up.
+# Called in a child: root becomes another user for good.
 sub become
 {
 	my ($name, undef, $uid, $gid) = getpwnam $_[0] or POSIX::_exit(125);
@@ -65,7 +65,7 @@ sub become
 	return;
 }
 
-# The end of a started program: exit code (or "signal N"), standard output, standard error.
+# Waits for a started program. Returns exit code (or "signal N"), standard output, standard error.
 sub wait_caas
 {
 	my ($run) = @_;
@@ -77,7 +77,7 @@ sub wait_caas
 
 sub caas { return wait_caas(start_caas(@_)); }
 
-# Runs the program, which has to succeed; the value is its standard output.
+# Runs the program, which has to succeed. Returns its standard output.
 sub ok_caas
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -86,7 +86,7 @@ sub ok_caas
 	return $out;
 }
 
-# The program has to fail with this exit code and a message, and to print nothing else.
+# Runs the program, which has to fail with this exit code and a message, and to print nothing else.
 sub fails
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -146,7 +146,7 @@ sub options
 	return $list =~ /^ +(?:-h, *)?(--[a-z-]+)/mg;
 }
 
-# The environment that makes one call of the C library fail or end the process: see test/cli/fault.c.
+# The environment in which one call of the C library fails or ends the process: see test/cli/fault.c.
 sub preload
 {
 	my ($dir, $fault) = @_;

@@ -1,4 +1,4 @@
-// The promises of caas.h: outputs on failure, optional pointers, what an engine does after a failed load.
+// The contract of caas.h: outputs on failure, optional pointers, and an engine after a failed load.
 #include "../../src/core/digest_pool.hpp"
 #include "support.hpp"
 
@@ -47,7 +47,7 @@ TEST(Abi, EngineWithoutKeyring) {
     EXPECT_EQ(caas_engine_new(nullptr, nullptr), CAAS_ERR_ARGUMENT);
 }
 
-// Calls caas_digest on dirty outputs and says whether it failed with `status` and zeroed outputs and a filled error.
+// Calls caas_digest on dirty outputs. True when it fails with `status`, zeroes the outputs and fills the error.
 void expect_digest_fails(caas_engine* engine, const std::uint8_t* uuid, int generation, const void* data,
                          std::size_t length, caas_status status) {
     std::uint8_t out[CAAS_DIGEST_MAX_BYTES];
@@ -81,7 +81,7 @@ TEST(Abi, DigestFailures) {
 TEST(Abi, NullDataOfLengthZero) {
     const EnginePtr engine = engine_with(three_generations());
     std::uint8_t out[CAAS_DIGEST_MAX_BYTES];
-    // Several users, so that each algorithm sees it.
+    // Several users, so that every algorithm is selected.
     for (std::uint8_t last = 0; last < 100; last++) {
         Blob uuid(kUuid);
         uuid[15] = last;
@@ -257,7 +257,7 @@ TEST(Abi, EnginesAreIndependent) {
     EXPECT_EQ(digest_of(first.get(), kUuid, kData).hex, of_first);
 }
 
-// No algorithm that FIPS does not allow is found while this property is set, whatever this OpenSSL has.
+// While this property is set, OpenSSL finds only algorithms that FIPS allows.
 TEST(Abi, AlgorithmThatOpenSslDoesNotProvide) {
     const EnginePtr engine = new_engine();
     const std::string text = std::string(kVersionLine) + "\n" + generation_line(1, "active", secret_of(1));

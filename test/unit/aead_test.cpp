@@ -35,7 +35,7 @@ Opened opening(Aead& aead, const Case& vector, Blob& out) {
     return aead.open(key_of(vector), vector.associated, vector.sealed, out.data());
 }
 
-// Both directions, apart and in place; and that it does not open with the last bit of the tag changed.
+// Seals and opens, into another buffer and in place. A value whose tag differs in its last bit does not open.
 void expect_valid(Aead& aead, const Case& vector, const std::string& what) {
     ASSERT_EQ(vector.key.size(), kAeadKeyBytes) << what;
     ASSERT_EQ(vector.iv.size(), kAeadIvBytes) << what;
@@ -213,7 +213,7 @@ TEST_P(EachAead, ShortAndHugeValues) {
     for (std::size_t length = 0; length < kAeadTagBytes; length++) {
         EXPECT_EQ(aead_->open(key_of(empty), {}, Blob(length), out), Opened::refused);
     }
-    // OpenSSL counts in int: refused before anything is read, so that no such memory is needed.
+    // OpenSSL takes lengths as int. Longer data is refused before it is read, so the test needs no such memory.
     const std::uint8_t byte = 0;
     const Bytes huge(&byte, std::size_t{INT_MAX} + 1);
     EXPECT_FALSE(aead_->seal(key_of(empty), {}, huge, out));
@@ -223,7 +223,7 @@ TEST_P(EachAead, ShortAndHugeValues) {
     EXPECT_TRUE(all_zero(out));
 }
 
-// Associated data and data of lengths around the blocks; a context that has just refused something works on.
+// Lengths of data and associated data around the block size; a context works after it has refused a value.
 TEST_P(EachAead, ContextIsUsedAgain) {
     Random random;
     for (int i = 0; i < 3000; i++) {

@@ -1,4 +1,4 @@
-// The list of accepted API keys, as a setting of the server holds it.
+// The list of accepted API keys, as the server's setting holds it.
 #include "support.hpp"
 
 #include <cstring>
@@ -127,7 +127,7 @@ TEST(ApiKeys, AcceptsWhatIsListedAndNothingElse) {
             digest[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
         }
     }
-    // An unused place of the list is all zeroes and must not match.
+    // An unused entry of the list is all zeroes and must not match.
     const std::uint8_t zero[CAAS_SHA256_BYTES] = {};
     EXPECT_EQ(caas_api_key_find(&list, zero), -1);
     const caas_api_key_list one = parsed(kA);

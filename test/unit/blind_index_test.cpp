@@ -1,4 +1,4 @@
-// Blind indexes: what they depend on, what they do not, and the key of the last context that is kept.
+// Blind indexes depend on secret, context and data alone, also when the key of the last context is kept.
 #include "../../src/core/text.hpp"
 #include "reference.hpp"
 #include "sealed_support.hpp"
@@ -61,13 +61,13 @@ TEST(BlindIndex, DependsOnContextGenerationAndDataAlone) {
     EXPECT_EQ(hex(index_of(engine.get(), "c", "v", 16).bytes), hex(index_of(engine.get(), "c", "v", 16, 3).bytes));
 }
 
-// The boundary between context and data counts.
+// The boundary between context and data matters.
 TEST(BlindIndex, ContextAndDataAreApart) {
     const EnginePtr engine = engine_with(keyring_of(1));
     EXPECT_NE(hex(index_of(engine.get(), "ab", "c", 16).bytes), hex(index_of(engine.get(), "a", "bc", 16).bytes));
 }
 
-// In every order of contexts and generations the result is that of a fresh engine.
+// The result is that of a fresh engine in every order of contexts and generations.
 TEST(BlindIndex, KeptContextIsTheRightOne) {
     Random random;
     const std::string contexts[] = {"",
@@ -92,7 +92,7 @@ TEST(BlindIndex, KeptContextIsTheRightOne) {
         ASSERT_EQ(hex(index_of(engine.get(), contexts[context], "value", 32, generation).bytes),
                   fresh[generation][context]);
     }
-    // A refused context in between does not matter, nor does a new keyring keep the old key.
+    // A refused context in between changes nothing, and a new keyring does not keep the old key.
     EXPECT_EQ(index_of(engine.get(), std::string(1025, 'a'), "value", 32).status, CAAS_ERR_CONTEXT);
     EXPECT_EQ(hex(index_of(engine.get(), "a", "value", 32, 1).bytes), fresh[1][1]);
     ASSERT_EQ(load(engine.get(), std::string(kVersionLine) + generation_line(1, "active", secret_of(2))), CAAS_OK);

@@ -98,7 +98,7 @@ TEST(Published, FileOfTheProject) {
     for (const Case& vector : cases) run(vector);
 }
 
-// A valid vector must be met and an invalid one, a spoilt tag, must not. Tags may be truncated.
+// The result must match a valid vector and differ from an invalid one, whose tag is changed. Tags may be truncated.
 void run_wycheproof(PublishedMac& mac, const WycheproofMac& test) {
     const Blob message = unhex(test.message);
     for (const std::size_t cut : {std::size_t{0}, std::size_t{8}, kMaxSaltBytes}) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kInputs = 10000;  // for each algorithm
 
-// Lengths where something changes: the blocks of the hashes, the core's own limit of 256 bytes for one joined update.
+// Lengths at limits: the block sizes of the hashes, and the core's 256 bytes for one joined update.
 std::size_t interesting_length(Random& random) {
     constexpr std::size_t kEdges[] = {0,   1,   8,   16,  55,  56,  63,  64,  72, 104,
                                       111, 112, 127, 128, 136, 168, 192, 256, 512};

@@ -1,4 +1,5 @@
-// How users spread over algorithms and salt lengths, and that no two share key or salt: a million ids of three kinds.
+// Users are distributed evenly over algorithms and salt lengths, and no two share key or salt: a million ids of three
+// kinds.
 #include "../../src/core/profile.hpp"
 #include "support.hpp"
 

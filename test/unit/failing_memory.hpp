@@ -1,4 +1,4 @@
-// The fixture of the tests that let memory run out, at every allocation in turn.
+// The fixture of the tests in which every allocation fails in turn.
 #pragma once
 
 #include "faults.hpp"
@@ -27,13 +27,13 @@ protected:
     bool fails_cpp() const { return GetParam().which == Allocator::cpp; }
 };
 
-// The instances for both allocators, each failing once and for good.
+// The instances for both allocators, for one failure and for lasting failure.
 inline auto failing_cpp() { return testing::Values(Failing{Allocator::cpp, false}, Failing{Allocator::cpp, true}); }
 inline auto failing_openssl() {
     return testing::Values(Failing{Allocator::openssl, false}, Failing{Allocator::openssl, true});
 }
 
-// Takes all that is left of the memory for secrets.
+// Takes all blocks that are left of the memory for secrets.
 std::vector<SecretKey<1>> every_free_block();
 
 }  // namespace caas::test

@@ -34,7 +34,7 @@ bool must_fail(Allocator which) {
     return true;
 }
 
-// Plain storage: this code runs inside the allocators.
+// Plain storage, because this code runs inside the allocators.
 struct Watch {
     std::uint8_t pattern[64] = {};
     std::size_t length = 0;

@@ -11,7 +11,8 @@ bool install_openssl_faults();
 
 enum class Allocator { cpp, openssl };
 
-// While it lives, the allocation after `allowed` others fails, and every later one does when `lasting`.
+// FailingAllocations lets the allocation after `allowed` others fail and, when `lasting`, every later one, until it is
+// destroyed.
 class FailingAllocations {
 public:
     FailingAllocations(Allocator which, std::size_t allowed, bool lasting);
@@ -25,7 +26,7 @@ private:
     Allocator which_;
 };
 
-// While it lives, counts the blocks that are freed while they hold the pattern.
+// FreedMemoryWatch counts the blocks that hold the pattern when they are freed, until it is destroyed.
 class FreedMemoryWatch {
 public:
     explicit FreedMemoryWatch(std::span<const std::uint8_t> pattern);

@@ -1,4 +1,4 @@
-// HMAC-SHA-256 with the key hashed once: against OpenSSL's own, for every use of one key.
+// HMAC-SHA-256 against OpenSSL's own, for every use of a key that is hashed once.
 #include "../../src/core/hmac.hpp"
 #include "reference.hpp"
 #include "support.hpp"

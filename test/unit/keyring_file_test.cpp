@@ -1,4 +1,4 @@
-// The keyring's file: owner, permissions, and everything that is not a file of ours.
+// Reading a keyring file: owner, permissions, and whatever is no keyring file.
 #include "../../src/core/keyring.hpp"
 #include "support.hpp"
 
@@ -22,7 +22,7 @@ constexpr const char* kForeign = "the file belongs neither to root nor to the us
 
 bool is_root() { return geteuid() == 0; }
 
-// What reading a file of this owner and mode for this user says: NULL when it is read.
+// The reason why a file of this owner and mode is not read for this user; null when it is read.
 const char* verdict(uid_t owner, unsigned mode, uid_t user) {
     const TempFolder folder;
     const std::string path = folder.write("keyring", "content", mode);

@@ -1,4 +1,4 @@
-// The keyring's text: what is accepted, and every refusal with its line and reason.
+// The text of a keyring: what the parser accepts, and every refusal with its line and reason.
 #include "../../src/core/keyring.hpp"
 #include "../../src/core/cipher_pool.hpp"
 #include "../../src/core/digest_pool.hpp"
@@ -147,7 +147,7 @@ void expect_refused(const std::vector<Refusal>& refusals) {
     }
 }
 
-// A line of generation 1 that is right but for one field, as line 2 of a keyring.
+// A line of generation 1, as line 2 of a keyring, in which one field is wrong.
 std::string number_is(std::string_view number) {
     return with_version(std::string(number) + " active 2026-11-24T02:00:00Z " + base64(kFirst) + "\n");
 }
@@ -296,7 +296,7 @@ TEST(KeyringRefusal, Lines) {
     });
 }
 
-// An error is made of static texts: the same ones whatever the input holds.
+// An error consists of static texts, which do not depend on the bytes of the input.
 TEST(KeyringRefusal, ErrorsHoldNoByteOfTheInput) {
     Random random;
     const std::string right = with_version("\n" + generation_line(2, "active", kFirst, " digests=kmac256,hmac-sha256") +

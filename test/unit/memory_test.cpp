@@ -1,4 +1,4 @@
-// Where secrets live, and that they are overwritten when they go.
+// Secrets lie in locked memory and are overwritten when they are freed.
 #include "../../src/core/keyring.hpp"
 #include "../../src/core/profile.hpp"
 #include "../../src/core/secret.hpp"
@@ -44,7 +44,7 @@ TEST(Memory, SecretsAreLockedAndNotDumped) {
     EXPECT_NE(flags.find(" dd "), std::string::npos) << flags;  // not dumped
 }
 
-// As many threads with engines of long keyrings take.
+// As many blocks as several threads with engines of long keyrings take.
 TEST(Memory, TheArenaGrows) {
     const std::size_t before = secret_blocks_taken();
     {

@@ -1,4 +1,4 @@
-// What happens when memory runs out: an error, nothing half done, and an engine that works again afterwards.
+// When memory runs out, a call returns an error, leaves nothing half done, and the engine works afterwards.
 #include "failing_memory.hpp"
 
 #include <cstring>
@@ -157,7 +157,7 @@ TEST(SecretArena, ExhaustedMeansNoMemory) {
     const std::string expected = digest_of(engine.get(), kUuid, "x").hex;
     std::vector<SecretKey<1>> taken = every_free_block();
     EXPECT_GT(taken.size(), 1000U);
-    // The other generation's key has no room; the one that is there works on.
+    // There is no room for the key of the other generation; the generation whose key exists works on.
     EXPECT_EQ(digest_of(engine.get(), kUuid, "x", 1).status, CAAS_ERR_NO_MEMORY);
     EXPECT_EQ(digest_of(engine.get(), kUuid, "x").hex, expected);
     const EnginePtr other = new_engine();

@@ -11,7 +11,7 @@ namespace {
 
 const Blob kUuid = parse_uuid("4dbcbcfe-4800-40a8-badf-c26b73af230c");
 constexpr std::string_view kPassword = "correct horse battery staple";
-// The cheapest there are: these tests are about everything but the cost.
+// The lowest costs, since these tests are not about the cost.
 constexpr caas_password_costs kCheap = {10, 1, 8, 1, 1, 10000};
 
 struct Hashed {
@@ -96,7 +96,7 @@ TEST_P(EachPassword, EmptyAndLongPasswords) {
     EXPECT_EQ(match, 1);
 }
 
-// Each field of the text counts: salt, hash, cost and generation.
+// A change of any field of the text matters: salt, hash, cost and generation.
 TEST_P(EachPassword, ChangedTextDoesNotVerify) {
     const std::string stored = hash_of(engine_.get(), kUuid, kPassword).text;
     const std::size_t salt_at = stored.find('$', stored.find("$v=1$") + 5) + 1;
@@ -139,7 +139,7 @@ TEST(Password, AlgorithmIsTheOneOfTheUser) {
         const std::string stored = hash_of(both.get(), uuid, kPassword).text;
         EXPECT_TRUE(stored.starts_with("$caas-" + picked + "$")) << stored;
         EXPECT_EQ(verified(both.get(), uuid, kPassword, stored), 1);
-        // The same pepper, salt and cost, and right under a pool of scrypt alone.
+        // The same pepper, salt and cost: it verifies under a pool of scrypt alone.
         const std::string under_scrypt = hash_of(scrypt.get(), uuid, kPassword).text;
         EXPECT_EQ(verified(both.get(), uuid, kPassword, under_scrypt), picked == "scrypt" ? 1 : 0);
         of_scrypt += picked == "scrypt" ? 1 : 0;
@@ -205,7 +205,7 @@ double processor_seconds(const std::function<void()>& work) {
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
-// One real verification is the measure: a thousand refusals together must not take as long.
+// A thousand refusals together must take less time than one real verification.
 TEST(Password, NoSlowWorkForWhatIsRefused) {
     const EnginePtr engine = engine_with(keyring_of(1, " passwords=pbkdf2-sha512"));
     const caas_password_costs costs = {10, 1, 8, 1, 1, 300000};

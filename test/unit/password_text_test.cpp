@@ -1,4 +1,4 @@
-// The stored form of a password hash: exactly one spelling for each, and no cost beyond the caps.
+// The stored form of a password hash has exactly one spelling, and no cost beyond the caps is accepted.
 #include "../../src/core/password.hpp"
 #include "sealed_support.hpp"
 
@@ -61,7 +61,7 @@ TEST(PasswordText, RefusedCosts) {
     for (const std::string& text : texts) EXPECT_FALSE(accepted(text)) << text;
 }
 
-// Numbers: no sign, no blank, no leading zero, nothing that wraps round to a good one.
+// Numbers have no sign, no blank and no leading zero, and do not overflow to another number.
 TEST(PasswordText, RefusedNumbers) {
     const std::string wrong[] = {"",
                                  "+15",
@@ -167,7 +167,7 @@ TEST(PasswordText, RefusedShapes) {
     for (const std::string& text : kGood) EXPECT_TRUE(accepted(text)) << text;
 }
 
-// Base64 of one spelling: the standard alphabet, no padding, no blanks, the unused bits zero.
+// Base64 has one spelling: the standard alphabet, no padding, no blanks, unused bits zero.
 TEST(PasswordText, RefusedBase64) {
     const auto with = [](const std::string& salt, const std::string& hash) {
         return "$caas-scrypt$v=1$g=2,ln=15,r=8,p=3$" + salt + "$" + hash;

@@ -1,4 +1,4 @@
-// Files of test vectors, the project's own and public ones, in the formats they come in.
+// Reads files of test vectors, the project's own and public ones, in their own formats.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// The buffer of random bytes: no byte leaves it twice, not in a process that was forked off either.
+// The buffer of random bytes hands no byte out twice, also in a forked process.
 #include "../../src/core/random.hpp"
 #include "sealed_support.hpp"
 
@@ -36,8 +36,8 @@ protected:
 TEST_P(EachForkCheck, MillionNoncesAreDistinct) {
     std::vector<Nonce> nonces(1000000);
     for (Nonce& nonce : nonces) nonce = draw(buffer_);
-    // What has left the buffer is zeroed there: a piece that began or ended too early would show as zeroes. 3906 are
-    // expected by chance, and 5000 are 17 standard deviations away.
+    // Bytes are zeroed in the buffer once they are handed out, so a piece at a wrong position would hold zeroes. 3906
+    // zeroes are expected at random; 5000 are 17 standard deviations away.
     for (const std::size_t at : {std::size_t{0}, std::size_t{15}}) {
         EXPECT_LT(std::count_if(nonces.begin(), nonces.end(), [&](const Nonce& nonce) { return nonce[at] == 0; }),
                   5000);
@@ -46,8 +46,7 @@ TEST_P(EachForkCheck, MillionNoncesAreDistinct) {
     EXPECT_EQ(std::adjacent_find(nonces.begin(), nonces.end()), nonces.end());
 }
 
-// Windows of 8 bytes over everything that was handed out in odd pieces: a byte that left twice shows as an equal
-// window.
+// Bytes are handed out in pieces of odd lengths. If some were handed out twice, two windows of 8 bytes would be equal.
 TEST_P(EachForkCheck, PiecesDoNotOverlap) {
     Random random;
     std::vector<std::uint64_t> windows;
@@ -73,12 +72,12 @@ TEST_P(EachForkCheck, Lengths) {
         std::fill(out.begin(), out.end(), 0x5A);
         ASSERT_TRUE(buffer_.take(out.data(), length));
         EXPECT_EQ(out[length], 0x5A);
-        // That 60 random bytes keep a value by chance happens once in 2^480 runs.
+        // 60 random bytes equal the old ones once in 2^480 runs.
         EXPECT_TRUE(length < 60 || hex(Bytes(out).first(length)) != hex(Blob(length, 0x5A)));
     }
 }
 
-// What `count` draws give in a process that is forked off here.
+// The bytes of `count` draws in a process that is forked here.
 std::vector<Nonce> drawn_in_child(RandomBuffer& buffer, std::size_t count) {
     int ends[2];
     if (pipe(ends) != 0) throw std::runtime_error("no pipe");
@@ -120,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(Random, EachForkCheck, testing::Values(ForkCheck::wiped
                              return info.param == ForkCheck::wiped_memory ? "wiped_memory" : "process_id";
                          });
 
-// A whole engine as a server forks it: the same call in both processes, and never the same nonce.
+// The same call of an engine in a parent and its forked child never uses the same nonce.
 TEST(Random, ForkedEnginesSealWithOtherNonces) {
     const EnginePtr engine = engine_with(keyring_of(1));
     const auto nonce_of_next = [&] {

@@ -1,5 +1,5 @@
-// The formats a second time, on OpenSSL's high-level EVP_MAC and EVP_KDF: slow, short, and sharing no code with the
-// core.
+// A second implementation of the formats, on OpenSSL's high-level EVP_MAC and EVP_KDF. It is slow and short, and shares
+// no code with the core.
 #pragma once
 
 #include "support.hpp"
@@ -40,10 +40,10 @@ struct ReferenceChoice {
     Blob key;
 };
 
-// What a uuid selects for sealed values and passwords, sections 6 and 8.
+// The key and algorithm that a uuid selects for sealed values and passwords, sections 6 and 8.
 ReferenceChoice reference_choice(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& pool);
 
-// What a uuid selects, section 5.
+// The algorithm, key and salt that a uuid selects, section 5.
 ReferenceProfile reference_profile(const Blob& purpose_key, const Blob& uuid, const std::vector<std::string>& digests);
 
 }  // namespace caas::test

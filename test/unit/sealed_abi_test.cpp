@@ -1,4 +1,4 @@
-// The promises of caas.h for sealed values: arguments, limits, the three failures, resealing.
+// The contract of caas.h for sealed values: arguments, limits, the three failures, resealing.
 #include "../../src/core/text.hpp"
 #include "sealed_support.hpp"
 
@@ -91,7 +91,7 @@ TEST(SealedAbi, TooMuchData) {
     std::memset(out, 0x5A, sizeof out);
     for (const std::size_t length : {std::size_t{CAAS_SEAL_MAX_BYTES} + 1, ~std::size_t{0}}) {
         caas_error error = {};
-        // Neither the data nor the output can be that long, so neither is touched.
+        // No data and no output can be that long, so neither is touched.
         EXPECT_EQ(caas_seal(engine.get(), kUuid.data(), nullptr, 0, "x", length, out, &error), CAAS_ERR_ARGUMENT);
         EXPECT_EQ(error.status, CAAS_ERR_ARGUMENT);
         EXPECT_EQ(hex(out), hex(Blob(sizeof out, 0x5A)));
@@ -146,7 +146,7 @@ TEST(SealedAbi, WithoutKeyring) {
         EXPECT_EQ(open_of(engine.get(), kUuid, kContext, value).status, CAAS_ERR_NO_KEYRING);
         EXPECT_EQ(reseal_of(engine.get(), kUuid, kContext, value).status, CAAS_ERR_NO_KEYRING);
     }
-    // Nor is there a generation 0, which elsewhere stands for the active one.
+    // A sealed value of generation 0 does not exist; elsewhere 0 stands for the active generation.
     EXPECT_EQ(open_of(loaded.get(), kUuid, kContext, of_generation_0).status, CAAS_ERR_UNKNOWN_GENERATION);
     EXPECT_EQ(reseal_of(loaded.get(), kUuid, kContext, of_generation_0).status, CAAS_ERR_UNKNOWN_GENERATION);
 }

@@ -1,5 +1,5 @@
-// Sealed values, blind indexes and passwords when memory runs out: never a wrong answer, least of all "cannot open",
-// and an engine that works again afterwards.
+// When memory runs out, sealed values, blind indexes and passwords give an error, never a wrong answer such as "cannot
+// open", and the engine works afterwards.
 #include "../../src/core/text.hpp"
 #include "failing_memory.hpp"
 #include "sealed_support.hpp"
@@ -20,7 +20,7 @@ protected:
         if (caas_engine_load(engine.get(), path_.c_str(), nullptr) != CAAS_OK) throw std::runtime_error("not loaded");
         return engine;
     }
-    // Each attempt on an engine that has just been loaded, and on one that has done all of it before.
+    // Each attempt runs on an engine that has just been loaded, and on one that has made the same calls before.
     void fail_first_and_later(const Attempt& attempt, const Check& check) const {
         for (const bool first : {true, false}) {
             const auto make = [&] {
@@ -208,7 +208,7 @@ TEST(SecretArena, SealingWithoutRoomForItsKeys) {
     EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_OK);
 }
 
-// The arena is sized for this: every key of every generation at once.
+// The arena has room for every key of every generation of the largest keyring.
 TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
     constexpr int kCount = 1024;
     const EnginePtr engine = engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512"));

@@ -32,7 +32,7 @@ namespace {
 constexpr std::uint8_t kDirt = 0x5A;
 constexpr std::size_t kGuard = 16;
 
-// A place of `size` bytes for an output, dirty, between guards.
+// A buffer of `size` dirty bytes for an output, between guards.
 class Place {
 public:
     explicit Place(std::size_t size) : bytes_(size + 2 * kGuard, kDirt) {}
@@ -50,7 +50,7 @@ private:
     Blob bytes_;
 };
 
-// What must hold after every call. A failure to open tells nothing but its kind.
+// Checks what must hold after every call. A failure to open tells its status and nothing else.
 Value checked(caas_status status, const caas_error& error, const Place& place, std::size_t length) {
     place.expect_guards();
     if (status == CAAS_OK) {

@@ -1,5 +1,5 @@
-// Sealed values of every cipher: what was sealed opens, what was changed by one bit does not, and both are what the
-// format says.
+// Sealed values of every cipher have the format of the specification. They open, and do not open after a change of one
+// bit.
 #include "../../src/core/text.hpp"
 #include "reference.hpp"
 #include "sealed_support.hpp"
@@ -124,7 +124,7 @@ TEST_P(EachCipher, TruncatedAndExtendedValuesDoNotOpen) {
     }
 }
 
-// A tag that an implementation might compare with what it has not computed yet.
+// Tags that would match if an implementation compared with a tag that it has not computed.
 TEST_P(EachCipher, GuessedTagsDoNotOpen) {
     for (const std::string_view data : {std::string_view(), kData}) {
         const Blob good = sealed(as_bytes(data));
@@ -203,7 +203,7 @@ TEST(Sealed, EveryGenerationOpensItsOwn) {
     const EnginePtr engine = engine_with(keyring_of(3));
     for (const Blob& value : values) {
         EXPECT_EQ(hex(open_of(engine.get(), kUuid, kContext, value).bytes), hex(as_bytes(kData)));
-        // The generation is authenticated: another one that exists does not open it either.
+        // The generation is authenticated: a value does not open under another existing generation.
         Blob other(value);
         other[2] = static_cast<std::uint8_t>(value[2] % 3 + 1);
         EXPECT_EQ(open_of(engine.get(), kUuid, kContext, other).status, CAAS_ERR_CANNOT_OPEN);

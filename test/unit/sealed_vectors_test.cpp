@@ -16,7 +16,7 @@ int number_of(const Record& vector) { return std::stoi(vector.at("generation"));
 // The generation of a vector, active in an engine of its own.
 class Generations {
 public:
-    // A record of kind "generation": what follows uses it.
+    // A record of kind "generation" is used by the records that follow it.
     void add(const Record& record) {
         const int number = number_of(record);
         const Blob secret = unhex(record.at("secret"));
@@ -101,7 +101,7 @@ void check_pepper(const Record& generation, const Record& vector) {
     EXPECT_EQ(hex(input.expose()), vector.at("input"));
 }
 
-// Runs a whole file and returns how many records of each kind it holds: nothing is left out unseen.
+// Runs a whole file and returns the number of records of each kind, so that no record is skipped unnoticed.
 std::map<std::string, int> run_file(const std::string& file) {
     std::map<std::string, int> seen;
     Generations generations;

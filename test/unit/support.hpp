@@ -1,5 +1,5 @@
-// What the unit tests share: bytes and hex, files, repeatable randomness, engines with a keyring. The tests run with
-// the top of the repository as working directory.
+// Helpers of the unit tests: bytes and hex, files, repeatable randomness, engines with a keyring. The tests run in the
+// top folder of the repository.
 #pragma once
 
 #include "../../src/caas.h"
@@ -37,7 +37,7 @@ private:
     std::mt19937_64 engine_;
 };
 
-// A folder that goes away with everything in it.
+// A temporary folder, removed with its content.
 class TempFolder {
 public:
     TempFolder();

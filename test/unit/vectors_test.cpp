@@ -13,7 +13,7 @@ std::vector<Record> vectors_of_kind(std::string_view kind) {
     return vectors;
 }
 
-// What a failing test prints of a vector.
+// The text that a failing test prints for a vector.
 std::string shown(const Record& vector) { return vector.at("uuid") + " '" + vector.at("text") + "'"; }
 
 SecretKey<kSecretBytes> published_secret() {
