@@ -5,7 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <regex>
+#include <algorithm>
+#include <cctype>
 
 namespace caas::http {
 namespace {
@@ -91,13 +92,26 @@ TEST(HttpDocument, NothingIsSkippedUnchecked) {
 }
 
 // Texts with random faults are JSON exactly where another parser says so.
+// True for an exponent of three digits: the other parser refuses a number beyond a double.
+bool has_huge_exponent(std::string_view text) {
+    for (std::size_t at = text.find_first_of("eE"); at < text.size(); at = text.find_first_of("eE", at + 1)) {
+        std::string_view exponent = text.substr(at + 1);
+        if (!exponent.empty() && (exponent[0] == '+' || exponent[0] == '-')) exponent.remove_prefix(1);
+        exponent = exponent.substr(0, 3);
+        if (exponent.size() == 3 &&
+            std::all_of(exponent.begin(), exponent.end(), [](unsigned char c) { return std::isdigit(c) != 0; })) {
+            return true;
+        }
+    }
+    return false;
+}
+
 TEST(HttpDocument, AgreesWithAnotherParser) {
     const std::vector<std::string> texts = {
         R"({"userUUID":"4dbc","sensitiveData":"x\n","generation":12})",
         R"({"operation":"open","requests":[{"a":[1,2.5e1,{}]},null,true,[[]],"\"\\"]})",
         R"([ {"a" : -0.1E+2 } , false ])", R"("a\u0041")", R"( {"requests":[{},{"b":"c"}],"length":4} )"};
     constexpr std::string_view kCharacters = "{}[]:,\"\\ 0123.eE-+truefalsn\n\x01";
-    const std::regex huge("[eE][+-]?[0-9]{3}");  // what the other parser refuses as beyond a double
     test::Random random;
     int good = 0;
     for (int i = 0; i < 30000; i++) {
@@ -111,7 +125,7 @@ TEST(HttpDocument, AgreesWithAnotherParser) {
             if (kind == 2) text.insert(at, 1, character);
             if (text.empty()) text = " ";
         }
-        if (std::regex_search(text, huge)) continue;
+        if (has_huge_exponent(text)) continue;
         const bool is_json = fault_of(text) != "invalid_json";
         ASSERT_EQ(is_json, nlohmann::json::accept(text)) << text;
         good += is_json ? 1 : 0;
