@@ -2,6 +2,7 @@
 // the kind that the first bytes say, and it leaves no byte behind. What the same input seals opens again, and no longer
 // once a bit of it is flipped or an end cut off where the input says.
 #include "../../src/core/abi.hpp"
+#include "../../src/core/text.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -68,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint8_t nonce[caas::kNonceBytes] = {};
     require(engine()
                 ->core
-                .seal_with_nonce({caas::Uuid(user.uuid), caas::view("c", 1)}, caas::Nonce(nonce), given, sealed.data())
+                .seal_with_nonce({caas::Uuid(user.uuid), caas::as_bytes("c")}, caas::Nonce(nonce), given, sealed.data())
                 .ok());
     require(opening(user, sealed) == CAAS_OK);
     const std::size_t place = size < 2 ? size : std::size_t{data[0]} << 8 | data[1];
