@@ -79,7 +79,8 @@ part_tap() {
     server_folder "$WORK/tap"
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
-    in_tree env CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
+    # A virtual machine can stand still for minutes, which the default limit of 180 s does not allow for.
+    in_tree env PG_TEST_TIMEOUT_DEFAULT=900 CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
         TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
         prove -j"$JOBS" -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
