@@ -255,7 +255,7 @@ main() {
         watch_memory
     fi
     exec 1>&3
-    # Not in a pipe: print_targets counts what is missed.
+    # No pipe here, because print_targets counts missed targets in a variable of this shell.
     {
         print_targets
         print_figures

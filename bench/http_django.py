@@ -1,4 +1,4 @@
-# What bench/http.sh compares with: a Django view that answers with a salted SHA-256, in one file and without middleware.
+# The comparison of bench/http.sh: a Django view that answers with a salted SHA-256, in one file and without middleware.
 import hashlib
 import json
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Runs the SQL of documents, so that it cannot rot: scripts/docs_sql.pl README.md docs/operations.md
 #
-# What a writer has to know:
+# Rules for authors of documents:
 #   ```sql              every such block is run, in order, in one psql session and one fresh database per document.
 #                       It must end with a semicolon or a backslash command, and must raise no error.
 #   ```sql error=28000  exactly one statement of the block must fail, with this SQLSTATE.
@@ -139,7 +139,7 @@ sub pattern_of
 	return qr/\A$pattern\z/;
 }
 
-# What is wrong with the answer to a block, or ''.
+# Returns the difference between the answer to a block and the expected one, or ''.
 sub complaint
 {
 	my ($block, $answer) = @_;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # (what is set here is used by the scripts that source it)
-# What the scripts share: words on the terminal, packages, a folder for everything temporary, and the end of it all.
+# Shared by the scripts: messages on the terminal, installation of packages, the temporary folder, and the clean-up.
 # A script sources this file, then calls begin.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -143,7 +143,7 @@ check_version() {
     files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*)$' | xargs grep -nwF "$version" | nothing
 }
 
-# What a release needs besides the version: a changelog section, the update script and its test.
+# Checks the files of a release: the changelog section, the update script and its test.
 check_release() { scripts/release.sh --files; }
 
 check_sizes() {

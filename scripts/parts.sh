@@ -20,7 +20,7 @@ part_unit() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check ${1:+"ARGS=--gtest
 
 part_sanitize() { make -C "$ROOT/test/unit" -s -j"$(nproc)" check SANITIZE=1 ${1:+"ARGS=--gtest_filter=$1"}; }
 
-# What it finds is kept in the build folder.
+# Inputs that make a target fail are kept in the build folder.
 part_fuzz() {
     mkdir -p "$ROOT/build/found"
     TMPDIR=$ROOT/build/found make -C "$ROOT/test/fuzz" -s -k -j"$(nproc)" check "FUZZ_SECONDS=${FUZZ_SECONDS:-30}"

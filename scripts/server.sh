@@ -43,7 +43,7 @@ new_keyring() {
     done
 }
 
-# Where the server finds the staged extension: a patch of Debian's until 17, a setting of everybody's from 18 on.
+# Makes the server look for the extension in the staging folder: up to 17 by a setting that Debian adds, from 18 on by extension_control_path.
 stage_settings() {
     if [ "$PG_MAJOR" -ge 18 ]; then
         echo "extension_control_path = '$STAGE$("$PG_CONFIG" --sharedir):\$system'"
@@ -71,7 +71,7 @@ start_server() {
 
 stop_server() { as_server "$PG_BIN/pg_ctl" -D "$WORK/$1/data" -m fast -w -s stop; }
 
-# What the server's user runs of the tree lies where that user can read it: a clone may be below /root.
+# Copies the files that the server's user runs, because that user cannot read a clone below /root.
 copy_tree() {
     TREE=$WORK/tree
     export TREE

@@ -10,7 +10,7 @@ my $MB = 1 << 20;
 # kB of the process: most that was ever in memory.
 sub peak { return (read_file("/proc/$_[0]{pid}/status") =~ /^VmHWM:\s+(\d+)/m)[0]; }
 
-# So many clients announce a body, send a little of it and go.
+# This number of clients announce a body, send a part of it and close.
 sub announce
 {
 	my ($service, $count, $started, @announced) = @_;

@@ -1,4 +1,4 @@
-# What the TAP tests share: nodes with caas, a keyring and an API key, and connections that show it.
+# Shared by the TAP tests: nodes with caas, a keyring and an API key, and connections that show the key.
 package CaasTest;
 
 use strict;
@@ -37,7 +37,7 @@ sub caas_node
 	return $node;
 }
 
-# Also for a node that was made from a backup of another.
+# Works for a node that was made from a backup of another node too.
 sub configure
 {
 	my ($node, %option) = @_;
@@ -47,7 +47,7 @@ sub configure
 	$node->append_conf('postgresql.conf', "${preload}_preload_libraries = 'caas'") if $preload ne 'none';
 	$node->append_conf('postgresql.conf', "caas.keyring_file = '$node->{caas_keyring}'");
 	$node->append_conf('postgresql.conf', "caas.api_key_digests = 'test:" . sha256_hex($key) . "'");
-	# What the server logs of its own accord is not what the tests look for.
+	# PostgreSQL::Test::Cluster logs every statement; these tests look for what errors log.
 	$node->append_conf('postgresql.conf', "log_statement = none");
 	stage($node);
 	return;
@@ -112,7 +112,7 @@ sub force_parallel
 	return;
 }
 
-# What an open session answers: output and errors.
+# Returns the output and the errors of an open session.
 sub answer
 {
 	my ($session, $sql) = @_;
@@ -122,7 +122,7 @@ sub answer
 	return ($out, $error);
 }
 
-# What an open session says to a statement: its output, or the SQLSTATE of its error.
+# Returns an open session's output for a statement, or the SQLSTATE of its error.
 sub outcome
 {
 	my ($session, $sql) = @_;

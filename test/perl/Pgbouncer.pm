@@ -39,7 +39,7 @@ sub pgbench
 		(map { ('-f', "$folder/$_") } sort keys %scripts), $self->connstr ];
 }
 
-# Whether there is a pgbouncer to run.
+# Returns true when a pgbouncer is installed.
 sub installed
 {
 	return grep { -x "$_/pgbouncer" } split /:/, $ENV{PATH};
@@ -74,7 +74,7 @@ sub connstr
 	return "host=$self->{folder} port=$self->{port} dbname=postgres";
 }
 
-# What a client of its own gets: output, then errors.
+# Runs a statement in a new client. Returns its output and its errors.
 sub client
 {
 	my ($self, $sql) = @_;

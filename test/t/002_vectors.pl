@@ -23,7 +23,7 @@ sub text_and_bytea
 	return ("convert_from('\\x$hex', 'UTF8')", "'\\x$hex'::bytea");
 }
 
-# What SQL is asked for each kind of vector, and what the file says: a list of expressions and their values.
+# For each kind of vector: the SQL expressions and the values that the file expects.
 my %checks = (
 	digest => sub {
 		my ($id, $number, $digest) = @{ $_[0] }{qw(uuid generation digest)};

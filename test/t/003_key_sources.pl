@@ -13,7 +13,7 @@ my $set = "SET caas.api_key = '$key'";
 my $local = "SET LOCAL caas.api_key = '$key'";
 my $call = 'SELECT attempt()';
 
-# What the calls of a script come to: connection options, script, outcomes in order.
+# Each case: connection options, script, and the expected outcome of each call in order.
 my @cases = (
 	[ 'no key', '', $call, '28000' ],
 	[ 'SET', '', "$set; $call; $call", 'digest digest' ],

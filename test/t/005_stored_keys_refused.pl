@@ -26,7 +26,7 @@ my @statements = (
 	qq{ALTER SYSTEM SET "CAAS.Api_Key" = '$key'},
 	"DO \$\$ BEGIN EXECUTE 'ALTER ROLE app SET caas.api_key = ''$key'''; END \$\$");
 
-# Where a stored key would be.
+# Each place where a key could be stored.
 my $stored = q{SELECT count(*) FROM (SELECT setconfig::text FROM pg_db_role_setting
 	UNION ALL SELECT proconfig::text FROM pg_proc) AS stored (settings) WHERE settings ~ 'caas.api_key'};
 

@@ -1,4 +1,4 @@
-# What a client sets before the library is loaded never becomes a setting of the server: it fails closed.
+# A caas.* setting that a client sets before the library is loaded never becomes a setting of the server: the call fails closed.
 use strict;
 use warnings;
 use lib 'test/perl';

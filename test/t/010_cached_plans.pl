@@ -15,8 +15,8 @@ my @new = (generation(1, 'retired', $first), generation(2, 'active', $second));
 my $set = "SET caas.api_key = '$key'";
 my $node = caas_node('plans', preload => 'shared', keyring => \@old);
 
-# What keeps a plan: how it is made, and how it is executed. Functions are made by the session too, so that each case
-# starts from nothing.
+# Each way to cache a plan: the statement that prepares it, and the one that executes it. The session creates functions
+# itself, so that each case starts without a cached plan.
 sub plpgsql { return "CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE plpgsql $_[1] AS \$\$$_[0]\$\$"; }
 my %plan = (
 	'a prepared statement' => [ "PREPARE p AS SELECT $call", 'EXECUTE p' ],

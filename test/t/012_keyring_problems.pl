@@ -62,7 +62,7 @@ my $session = keyed_session($node);
 unlink $file or die "unlink: $!";
 reload_sessions($node, $session);
 
-# What the next call says, and caas_status.
+# Returns the outcome of the next call and the answer of caas_status.
 sub fails
 {
 	my ($line, $reason, $label, $path) = @_;

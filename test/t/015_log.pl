@@ -11,7 +11,7 @@ my $uuid = '4dbcbcfe-4800-40a8-badf-c26b73af230c';
 my $call = "caas_encrypt('$uuid', '$marker')";
 my $set = "SET caas.api_key = '$key'";
 
-# Where a call is evaluated; each without the key. The row of COPY comes from a file.
+# Each place where the server evaluates a call, without the key. The row of COPY comes from a file.
 my $folder = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$folder/rows", "$uuid\t$marker\n");
 append_to_file("$folder/script", "\\set value random(1, 9)\nSELECT caas_encrypt('$uuid', '$marker' || :value);\n");
@@ -95,7 +95,7 @@ sub raises
 
 raises('28000', "no key, $_", $place{$_}) for sort keys %place;
 raises('28000', "a wrong key, $_", "SET caas.api_key = '$wrong'; $place{$_}") for 'a query', 'a generated column', 'COPY into a trigger';
-# As a driver does, with the value among the parameters.
+# The value is a bind parameter, as a driver sends it.
 $node->command_fails([ 'pgbench', '-n', '-t', '1', '-M', $_, '-f', "$folder/script", $node->connstr('postgres') ], "protocol: $_")
 	for 'extended', 'prepared';
 

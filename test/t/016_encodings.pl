@@ -75,7 +75,7 @@ for my $case ([ 'EUC_JP', '日x本語丂' ], [ 'WIN1254', 'Şa' ])
 	is(run_script($name, 'UTF8', $sql), run_script('UTF8', 'UTF8', $sql), "a long text in $name");
 }
 
-# What cannot be UTF-8: an error of ours, since the server's would print the bytes.
+# Text that cannot be converted to UTF-8 gives an error of caas, because the server's error would print the bytes.
 my %bad = (
 	'SQL_ASCII, a lone byte' => [ 'SQL_ASCII', 'secret\xe9' ],
 	'SQL_ASCII, a character cut off' => [ 'SQL_ASCII', 'secret\xe6\x97' ],

@@ -18,7 +18,7 @@ sub locked_kb
 	return slurp_file("/proc/$pid/status") =~ /^VmLck:\s+(\d+) kB/m ? $1 : die 'no VmLck';
 }
 
-# Where a process holds this in memory of its own: the names of the mappings; undef where nobody may look.
+# Returns the names of the private memory mappings of a process that contain this string; undef when /proc/PID/mem cannot be read.
 sub mappings_with
 {
 	my ($pid, $wanted) = @_;
@@ -51,7 +51,7 @@ like($digest, qr/^[0-9a-f]{64,}$/, 'a digest in the first backend');
 is(outcome($sessions[1], $call), $digest, 'the same in the second');
 is(outcome($_, $call), $digest, 'and again') for @sessions;
 
-# What caas_status says of locked memory is what the kernel says.
+# caas_status reports the same state of locked memory as the kernel.
 for my $i (0, 1)
 {
 	my $says = outcome($sessions[$i], 'SELECT secrets_locked FROM caas_status()');

@@ -61,7 +61,7 @@ for my $preload ('none', 'session', 'shared')
 	$refused->('error.c, the keyring', $key, "SELECT count(*) FROM users WHERE caas_encrypt(id, '$marker') = digest",
 		qr/the file cannot be opened/);
 
-	# What is not of caas is logged as ever.
+	# Errors that caas did not raise are logged unchanged.
 	my ($code, $out, $error) = $node->psql('latin1', 'SELECT count(*) FROM users WHERE 1 / (length(digest) - 13) = 1');
 	like($error, qr/division by zero/, "$preload: another error in a worker");
 	$node->stop;

@@ -79,7 +79,7 @@ exempt('on');
 $publisher->wait_for_catchup('everything');
 is(rows_that_verify(), '12', 'and goes on where it was when exempt again');
 
-# What a trigger made is replicated as it is: the subscriber's trigger does not fire.
+# The publisher's trigger wrote the value; it is replicated unchanged, because the subscriber's trigger does not fire.
 exempt('off');
 publish(q{INSERT INTO people VALUES (md5('11')::uuid, 'user11@example.com', '555-11');
 	UPDATE people SET phone = '555-1b' WHERE id = md5('1')::uuid});

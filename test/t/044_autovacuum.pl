@@ -45,7 +45,7 @@ $node->safe_psql('postgres', 'DELETE FROM users WHERE n = 1; DELETE FROM users W
 wait_for('autovacuum_count > 0', 'users');
 pass('off: autovacuum vacuums the table');
 
-# What the hint says.
+# The setting that the hint of the error names.
 $node->append_conf('postgresql.conf', 'caas.exempt_workers = on');
 $node->reload;
 wait_for('autoanalyze_count > 0', 'users');

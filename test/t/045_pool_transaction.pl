@@ -59,7 +59,7 @@ $pool->client("SET caas.api_key = '$key'");
 is($out, "$server\n$digest", 'a plain SET leaks to the next client');
 $pool->stop;
 
-# What prevents it, at the price that a plain SET is of no use any more.
+# This setting prevents it; in return a plain SET has no effect any more.
 $pool = Pgbouncer->new($node, pool_mode => 'transaction', server_reset_query => 'DISCARD ALL', server_reset_query_always => 1);
 ($server) = $pool->client('SELECT pg_backend_pid()');
 ($out, $error) = $pool->client("SET caas.api_key = '$key'; $call");

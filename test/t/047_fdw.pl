@@ -60,7 +60,7 @@ is($local->safe_psql('postgres', "SET caas.api_key = '$key'; $find_text"), '10',
 $plan = $local->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS off) $compute");
 like($plan, qr/Remote SQL: .*ORDER BY public\.caas_encrypt\(id, email\)/, 'to sort by it, too');
 
-# What is computed here needs the key of this session, and is the same.
+# An expression that is computed locally needs the key of this session and gives the same result.
 my ($code, $out, $error) = $local->psql('postgres', $compute);
 like($error, qr/no accepted API key/, 'what is computed here is refused');
 is($local->safe_psql('postgres', "SET caas.api_key = '$key'; $compute"),
@@ -72,7 +72,7 @@ is($local->safe_psql('postgres', "SET caas.api_key = '$key'; SELECT count(*) FRO
 is($local->safe_psql('postgres', 'SET ROLE stranger; SELECT srvoptions FROM pg_foreign_server'),
 	'{service=remote,extensions=caas}', 'everyone reads the options of the server, the key is not there');
 
-# Not a word of extensions: computed here.
+# Without the option extensions the expression is computed locally.
 $local->safe_psql('postgres', 'ALTER SERVER remote OPTIONS (DROP extensions)');
 $plan = $local->safe_psql('postgres', "SET caas.api_key = '$key'; EXPLAIN (VERBOSE, COSTS off) $find");
 unlike($plan, qr/Remote SQL: .*caas_encrypt/, 'without the option extensions the call stays here');

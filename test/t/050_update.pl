@@ -104,6 +104,15 @@ for my $delta (sort glob 'sql/caas--*--*.sql')
 	is(differences($fresh, $updated), '', "an update from $from gives what a fresh installation gives");
 }
 
+# The update from 0.3.0 creates caas_status() anew: a view over it blocks the update, which then changes nothing.
+$node->safe_psql('postgres', q{CREATE EXTENSION caas VERSION '0.3.0'; CREATE VIEW health AS SELECT * FROM caas_status()});
+my ($code, $out, $error) = $node->psql('postgres', 'ALTER EXTENSION caas UPDATE');
+like($error, qr/cannot drop function caas_status\(\) because other objects depend on it\n.*view health depends/, 'a view over caas_status() blocks the update');
+is($node->safe_psql('postgres', q{SELECT extversion, (SELECT count(*) FROM health) FROM pg_extension WHERE extname = 'caas'}), '0.3.0|1', 'which changes nothing');
+$node->safe_psql('postgres', 'DROP VIEW health; ALTER EXTENSION caas UPDATE; CREATE VIEW health AS SELECT * FROM caas_status()');
+is($node->safe_psql('postgres', 'SELECT extension_version, library_version FROM health'), "$version|$version", 'without the view the update works');
+$node->safe_psql('postgres', 'DROP EXTENSION caas CASCADE');
+
 # Test the comparison itself: update from a version without one function, with scripts that omit something.
 my $function = 'caas_verified_by(uuid, bytea, bytea)';
 my @own = grep { /^(?:CREATE|COMMENT ON) FUNCTION \Q$function\E/m } split /(?<=;)\n/, $install;

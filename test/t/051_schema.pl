@@ -62,7 +62,7 @@ is(insert_and_verify('00000000-0000-0000-0000-000000000002'), '4|t', 'moved: col
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE proname ~ '^caas_' AND pronamespace <> 'elsewhere'::regnamespace}),
 	'0', 'moved: no function stays behind');
 
-# What depends on it holds it, and goes with it only when told so.
+# A dependent object blocks DROP EXTENSION, unless CASCADE is given.
 ($code, $out, $error) = $node->psql('postgres', 'DROP EXTENSION caas');
 like($error, qr/cannot drop extension caas because other objects depend on it/, 'not dropped under what depends on it');
 like($error, qr/column digest of table users.*trigger protect on table people/s, 'which is named');

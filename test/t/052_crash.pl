@@ -59,7 +59,7 @@ for my $round (1 .. 2)
 		FROM unnest(ARRAY['generated_digest_key', 'triggered_email_key']::regclass[]) i}), '2', "round $round: the indexes are whole");
 }
 
-# What the trigger replaced was never written: neither to the table nor to the WAL nor to the log.
+# The plaintext that the trigger replaced was never written to the table, the WAL or the log.
 $node->stop;
 my @found;
 find({ no_chdir => 1, wanted => sub { push @found, $_ if -f $_ && slurp_file($_) =~ /marker-\d|telephone-\d/ } },

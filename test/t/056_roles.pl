@@ -46,7 +46,7 @@ my $refused = qr/ERROR:  no accepted API key/;
 		GRANT SELECT, INSERT, UPDATE ON secured TO allowed, other});
 }
 
-# What a role gets, with the key or without it.
+# Returns the outcome of a statement for a role, with or without the key.
 sub as
 {
 	my ($role, $has_key, $sql) = @_;

@@ -83,7 +83,7 @@ sub has_no_copy
 	return;
 }
 
-# What the administrator does with the key.
+# The maintenance commands that an administrator runs with the key.
 my @maintenance = (
 	'ANALYZE hers.bait', 'VACUUM ANALYZE hers.bait', 'VACUUM FULL hers.bait', 'CLUSTER hers.bait USING bait_pkey',
 	'REINDEX TABLE hers.bait', 'REINDEX INDEX CONCURRENTLY hers.bait_peek', 'CREATE INDEX ON hers.bait (hers.peek(n + 1))',
@@ -118,7 +118,7 @@ is(as_mallory($in_statistics), '0', 'autovacuum with caas.exempt_workers: no pla
 $node->append_conf('postgresql.conf', "autovacuum = off\ncaas.exempt_workers = off");
 $node->reload;
 
-# What each function does there: in a materialized view of the superuser, with the key. A new function needs a line here.
+# The outcome of each function in a materialized view of the superuser, with the key. A new function needs a line here.
 my $opens = qr/ERROR:  42501: cannot execute (caas_\w+) within a security-restricted operation\n.*HINT:  .*CREATE TABLE AS/s;
 my %there = (
 	'caas_encrypt(uuid,text)' => '', 'caas_encrypt(uuid,bytea)' => '', 'caas_encrypt(uuid,text,integer)' => '',

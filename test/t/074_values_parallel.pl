@@ -26,7 +26,7 @@ my %queries = (
 	password => [ q{SELECT count(*), count(*) FILTER (WHERE right_one) FROM (SELECT caas_verify_password(id, CASE WHEN n % 2 = 0 THEN 'x' ELSE 'y' END, hash) AS right_one FROM logins OFFSET 0) x}, 'caas_verify_password(' ],
 	hash => [ q{SELECT count(DISTINCT hash), bool_and(hash ~ ',ln=10,r=8,p=2') FROM (SELECT caas_hash_password(id, 'x') AS hash FROM logins OFFSET 0) x}, 'caas_hash_password(' ]);
 
-# What raises in a worker: SQLSTATE by SQLSTATE.
+# A statement for each SQLSTATE that a worker can raise.
 my %failures = (
 	"caas_blind_index(email, '$marker', n % 4) IS NULL" => qr/the length of a blind index is 4 to 32 bytes/,
 	"caas_blind_candidates(email || '$marker', 'c', n % 4) IS NULL" => qr/the length of a blind index is 4 to 32 bytes/,

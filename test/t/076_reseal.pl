@@ -15,7 +15,7 @@ ok($reseal =~ s/LIMIT 10000/LIMIT $portion/, 'docs/values.md has the statement t
 my $node = caas_node('reseal', keyring => [ generation(1, 'active', $old) ]);
 $node->start;
 $ENV{PGOPTIONS} = with_key();
-# What a row's last version must hold is in the log of versions, written in the same transaction.
+# The table of versions records what the last version of a row must hold; it is written in the same transaction.
 $node->safe_psql('postgres', qq{
 	CREATE EXTENSION caas;
 	CREATE TABLE patients (n serial PRIMARY KEY, id uuid UNIQUE DEFAULT gen_random_uuid(), version integer DEFAULT 1, ssn bytea, writer integer);

@@ -40,7 +40,7 @@ $session->query_safe("SET plan_cache_mode = force_generic_plan; SET enable_bitma
 my @folded = ('EXECUTE constant', 'SELECT folded()');
 my @candidates = ('EXECUTE candidates', 'SELECT folded_candidates()');
 
-# What holds in each state of the keyring; the number of generations that it has.
+# Checks that hold in each state of the keyring. Argument: the number of generations.
 sub finds
 {
 	my ($state, $count) = @_;
@@ -76,7 +76,7 @@ is(outcome($session, "CALL add_checked('user2001')"), '', 'a new value');
 is($rows->(), '2001', 'is');
 is(outcome($session, "CALL add('user2001')"), '23505', 'once');
 
-# What came in unchecked shows when the rows are renewed; nothing of that is then done.
+# Renewing the rows finds the value that was stored unchecked, and then changes no row.
 is(outcome($session, "CALL add('user1000')"), '', 'a duplicate that nobody checked');
 is(outcome($session, $renew), '23505', 'is found by the statement that renews');
 is(outcome($session, 'SELECT count(*) FROM accounts WHERE email_index = caas_blind_index(caas_open(id, email, $$accounts.email$$), $$accounts.email$$)'), '2', 'which changes nothing then');

@@ -32,7 +32,7 @@ sub begin
 	$session->query_until(qr/begun/, "\\echo begun\n$sql;\n");
 	return;
 }
-# What it said: its output, or the SQLSTATE of its error.
+# Returns the output, or the SQLSTATE of the error.
 sub finished { my ($session) = @_; return outcome($session, 'SELECT $$end$$') =~ s/\n?end$//r; }
 
 # Processor time that a process has used, in hundredths of a second.

@@ -20,7 +20,7 @@ $node->safe_psql('postgres', "CREATE DATABASE \"db_$_\" TEMPLATE template0 ENCOD
 $node->safe_psql("db_$_", 'CREATE EXTENSION caas') for @databases;
 local $ENV{PGOPTIONS} = with_key() . ' -c client_min_messages=error';
 
-# What a database answers: output, or the SQLSTATE. Everything goes as ASCII.
+# Returns the output of a database, or the SQLSTATE. All input and output is ASCII.
 sub ask
 {
 	my ($database, $select) = @_;

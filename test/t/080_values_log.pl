@@ -11,7 +11,7 @@ my $ada = '4dbcbcfe-4800-40a8-badf-c26b73af230c';
 my ($old, $new) = (random_secret(), random_secret());
 my @keyring = (generation(2, 'active', $new), generation(1, 'retired', $old));
 my $node = caas_node('values_log', keyring => \@keyring);
-# What the server adds when it is asked to show parameters: it is in the context.
+# The server adds the parameters to the context of an error when log_parameter_max_length_on_error asks for them.
 $node->append_conf('postgresql.conf', join "\n", 'log_error_verbosity = verbose', 'log_parameter_max_length_on_error = -1', 'caas.scrypt_ln = 10', 'caas.scrypt_p = 1');
 $node->start;
 $ENV{PGOPTIONS} = with_key();
@@ -51,7 +51,7 @@ sub fails
 	log_is_clean($name, $start, $message // '');
 	return;
 }
-# So that the rest can fail: what the server says when it is not asked to hide it.
+# A control: shows that the log does contain the value of an error that caas does not hide.
 my $end = -s $node->logfile;
 $node->psql('postgres', "SELECT caas_open('$ada', '$sealed', 'c')::integer -- $secret");
 like(slurp_file($node->logfile, $end), qr/invalid input syntax for type integer: "\Q$secret\E".*STATEMENT:.*$body/s, 'an error of the server itself shows all');
@@ -70,7 +70,7 @@ my @value = (
 fails($_->[0], "SELECT $_->[1]") for @value;
 fails('22023', "SET caas.scrypt_ln = 18; SET caas.scrypt_p = 16; SELECT caas_hash_password('$ada', '$secret')");
 
-# Where the call is not in the statement that the client sends.
+# Calls that are not in the text of the client's statement.
 fails('22023', "INSERT INTO indexed VALUES ('$secret $secret $secret')");
 fails('22P03', "INSERT INTO sealed VALUES ('$ada', '$secret')");
 fails('22P03', "COPY sealed FROM stdin;\n$ada\t$secret\n\\.\n");

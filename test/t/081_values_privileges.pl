@@ -35,7 +35,7 @@ my $only_members = qr/ERROR:  only members of ssn_reader may open/;
 		GRANT CREATE ON SCHEMA public TO outsider});
 }
 
-# What a role gets that logs in with the key, or without it.
+# Returns the outcome of a statement for a role that logs in with or without the key.
 sub as
 {
 	my ($role, $sql, $options) = @_;

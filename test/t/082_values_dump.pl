@@ -33,7 +33,7 @@ like($script, qr/CREATE INDEX accounts_generation ON public\.accounts USING btre
 like($script, qr/CHECK \(\(?\(public\.caas_sealed_info\(email\)\)\.data_length < 1000\)/, 'so is the constraint');
 unlike($script, qr/user\d+\@example|photophoto/, 'no plaintext is in the dump');
 
-# What an open of all rows gives, with the key.
+# Returns the values of all rows, opened with the key.
 sub opened
 {
 	my ($database) = @_;
@@ -54,7 +54,7 @@ for my $way (sort keys %ways)
 	like($node->safe_psql($way, 'SET enable_seqscan = off; EXPLAIN SELECT FROM accounts WHERE caas_generation(email) < 1'), qr/accounts_generation/, "$way: the index is there");
 }
 
-# Nor do maintenance and COPY; a table restored where nothing is sealed yet refuses what is no sealed value.
+# Maintenance commands and COPY do not fail either. The restored table refuses a value that is not a sealed value.
 for my $sql ('ANALYZE accounts', 'VACUUM FULL accounts', 'REINDEX TABLE accounts', 'CLUSTER accounts USING accounts_generation', 'CREATE TABLE copied (LIKE accounts INCLUDING ALL)',
 	'INSERT INTO copied SELECT * FROM accounts', 'CREATE INDEX CONCURRENTLY ON copied (caas_generation(photo))')
 {

@@ -116,7 +116,7 @@ sub equal
 	return is($got, "$total|$total|", "$name ($total)");
 }
 
-# What the program says about the first of these inputs has to be what the service says.
+# The program and the service give the same answer for the first of these inputs.
 sub equals_program
 {
 	my ($question, @inputs) = @_;
