@@ -44,7 +44,7 @@ std::string setting_line(const std::string& name, const std::string& value) {
     return line + "'\n";
 }
 
-constexpr std::string_view kBlanks = " \t\r";
+constexpr std::string_view kConfigBlanks = " \t\r";
 
 // One line of a configuration file: the setting's name in lower case, and the text behind the equals sign.
 struct NameAndRest {
@@ -53,12 +53,12 @@ struct NameAndRest {
 };
 
 NameAndRest split_line(const std::string& line) {
-    const std::size_t begin = std::min(line.find_first_not_of(kBlanks), line.size());
+    const std::size_t begin = std::min(line.find_first_not_of(kConfigBlanks), line.size());
     const std::size_t end = std::min(line.find_first_of(" \t\r=", begin), line.size());
     NameAndRest parts{line.substr(begin, end - begin), ""};
     for (char& c : parts.name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    std::size_t rest = line.find_first_not_of(kBlanks, end);
-    if (rest != std::string::npos && line[rest] == '=') rest = line.find_first_not_of(kBlanks, rest + 1);
+    std::size_t rest = line.find_first_not_of(kConfigBlanks, end);
+    if (rest != std::string::npos && line[rest] == '=') rest = line.find_first_not_of(kConfigBlanks, rest + 1);
     if (rest != std::string::npos) parts.rest = line.substr(rest);
     return parts;
 }

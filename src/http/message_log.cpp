@@ -9,7 +9,7 @@ namespace caas::http {
 
 namespace {
 
-constexpr std::size_t kQueueBytes = std::size_t{256} * 1024;
+constexpr std::size_t kMessageQueueBytes = std::size_t{256} * 1024;
 
 program::Descriptor standard_error() {
     program::Descriptor file(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
@@ -17,7 +17,7 @@ program::Descriptor standard_error() {
     return file;
 }
 
-LineWriter::Events events(Metrics& metrics) {
+LineWriter::Events message_events(Metrics& metrics) {
     return {.dropped = [&metrics](std::size_t lines) { metrics.log_lines_dropped(lines); },
             .loss_begins = [](int) {},  // there is nowhere to tell it
             .loss_ends =
@@ -29,7 +29,7 @@ LineWriter::Events events(Metrics& metrics) {
 
 }  // namespace
 
-MessageLog::MessageLog(Metrics& metrics) : writer_(standard_error(), kQueueBytes, events(metrics)) {
+MessageLog::MessageLog(Metrics& metrics) : writer_(standard_error(), kMessageQueueBytes, message_events(metrics)) {
     program::send_messages_to([this](const std::string& line) { writer_.write(line); });
 }
 

@@ -59,7 +59,7 @@ struct Input {
 
 // A string of this size lies on the heap, where freed memory is cleansed: a shorter one lies within the object on the
 // stack (small-string optimisation).
-constexpr std::size_t kOnHeap = 64;
+constexpr std::size_t kHeapBytes = 64;
 
 std::uint8_t* writable_bytes(std::string& text) { return reinterpret_cast<std::uint8_t*>(text.data()); }
 
@@ -120,7 +120,7 @@ Reply open(const Call& call) {
     if (auto rejection = input.read_encoding(call.fields)) return *rejection;
     if (auto rejection = input.read_context(call.fields)) return *rejection;
     if (auto rejection = input.read_data(call.fields, sealed_data, true)) return *rejection;
-    std::string data(std::max(input.data.size(), kOnHeap), '\0');
+    std::string data(std::max(input.data.size(), kHeapBytes), '\0');
     std::size_t size = 0;
     const caas_status status = caas_open(call.engine, input.uuid.data(), input.context.data(), input.context.size(),
                                          input.data.data(), input.data.size(), writable_bytes(data), &size, nullptr);

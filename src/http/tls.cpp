@@ -17,7 +17,7 @@ constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 // Opens the file once, so that the error says why it cannot be read. O_NONBLOCK: a FIFO must not hang a reload.
 struct stat status_of_readable(const std::string& path) {
-    const program::Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const program::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     struct stat status {};
     if (file.get() < 0 || fstat(file.get(), &status) != 0) throw program::errno_error(path, "it cannot be opened");
     if (!S_ISREG(status.st_mode)) throw program::program_error(path + ": it is not a regular file");
