@@ -134,7 +134,8 @@ sub pattern_of
 	my $pattern = '';
 	for my $line (lines_of($output))
 	{
-		$pattern .= $line eq '...' ? '(?:[^\n]*\n)*?' : join('[^\n]*', map { quotemeta } split /\.\.\./, $line, -1) . '\n';
+		$pattern .=
+			$line eq '...' ? '(?:[^\n]*\n)*?' : join('[^\n]*', map { quotemeta } split /\.\.\./, $line, -1) . '\n';
 	}
 	return qr/\A$pattern\z/;
 }
@@ -179,6 +180,7 @@ sub run_document
 	my $own = grep { $_->{text} =~ /CREATE EXTENSION\s+(IF NOT EXISTS\s+)?caas\b/i } @blocks;
 	system('psql', '-X', '-q', '-d', $database, '-c', 'CREATE EXTENSION caas') == 0 or die "no extension\n" unless $own;
 	my @answers = run_session($database, @blocks);
+
 	for my $i (0 .. $#blocks)
 	{
 		my $complaint = complaint($blocks[$i], $answers[$i]);

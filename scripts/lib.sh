@@ -124,7 +124,7 @@ clean_up() {
 SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libcli11-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libsystemd-dev)
-TEST_PACKAGES=(procps libgtest-dev libipc-run-perl libio-socket-ssl-perl pgbouncer python3-cryptography-vectors python3-minimal binutils
+TEST_PACKAGES=(procps libgtest-dev libipc-run-perl libio-socket-ssl-perl perltidy pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck man-db systemd curl nodejs python3 openssl)
 BENCH_PACKAGES=(procps wrk gunicorn python3-django curl openssl) # what bench/http.sh compares and measures with
 

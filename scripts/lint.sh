@@ -7,8 +7,9 @@ export LC_ALL=C.UTF-8
 PG_CONFIG=${PG_CONFIG:-pg_config}
 # The layout of the files is that of this version; another version's differs in details.
 CLANG_FORMAT_MAJOR=14
+PERLTIDY_VERSION=20220613
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl row_path blanks links json)
+CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -176,6 +177,22 @@ check_perl() {
     perl_lib=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl
     # shellcheck disable=SC2016 # for the inner shell
     perl_files | xargs -P "$(nproc)" -n 1 sh -c 'perl -I"$1" -Itest/perl -wc "$2" 2>&1 | grep -vE "syntax OK$"' sh "$perl_lib" | nothing
+}
+
+check_perl_format() {
+    local version folder
+    version=$(perltidy --version | sed -n 's/.*perltidy, v\([0-9.]*\).*/\1/p')
+    if [ "$version" != "$PERLTIDY_VERSION" ]; then
+        echo "not run: perltidy is version $version here, the layout is that of version $PERLTIDY_VERSION"
+        return
+    fi
+    folder=$(mktemp -d) || return
+    perl_files | xargs cp --parents -t "$folder"
+    (cd "$folder" && find . -type f -print0) | (cd "$folder" && xargs -0 -P "$(nproc)" -n 16 perltidy "--profile=$OLDPWD/.perltidyrc" -b -bext=/)
+    perl_files | while read -r file; do cmp -s "$file" "$folder/$file" || echo "$file: perltidy lays it out otherwise"; done | nothing
+    local status=$?
+    rm -rf "$folder"
+    return "$status"
 }
 
 # The code that runs for every row calls no function of OpenSSL that fetches an algorithm (docs/architecture.md).

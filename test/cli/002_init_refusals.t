@@ -16,7 +16,8 @@ fails(3, qr/dangling: the file exists/, 'keyring', 'init', "$dir/dangling");
 ok(!-e "$dir/nowhere", 'a dangling link is not followed');
 
 fails(3, qr/exists/, 'keyring', 'init', $dir);
-fails(3, qr{missing/keyring: a folder of this path cannot be opened: No such file}, 'keyring', 'init', "$dir/missing/keyring");
+fails(3, qr{missing/keyring: a folder of this path cannot be opened: No such file},
+	'keyring', 'init', "$dir/missing/keyring");
 
 fails(2, qr/--digests: there is no algorithm 'md5'/, 'keyring', 'init', "$dir/new", '--digests', 'kmac256,md5');
 fails(2, qr/--digests: kmac256 is named twice/, 'keyring', 'init', "$dir/new", '--digests', 'kmac256,kmac256');

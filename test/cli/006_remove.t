@@ -16,8 +16,11 @@ fails(3, qr/there is no generation 4/, 'keyring', 'remove', $file, 4, '--yes');
 is(read_file($file), $before, 'a refusal changes nothing');
 
 is(ok_caas('keyring', 'remove', '--yes', $file, 3), "$file: generation 3 is removed\n", 'what it says');
-like(read_file($file), qr/\A# caas keyring v1\n# removed 3 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n\Q$two$one\E\z/,
-	'a comment stands where the generation was');
+like(
+	read_file($file),
+	qr/\A# caas keyring v1\n# removed 3 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n\Q$two$one\E\z/,
+	'a comment stands where the generation was'
+);
 
 ok_caas('keyring', 'rotate', $file);
 is_deeply(numbers($file), [ '2 retired', '1 retired', '4 active' ], 'the highest number was not used again');

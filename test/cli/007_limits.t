@@ -14,8 +14,14 @@ is_deeply(numbers($last), [ '65534 retired', '65535 active' ], 'and no more');
 
 my $removed = write_keyring("$dir/removed", generation(1, 'active'), "# removed 65535 2026-01-01T00:00:00Z\n");
 fails(3, qr/used up/, 'keyring', 'rotate', $removed);
-my $comments = write_keyring("$dir/comments", generation(1, 'active'),
-	"# removed 65536\n", "# removed 99999999999999999999\n", "# removed x\n", "## removed 7\n", " \n");
+my $comments = write_keyring(
+	"$dir/comments",
+	generation(1, 'active'),
+	"# removed 65536\n",
+	"# removed 99999999999999999999\n",
+	"# removed x\n",
+	"## removed 7\n", " \n"
+);
 like(ok_caas('keyring', 'rotate', $comments), qr/generation 2 is active/, 'other comments mean nothing');
 
 my $full = write_keyring("$dir/full", generation(1, 'active'), map { generation($_, 'retired') } 2 .. 1024);

@@ -13,12 +13,17 @@ my $extra = generation(12, 'retired', 'digests=kmac256,hmac-sha1', 'ciphers=aes-
 write_keyring($file, (read_file($file) =~ /^(1 .*\n)/m)[0], $extra);
 
 my @table = map { [ split /  +/ ] } split /\n/, ok_caas('keyring', 'list', $file);
-is_deeply($table[0], [qw(NUMBER STATE CREATED), 'CHECK VALUE', qw(DIGESTS CIPHERS PASSWORDS)], 'headings');
-is_deeply([ @{ $table[1] }[ 0 .. 2, 4 .. 6 ] ],
-	[ 12, 'retired', '2026-01-01T00:00:00Z', 'kmac256,hmac-sha1', 'aes-256-gcm', 'default' ], 'highest number first');
-is_deeply($table[2],
+is_deeply($table[0], [ qw(NUMBER STATE CREATED), 'CHECK VALUE', qw(DIGESTS CIPHERS PASSWORDS) ], 'headings');
+is_deeply(
+	[ @{ $table[1] }[ 0 .. 2, 4 .. 6 ] ],
+	[ 12, 'retired', '2026-01-01T00:00:00Z', 'kmac256,hmac-sha1', 'aes-256-gcm', 'default' ],
+	'highest number first'
+);
+is_deeply(
+	$table[2],
 	[ 1, 'active', '2026-01-01T00:00:00Z', $vector->{check_value}, 'default', 'default', 'default' ],
-	'the check value of the published vectors');
+	'the check value of the published vectors'
+);
 is(@table, 3, 'a row a generation');
 
 my $json = decode_json(ok_caas('keyring', 'list', '--json', $file));
@@ -31,7 +36,8 @@ is_deeply(
 		check_value => $vector->{check_value},
 		map { $_ => [ split /,/, $vector->{$_} ] } qw(digests ciphers passwords),
 	},
-	'JSON names the default pools');
+	'JSON names the default pools'
+);
 is_deeply([ map { $_->{number} } @$json ], [ 12, 1 ], 'JSON has every generation');
 is($json->[0]{check_value}, $table[1][3], 'and the same check values');
 

@@ -11,20 +11,26 @@ my $good = "1 active 2026-01-01T00:00:00Z $secret";
 
 my $file = write_keyring("$dir/good", generation(1, 'retired'), generation(7, 'active'));
 my ($check_value) = ok_caas('keyring', 'list', $file) =~ /^7 .* ([0-9a-f]{16}) /m;
-is(ok_caas('keyring', 'check', $file), "$file: OK, generations: 2, active: 7, check value: $check_value\n",
-	'what it says');
+is(
+	ok_caas('keyring', 'check', $file),
+	"$file: OK, generations: 2, active: 7, check value: $check_value\n",
+	'what it says'
+);
 
 my %bad = (
 	'line 1: the first line' => "# caas keyring v2\n$good\n",
 	'line 1: the file is empty' => '',
 	'line 2: no generation is active' => "# caas keyring v1\n1 retired 2026-01-01T00:00:00Z $secret\n",
 	'line 3: the number is not a decimal' => "# caas keyring v1\n\n01 active 2026-01-01T00:00:00Z $secret\n",
-	'line 3: the number is used twice' => "# caas keyring v1\n$good\n1 retired 2026-01-01T00:00:00Z " . random_secret() . "\n",
-	'line 3: two generations are active' => "# caas keyring v1\n$good\n2 active 2026-01-01T00:00:00Z " . random_secret() . "\n",
+	'line 3: the number is used twice' => "# caas keyring v1\n$good\n1 retired 2026-01-01T00:00:00Z "
+		. random_secret() . "\n",
+	'line 3: two generations are active' => "# caas keyring v1\n$good\n2 active 2026-01-01T00:00:00Z "
+		. random_secret() . "\n",
 	'line 3: the secret is used twice' => "# caas keyring v1\n$good\n2 retired 2026-01-01T00:00:00Z $secret\n",
 	'line 2: a pool names an unknown algorithm' => "# caas keyring v1\n$good digests=rot13\n",
 	'line 2: the last line does not end in LF' => "# caas keyring v1\n$good",
 );
+
 for my $reason (sort keys %bad)
 {
 	write_file("$dir/bad", $bad{$reason});
@@ -41,7 +47,8 @@ fails(1, qr/mode/, 'keyring', 'check', $file);
 
 my (undef, undef, $published) = caas('keyring', 'check', published_keyring("$dir/published"));
 like($published, qr/^caas: warning: .*published test vectors/m, 'a published secret is warned of');
-my (undef, undef, $weak) = caas('keyring', 'check', write_keyring("$dir/weak", generation(1, 'active', 'digests=hmac-md5')));
+my (undef, undef, $weak) =
+	caas('keyring', 'check', write_keyring("$dir/weak", generation(1, 'active', 'digests=hmac-md5')));
 like($weak, qr/^caas: warning: .*weak algorithm/m, 'a weak algorithm is warned of');
 
 my ($unprovided) = grep { system("openssl list -kdf-algorithms | grep -qi argon2id") != 0 } 1;

@@ -14,7 +14,7 @@ fails(2, qr/--user: there is no user 'no-such-user'/, 'keyring', 'check', $file,
 
 like(ok_caas('keyring', 'check', $file, '--user', $>), qr/: OK,/, 'of oneself by number');
 fails(2, qr/--user: there is no user '\Q$_\E'/, 'keyring', 'check', $file, '--user', $_)
-  for '-1', '4294967295', '4294967296', '1x', '0x1', ' 1', '';
+	for '-1', '4294967295', '4294967296', '1x', '0x1', ' 1', '';
 
 if ($> != 0)
 {
@@ -38,7 +38,8 @@ chmod 0600, $file;
 like(ok_caas('keyring', 'check', $file, '--user', 'nobody'), qr/: OK,/, "the user's own file");
 like(ok_caas('keyring', 'check', $file, '--user', $uid), qr/: OK,/, 'by number');
 chown 4242424, 4242424, $file;
-like(ok_caas('keyring', 'check', $file, '--user', 4242424), qr/: OK,/, 'a number without an account, as in a container');
+like(ok_caas('keyring', 'check', $file, '--user', 4242424), qr/: OK,/,
+	'a number without an account, as in a container');
 chown 0, 4242424, $file;
 chmod 0640, $file;
 like(ok_caas('keyring', 'check', $file, '--user', 4242424), qr/: OK,/, 'which has the group of its number');

@@ -15,8 +15,13 @@ my %bad = (
 	'two active' => "# caas keyring v1\n$one" . ($two =~ s/retired/active/r),
 	'CR LF' => "# caas keyring v1\r\n$one$two",
 );
-my @edits = ([ 'rotate' ], [ 'rotate', '--stage' ], [ 'activate', 2 ], [ 'retire', 1, '--activate', 2 ],
-	[ 'remove', '--yes', 2 ]);
+my @edits = (
+	['rotate'],
+	[ 'rotate', '--stage' ],
+	[ 'activate', 2 ],
+	[ 'retire', 1, '--activate', 2 ],
+	[ 'remove', '--yes', 2 ]
+);
 
 for my $name (sort keys %bad)
 {

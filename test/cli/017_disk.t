@@ -34,8 +34,11 @@ fails(3, qr/exists/, $old_system, 'keyring', 'init', "$dir/new");
 is_deeply(entries($dir), [ 'keyring', 'new' ], 'a file system without renameat2');
 
 # A command whose result is its output fails when standard output cannot be written. A change stands and is reported.
-for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', closed => [1] ],
-	[ 'a pipe without a reader', no_reader => 1 ])
+for my $where (
+	[ 'a full disk', out => '/dev/full' ],
+	[ 'a closed descriptor', closed => [1] ],
+	[ 'a pipe without a reader', no_reader => 1 ]
+	)
 {
 	my ($name, %option) = @$where;
 	for my $command (
@@ -44,7 +47,8 @@ for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', c
 		[ 'api-key', 'new' ],
 		[ 'api-key', 'digest' ],
 		[ 'keyring', 'list', $file ],
-		[ '--version' ])
+		['--version']
+		)
 	{
 		my ($code, undef, $err) = caas({ %option, input => 'a key of more than 32 characters ..' }, @$command);
 		if ($option{no_reader})
@@ -62,12 +66,17 @@ for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', c
 		[ [ 'rotate', $fresh ], [ '1 retired', '2 active' ] ],
 		[ [ 'activate', $fresh, 1 ], [ '1 active', '2 retired' ] ],
 		[ [ 'retire', $fresh, 1, '--activate', 2 ], [ '1 retired', '2 active' ] ],
-		[ [ 'remove', $fresh, 1, '--yes' ], ['2 active'] ])
+		[ [ 'remove', $fresh, 1, '--yes' ], ['2 active'] ]
+		)
 	{
 		my ($arguments, $numbers) = @$edit;
 		my ($code, undef, $err) = caas({%option}, 'keyring', @$arguments);
 		is($code, 0, "$arguments->[0]: succeeds with $name");
-		like($err, qr/^caas: warning: standard output cannot be written: .*; done: \Q$fresh\E: generation /m, 'with a warning');
+		like(
+			$err,
+			qr/^caas: warning: standard output cannot be written: .*; done: \Q$fresh\E: generation /m,
+			'with a warning'
+		);
 		is_deeply(numbers($fresh), $numbers, 'and did its work');
 		is((caas('keyring', 'check', $fresh))[0], 0, 'on a keyring that holds nothing else');
 	}
@@ -76,10 +85,14 @@ for my $where ([ 'a full disk', out => '/dev/full' ], [ 'a closed descriptor', c
 
 SKIP:
 {
-	my @read_only = ('-m', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"', 'sh', $dir);
+	my @read_only = (
+		'-m', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"',
+		'sh', $dir
+	);
 	my $unshare = { program => '/usr/bin/unshare' };
 	skip 'no read-only mount can be made here', 4 if (caas($unshare, @read_only, 'true'))[0] ne '0';
-	fails(3, qr/no file can be made in its folder: Read-only file system/, $unshare, @read_only, program(), 'keyring', @$_)
-	  for [ 'rotate', $file ], [ 'init', "$dir/other" ];
+	fails(3, qr/no file can be made in its folder: Read-only file system/,
+		$unshare, @read_only, program(), 'keyring', @$_)
+		for [ 'rotate', $file ], [ 'init', "$dir/other" ];
 }
 done_testing();

@@ -29,6 +29,7 @@ my %no = (
 	'not hexadecimal' => [ $data, @user, '--digest', 'x' . substr $first, 1 ],
 	'empty' => [ $data, @user, '--digest', '00' ],
 );
+
 for my $name (sort keys %no)
 {
 	my ($option, @arguments) = @{ $no{$name} };
@@ -41,5 +42,5 @@ fails(2, qr/Value \S+ not in range \D*1\D+65535/, $data, 'encrypt', @user, '--ge
 ok_caas('keyring', 'remove', '--yes', $file, 1);
 is((caas($data, 'verify', @user, '--digest', $first))[0], 1, 'a removed generation verifies nothing');
 fails(3, qr/cannot be opened/, $data, $_->[0], '--keyring', "$file.x", @user[ 2, 3 ], @{ $_->[1] })
-  for [ 'encrypt', [] ], [ 'verify', [ '--digest', $first ] ];
+	for [ 'encrypt', [] ], [ 'verify', [ '--digest', $first ] ];
 done_testing();

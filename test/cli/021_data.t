@@ -35,10 +35,14 @@ is((caas({ input => "data\n\r\n" }, @verify, '--line'))[0], 0, 'a CR LF as well'
 
 for my $bad ("a\0b", "\xff", "\xc0\x80", "\xed\xa0\x80", "caf\xe9")
 {
-	for my $command ([ 'encrypt' ], [ 'verify', '--digest', $stored ])
+	for my $command (['encrypt'], [ 'verify', '--digest', $stored ])
 	{
-		fails(2, qr/not valid UTF-8 or holds a zero byte; --raw/, { input => $bad }, @$command, '--keyring', $file,
-			'--uuid', $uuid);
+		fails(
+			2,
+			qr/not valid UTF-8 or holds a zero byte; --raw/,
+			{ input => $bad },
+			@$command, '--keyring', $file, '--uuid', $uuid
+		);
 	}
 	like(digest($bad, '--raw'), qr/\A[0-9a-f]+\n\z/, 'raw takes it');
 }
@@ -50,6 +54,6 @@ isnt(digest($big), digest("$big "), 'more than one read');
 my $upper = ok_caas({ input => 'data' }, 'encrypt', '--keyring', $file, '--uuid', uc $uuid);
 is($upper, $plain, 'a UUID in upper case');
 fails(2, qr/--uuid: it is not a UUID/, { input => 'data' }, 'encrypt', '--keyring', $file, '--uuid', $_)
-  for '', 'x', "{$uuid}", $uuid =~ s/-//gr, "$uuid ", substr($uuid, 1), $uuid =~ s/c$/g/r, $uuid =~ s/-/0/r,
-  '4dbcbcf-e4800-40a8-badf-c26b73af230c';
+	for '', 'x', "{$uuid}", $uuid =~ s/-//gr, "$uuid ", substr($uuid, 1), $uuid =~ s/c$/g/r, $uuid =~ s/-/0/r,
+	'4dbcbcf-e4800-40a8-badf-c26b73af230c';
 done_testing();

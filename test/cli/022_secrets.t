@@ -20,17 +20,18 @@ sub say_caas
 }
 
 say_caas('keyring', @$_)
-  for [ 'init', $file ], [ 'init', $file ], [ 'rotate', $file ], [ 'rotate', '--stage', $file, '--digests', 'kmac256' ],
-  [ 'activate', $file, 3 ], [ 'activate', $file, 9 ], [ 'retire', $file, 3 ], [ 'retire', $file, 3, '--activate', 1 ],
-  [ 'list', $file ], [ 'list', '--json', $file ], [ 'check', $file ], [ 'remove', $file, 2 ],
-  [ 'remove', '--yes', $file, 2 ], [ 'rotate', $file ];
+	for [ 'init', $file ], [ 'init', $file ], [ 'rotate', $file ],
+	[ 'rotate', '--stage', $file, '--digests', 'kmac256' ],
+	[ 'activate', $file, 3 ], [ 'activate', $file, 9 ], [ 'retire', $file, 3 ], [ 'retire', $file, 3, '--activate', 1 ],
+	[ 'list', $file ], [ 'list', '--json', $file ], [ 'check', $file ], [ 'remove', $file, 2 ],
+	[ 'remove', '--yes', $file, 2 ], [ 'rotate', $file ];
 my @user = ('--keyring', $file, '--uuid', '4dbcbcfe-4800-40a8-badf-c26b73af230c');
 say_caas({ input => 'the plaintext' }, @$_)
-  for [ 'encrypt', @user ], [ 'encrypt', @user, '--generation', 99 ], [ 'verify', @user, '--digest', '00' ];
+	for [ 'encrypt', @user ], [ 'encrypt', @user, '--generation', 99 ], [ 'verify', @user, '--digest', '00' ];
 # Words too many, as when somebody passes data or a key on the command line.
 say_caas(@$_)
-  for [ 'encrypt', @user, 'the plaintext' ], [ 'api-key', 'digest', 'the plaintext' ], ['the plaintext'],
-  [ 'api-key', 'new', '--key=the plaintext' ], [ 'keyring', 'the plaintext' ];
+	for [ 'encrypt', @user, 'the plaintext' ], [ 'api-key', 'digest', 'the plaintext' ], ['the plaintext'],
+	[ 'api-key', 'new', '--key=the plaintext' ], [ 'keyring', 'the plaintext' ];
 my $good = read_file($file);
 for my $cut (1 .. 40)
 {
@@ -62,7 +63,10 @@ if ($pid == 0)
 open my $data, '>', $waiting or die "fifo: $!";
 syswrite $data, 'the plaintext';
 my $tries = 0;
-until (read_file("/proc/$pid/limits") =~ /^Max core file size +0 +0 /m || ++$tries > 1000) { select undef, undef, undef, 0.01; }
+until (read_file("/proc/$pid/limits") =~ /^Max core file size +0 +0 /m || ++$tries > 1000)
+{
+	select undef, undef, undef, 0.01;
+}
 like(read_file("/proc/$pid/limits"), qr/^Max core file size +0 +0 /m, 'no core file');
 is(read_file("/proc/$pid/cmdline"), join("\0", program(), 'encrypt', @user) . "\0", 'the command line holds no data');
 SKIP:

@@ -42,14 +42,22 @@ for my $pool ('digests', 'ciphers', 'passwords')
 	cmp_ok(@names, '>=', 3, "$pool: the help lists algorithms");
 	is_deeply(completed('keyring', 'init', "--$pool", ''), [ sort @names ], "--$pool: the same");
 	is_deeply(completed('keyring', 'init', "--$pool", '='), [ sort @names ], "--$pool=: the same");
-	is_deeply(completed('keyring', 'init', "--$pool", "$names[0],"), [ sort map { "$names[0],$_" } @names[ 1 .. $#names ] ],
-		"--$pool: the others after a comma");
+	is_deeply(
+		completed('keyring', 'init', "--$pool", "$names[0],"),
+		[ sort map { "$names[0],$_" } @names[ 1 .. $#names ] ],
+		"--$pool: the others after a comma"
+	);
 }
 is_deeply(completed('keyring', 'rotate', 'file', '--digests', '=', 'kmac1'), ['kmac128'], 'after an equals sign');
 is_deeply(completed('serve', '--keyring', 'file', '--api'), ['--api-keys'], 'the next option of serve');
 is_deeply(completed('serve', "--$_", ''), [], "serve --$_: a file name or a value of one's own")
-	for qw(keyring api-keys tls-cert tls-key config listen threads max-body max-memory max-connections max-connections-per-address request-timeout idle-timeout rate-limit);
+	for
+	qw(keyring api-keys tls-cert tls-key config listen threads max-body max-memory max-connections max-connections-per-address request-timeout idle-timeout rate-limit);
 is_deeply(completed('serve', '--access-log', 'of'), ['off'], 'serve --access-log: off, or a file');
 is_deeply(completed('keyring', 'check', 'file', '--user', 'roo'), ['root'], 'users');
-is(`bash -c 'source src/cli/completion.bash && complete -p caas'`, "complete -o default -F _caas caas\n", 'it is registered');
+is(
+	`bash -c 'source src/cli/completion.bash && complete -p caas'`,
+	"complete -o default -F _caas caas\n",
+	'it is registered'
+);
 done_testing();

@@ -59,6 +59,7 @@ like($err, qr/^caas: note: the file belongs to the owner of its folder/m, 'says 
 is_deeply(ownership("$theirs/new"), [ $uid, $gid, 0600 ], 'makes a file of theirs');
 
 my @edits = ([ 'rotate', [] ], [ 'activate', [1] ], [ 'retire', [1] ], [ 'remove', [ 1, '--yes' ] ]);
+
 sub refused
 {
 	my ($name, $path, $pattern) = @_;
@@ -113,7 +114,7 @@ if ($swapper == 0)
 {
 	$) = "$gid $gid";
 	POSIX::setgid($gid) and POSIX::setuid($uid) or POSIX::_exit(1);
-	for (;;)
+	for (; ;)
 	{
 		rename "$theirs/raced", "$theirs/away" or POSIX::_exit(2);
 		symlink $roots, "$theirs/raced" or POSIX::_exit(3);

@@ -29,7 +29,8 @@ my ($code, $out, $err) = $server->setup(@app, '--dry-run');
 is($code, 0, 'a dry run') or diag($err);
 is($out, '', 'it prints no key');
 like($err, qr/^would make: \Q$_\E/m, "it would make: $_")
-	for "keyring $keyring", 'API key app', "settings in $settings", 'extension caas in database postgres, schema public';
+	for "keyring $keyring", 'API key app', "settings in $settings",
+	'extension caas in database postgres, schema public';
 is_deeply($server->snapshot($folder), $before, 'it changes nothing');
 
 ($code, $out, $err) = $server->setup(@app);
@@ -38,7 +39,8 @@ like($out, qr/\Acaas_[0-9a-f]{64}\n\z/, 'standard output is the key alone');
 chomp(my $key = $out);
 unlike($err, qr/$key/, 'standard error does not have it');
 like($err, qr/^made: \Q$_\E/m, "made: $_")
-	for "keyring $keyring", 'API key app', "settings in $settings", 'extension caas in database postgres, schema public';
+	for "keyring $keyring", 'API key app', "settings in $settings",
+	'extension caas in database postgres, schema public';
 like($err, qr/^status: .*keyring_loaded true.*api_key_accepted true/m, 'it shows caas_status()');
 my ($uid, $gid) = (getpwnam 'postgres')[ 2, 3 ];
 is_deeply([ (stat $keyring)[ 2, 4 ] ], [ 0100600, $uid ], 'the keyring is the server\'s alone');
@@ -57,7 +59,8 @@ is($code, 0, 'the second run') or diag($err);
 is($out, '', 'it prints no key');
 unlike($err, qr/^made/m, 'it makes nothing');
 like($err, qr/^kept: \Q$_\E/m, "kept: $_")
-	for "keyring $keyring", 'API key app', "settings in $settings", 'extension caas in database postgres, schema public';
+	for "keyring $keyring", 'API key app', "settings in $settings",
+	'extension caas in database postgres, schema public';
 is_deeply($server->snapshot($folder), $before, 'it changes nothing');
 
 ($code, $out, $err) = $server->setup(@app, '--new-key');
@@ -79,12 +82,13 @@ is($server->sql(qq{CREATE DATABASE "$quoted"}), '', 'a database with blanks, quo
 ($code, $out, $err) = $server->setup('--database', $odd, '--schema', 'My "caas"');
 is($code, 0, 'setup there, in a schema of its own') or diag($err);
 like($err, qr/^made: extension caas in database \Q$odd\E, schema My "caas"$/m, 'the extension is made');
-is($server->sql(qq{SELECT "My ""caas""".caas_encrypt($ada)}, key => $key, database => $odd), $digest, 'one keyring, one digest');
+is($server->sql(qq{SELECT "My ""caas""".caas_encrypt($ada)}, key => $key, database => $odd),
+	$digest, 'one keyring, one digest');
 is($server->sql('CREATE ROLE plain'), '', 'a role');
-is($server->sql('SET ROLE plain; SELECT (c).keyring_loaded FROM "My ""caas""".caas_status() c', database => $odd), 't',
-	'everybody can name what is in the schema');
-is($server->sql(qq{SET ROLE plain; SELECT "My ""caas""".caas_encrypt($ada)}, key => $key, database => $odd), '42501',
-	'and call what is granted');
+is($server->sql('SET ROLE plain; SELECT (c).keyring_loaded FROM "My ""caas""".caas_status() c', database => $odd),
+	't', 'everybody can name what is in the schema');
+is($server->sql(qq{SET ROLE plain; SELECT "My ""caas""".caas_encrypt($ada)}, key => $key, database => $odd),
+	'42501', 'and call what is granted');
 
 $before = $server->snapshot($folder);
 ($code, $out, $err) = $server->setup(@app, '--remove', '--dry-run');

@@ -71,7 +71,9 @@ is($server->sql('SHOW session_preload_libraries'), 'auto_explain, caas', 'the ot
 
 # A further line in caas.conf stays. A new value of session_preload_libraries elsewhere is extended.
 write_file($settings, read_file($settings) . "caas.exempt_workers = on\n");
-write_file($main, $right =~ s/^session_preload_libraries = 'auto_explain'/session_preload_libraries = 'auto_explain, passwordcheck'/mr);
+write_file($main,
+	$right =~
+		s/^session_preload_libraries = 'auto_explain'/session_preload_libraries = 'auto_explain, passwordcheck'/mr);
 ($code, $out, $err) = $server->setup(@app, '--name', 'o.t-h_er');
 is($code, 0, 'after changes of others') or diag($err);
 is($server->sql('SHOW session_preload_libraries'), 'auto_explain, passwordcheck, caas', 'the list is made anew');
@@ -81,14 +83,16 @@ write_file($main, $right);
 # Right settings in postgresql.conf are not repeated in caas.conf.
 my $digests = $server->sql('SHOW caas.api_key_digests');
 unlink $settings;
-write_file($main, $right =~ s/^session_preload_libraries = .*/session_preload_libraries = 'caas'/mr
-	. "caas.keyring_file = '$keyring'\ncaas.api_key_digests = '$digests'\n");
+write_file($main,
+	$right =~ s/^session_preload_libraries = .*/session_preload_libraries = 'caas'/mr
+		. "caas.keyring_file = '$keyring'\ncaas.api_key_digests = '$digests'\n");
 ($code, $out, $err) = $server->setup(@app);
 is($code, 0, 'settings that were made by hand') or diag($err);
 ok(!-e $settings, 'are enough');
 is($server->sql("SELECT (caas_status()).keyring_loaded"), 't', 'and in use');
 
-$server->setup_fails(3, qr/the server has another keyring, \Q$keyring\E/, '--database', 'postgres', '--keyring', "$keyring.2");
+$server->setup_fails(3, qr/the server has another keyring, \Q$keyring\E/,
+	'--database', 'postgres', '--keyring', "$keyring.2");
 rename $keyring, "$keyring.away" or die "rename: $!";
 refused(qr/the keyring \Q$keyring\E that .*postgresql\.conf, line \d+ names does not exist: put it back/);
 rename "$keyring.away", $keyring or die "rename: $!";

@@ -8,12 +8,15 @@ use Test::More;
 
 fails(2, qr/--database is required/, 'setup');
 fails(2, qr/--cluster or --pgdata must say which server/, 'setup', '--database', 'd');
-fails(2, qr/--pgdata excludes --cluster|--cluster excludes --pgdata/, 'setup', '--cluster', '15/main', '--pgdata', '/x', '--database', 'd');
-fails(2, qr/--remove excludes --new-key|--new-key excludes --remove/, 'setup', '--cluster', '15/main', '--database', 'd', '--remove', '--new-key');
+fails(2, qr/--pgdata excludes --cluster|--cluster excludes --pgdata/,
+	'setup', '--cluster', '15/main', '--pgdata', '/x', '--database', 'd');
+fails(2, qr/--remove excludes --new-key|--new-key excludes --remove/,
+	'setup', '--cluster', '15/main', '--database', 'd', '--remove', '--new-key');
 fails(2, qr/--cluster: it is not of the form VERSION\/NAME/, 'setup', '--cluster', $_, '--database', 'd')
 	for '15', '15/', '/main', '../../etc/x', '15/../x', '15/a/b', '';
 fails(2, qr/--name: it is not 1 to 64/, 'setup', '--cluster', '15/main', '--database', 'd', '--name', 'a b');
-fails(3, qr/there is no cluster 15\/caas_no_such; pg_lsclusters/, 'setup', '--cluster', '15/caas_no_such', '--database', 'd');
+fails(3, qr/there is no cluster 15\/caas_no_such; pg_lsclusters/,
+	'setup', '--cluster', '15/caas_no_such', '--database', 'd');
 fails(3, qr/there is no such folder/, 'setup', '--pgdata', '/nonexistent', '--database', 'd');
 
 CaasServer::require_servers();
@@ -36,18 +39,24 @@ sub refused
 refused(3, qr/database "nothing here" does not exist/, '--database', 'nothing here');
 refused(2, qr/would be inside the data directory/, '--database', 'postgres', '--keyring', "$server->{data}/keyring");
 symlink $server->{data}, "$server->{folder}/link" or die "symlink: $!";
-refused(2, qr/would be inside the data directory/, '--database', 'postgres', '--keyring', "$server->{folder}/link/new/keyring");
+refused(2, qr/would be inside the data directory/,
+	'--database', 'postgres', '--keyring', "$server->{folder}/link/new/keyring");
 refused(2, qr/not an absolute path/, '--database', 'postgres', '--keyring', $_) for 'keyring', "/tmp/a\nb";
 refused(3, qr/Peer authentication failed for user "nobody_here"/, @app, '--superuser', 'nobody_here');
 refused(3, qr/connection to server .*failed: No such file/, @app, '--host', $server->{folder});
 
 system('cp', program(), "$server->{folder}/caas") == 0 or die 'cp failed';
-refused(3, qr/only root and the server's user, postgres, can set caas up/, { user => 'nobody', program => "$server->{folder}/caas" }, @app);
+refused(
+	3,
+	qr/only root and the server's user, postgres, can set caas up/,
+	{ user => 'nobody', program => "$server->{folder}/caas" }, @app
+);
 
 mkdir "$server->{folder}/open" or die "mkdir: $!";
 chown $uid, $gid, "$server->{folder}/open" or die "chown: $!";
 chmod 0777, "$server->{folder}/open" or die "chmod: $!";
-refused(3, qr/others than the owner can write in the folder of the keyring/, '--database', 'postgres', '--keyring', "$server->{folder}/open/keyring");
+refused(3, qr/others than the owner can write in the folder of the keyring/,
+	'--database', 'postgres', '--keyring', "$server->{folder}/open/keyring");
 
 # The user postgres plants links to a folder that only root can write.
 my $roots = folder();
@@ -90,7 +99,8 @@ $server->start;
 
 # --host and --port lead to another cluster.
 my $other = CaasServer->packaged;
-refused(3, qr/is another: its data directory is \Q$other->{data}\E/, @app, '--host', $other->{socket}, '--port', $other->{port});
+refused(3, qr/is another: its data directory is \Q$other->{data}\E/,
+	@app, '--host', $other->{socket}, '--port', $other->{port});
 
 ($code, $out, $err) = $server->setup(@app);
 is($code, 0, 'after all that it works') or diag($err);

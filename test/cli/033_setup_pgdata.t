@@ -19,7 +19,8 @@ my $before = read_file($main);
 my $stat = join ' ', (stat $main)[ 2, 4, 5 ];
 
 $server->sql('CREATE ROLE plain LOGIN');
-$server->setup_fails(3, qr/role plain is no superuser of the database; name one by --superuser/, @app, '--superuser', 'plain');
+$server->setup_fails(3, qr/role plain is no superuser of the database; name one by --superuser/,
+	@app, '--superuser', 'plain');
 $server->settings_last('this is no setting');
 $server->setup_fails(3, qr/postgresql\.conf, line \d+: syntax error: mend the configuration first/, @app);
 write_file($main, $before);
@@ -34,7 +35,11 @@ is($code, 0, 'the server\'s user sets up') or diag($err);
 chomp(my $key = $out);
 my $digest = $server->sql("SELECT caas_encrypt($ada)", key => $key);
 like($digest, qr/\A[0-9a-f]{64,128}\z/, 'the key makes a digest');
-is(read_file($main), $before . "include_if_exists = 'caas.conf'  # made by caas setup\n", 'one line includes the settings');
+is(
+	read_file($main),
+	$before . "include_if_exists = 'caas.conf'  # made by caas setup\n",
+	'one line includes the settings'
+);
 is(join(' ', (stat $main)[ 2, 4, 5 ]), $stat, 'owner and mode of postgresql.conf stay');
 is((stat $settings)[2], 0100640, 'the mode of the settings');
 
@@ -43,8 +48,14 @@ is($code, 0, 'root runs it again') or diag($err);
 is($out, '', 'without a key');
 unlike($err, qr/^made/m, 'nothing is made');
 
-is($server->sql('CREATE TABLE t (id uuid, v text, d text GENERATED ALWAYS AS (caas_encrypt(id, v)) STORED)', key => $key), '',
-	'a table that depends on the extension');
+is(
+	$server->sql(
+		'CREATE TABLE t (id uuid, v text, d text GENERATED ALWAYS AS (caas_encrypt(id, v)) STORED)',
+		key => $key
+	),
+	'',
+	'a table that depends on the extension'
+);
 my $standby = CaasServer->standby($server);
 $standby->setup_fails(3, qr/is a standby, .*run 'caas setup' there, then copy the keyring and caas\.conf/, @app);
 is($standby->sql("SELECT caas_encrypt($ada)", key => $key), $digest, 'the standby computes with the copied settings');
@@ -52,8 +63,11 @@ $standby->stop;
 
 ($code, $out, $err) = $server->setup(@app, '--remove', '--dry-run');
 is($code, 0, 'a dry run of the removal') or diag($err);
-like($err, qr/^left: extension caas .*depend on it:\n.*column d of table public\.t depends on function public\.caas_encrypt/m,
-	'it names what depends on the extension');
+like(
+	$err,
+	qr/^left: extension caas .*depend on it:\n.*column d of table public\.t depends on function public\.caas_encrypt/m,
+	'it names what depends on the extension'
+);
 ok(-e $settings, 'and removes nothing');
 ($code, $out, $err) = $server->setup(@app, '--remove');
 is($code, 0, 'the removal') or diag($err);
@@ -63,7 +77,8 @@ is(read_file($main), $before, 'postgresql.conf is as it was');
 ok(!-e $settings, 'the settings are gone');
 ok(-e $keyring, 'the keyring stays');
 
-($code, $out, $err) = $server->setup(@app, '--port', $server->{port}, '--host', $server->{socket}, '--superuser', 'postgres');
+($code, $out, $err) =
+	$server->setup(@app, '--port', $server->{port}, '--host', $server->{socket}, '--superuser', 'postgres');
 is($code, 0, 'set up again, with port, socket and superuser named') or diag($err);
 chomp($key = $out);
 is($server->sql("SELECT caas_verify($ada, '$digest')", key => $key), 't', 'the old digest verifies');

@@ -13,8 +13,8 @@ use POSIX ();
 use Test::More;
 
 our @EXPORT = qw(program folder caas start_caas wait_caas ok_caas fails read_file write_file generation random_secret
-  write_keyring new_keyring published_keyring numbers vectors entries preload
-  commands options);
+	write_keyring new_keyring published_keyring numbers vectors entries preload
+	commands options);
 
 # The program may be called by a path relative to where the test began.
 my $program = abs_path($ENV{CAAS} // './caas');
@@ -45,6 +45,7 @@ sub start_caas
 	open STDOUT, '>', $run{out} // "$run{dir}/out" or POSIX::_exit(126);
 	open STDERR, '>', "$run{dir}/err" or POSIX::_exit(126);
 	become($run{user}) if defined $run{user};
+
 	if ($run{no_reader})
 	{
 		pipe my $reader, my $writer or POSIX::_exit(126);
@@ -131,7 +132,13 @@ sub entries
 }
 
 # Every command that the help lists, as "keyring init".
-sub commands { return map { my $group = $_; ($group, map { "$group $_" } subcommands($group)) } subcommands(''); }
+sub commands
+{
+	return map {
+		my $group = $_;
+		($group, map { "$group $_" } subcommands($group))
+	} subcommands('');
+}
 
 sub subcommands
 {

@@ -32,13 +32,18 @@ sub stage_settings
 {
 	my ($libraries, $share) = map { config($_) } 'pkglibdir', 'sharedir';
 	return (
-		version() < 18 ? "extension_destdir = '$ENV{CAAS_STAGE}'" : "extension_control_path = '$ENV{CAAS_STAGE}$share:\$system'",
+		version() < 18
+		? "extension_destdir = '$ENV{CAAS_STAGE}'"
+		: "extension_control_path = '$ENV{CAAS_STAGE}$share:\$system'",
 		"dynamic_library_path = '$ENV{CAAS_STAGE}$libraries:\$libdir'"
 	);
 }
 
 # All statements are logged, so that a key in one of them would be found. No TCP address is opened.
-sub settings { return ("listen_addresses = ''", 'fsync = off', 'shared_buffers = 16MB', 'log_statement = all', stage_settings()); }
+sub settings
+{
+	return ("listen_addresses = ''", 'fsync = off', 'shared_buffers = 16MB', 'log_statement = all', stage_settings());
+}
 
 sub run
 {
@@ -64,8 +69,14 @@ sub bare
 	my $folder = folder();
 	mkdir "$folder/socket" or die "mkdir: $!";
 	chown((getpwnam 'postgres')[ 2, 3 ], $folder, "$folder/socket") == 2 or die "chown: $!";
-	return bless { folder => $folder, socket => "$folder/socket", port => 20000 + int rand 30000, data => "$folder/data",
-		log => "$folder/log", %more }, $class;
+	return bless {
+		folder => $folder,
+		socket => "$folder/socket",
+		port => 20000 + int rand 30000,
+		data => "$folder/data",
+		log => "$folder/log",
+		%more
+	}, $class;
 }
 
 # A cluster of Debian's packages that runs; further arguments are settings.
@@ -106,8 +117,9 @@ sub standby
 	my $self = $class->bare;
 	$self->{arguments} = [ '--pgdata', $self->{data} ];
 	$self->{config} = $self->{data};
-	as_postgres(config('bindir') . '/pg_basebackup', '-R', '-c', 'fast', '-D', $self->{data}, '-h', $primary->{socket},
-		'-p', $primary->{port}) == 0 or die 'pg_basebackup failed: ' . read_file($output);
+	as_postgres(config('bindir') . '/pg_basebackup',
+		'-R', '-c', 'fast', '-D', $self->{data}, '-h', $primary->{socket}, '-p', $primary->{port}) == 0
+		or die 'pg_basebackup failed: ' . read_file($output);
 	$self->settings_last("port = $self->{port}", "unix_socket_directories = '$self->{socket}'");
 	$alive{$self} = $self;
 	$self->start;
@@ -141,7 +153,8 @@ sub control
 {
 	my ($self, $action) = @_;
 	return $self->{name}
-		? run('pg_ctlcluster', '--skip-systemctl-redirect', version(), $self->{name}, $action, $action eq 'stop' ? ('-m', 'fast') : ())
+		? run('pg_ctlcluster', '--skip-systemctl-redirect', version(), $self->{name}, $action,
+		$action eq 'stop' ? ('-m', 'fast') : ())
 		: as_postgres(config('bindir') . '/pg_ctl', '-D', $self->{data}, '-l', $self->{log}, '-w', '-s', $action);
 }
 
@@ -182,8 +195,10 @@ sub sql
 	my $database = $option{database} // 'postgres';
 	$database =~ s/([\\'])/\\$1/g;
 	local $ENV{PGOPTIONS} = $option{key} ? "-c caas.api_key=$option{key}" : '';
-	open my $psql, '-|', 'runuser', '-u', 'postgres', '--', 'sh', '-c', 'cd / && exec "$@" 2>&1', 'sh', config('bindir') . '/psql',
-		'-XqAt', '-v', 'VERBOSITY=sqlstate', '-h', $self->{socket}, '-p', $self->{port}, '-d', "dbname='$database'", '-c', $sql
+	open my $psql, '-|', 'runuser', '-u', 'postgres', '--', 'sh', '-c', 'cd / && exec "$@" 2>&1', 'sh',
+		config('bindir') . '/psql',
+		'-XqAt', '-v', 'VERBOSITY=sqlstate', '-h', $self->{socket}, '-p', $self->{port}, '-d', "dbname='$database'",
+		'-c', $sql
 		or die "psql: $!";
 	local $/ = undef;
 	my $out = <$psql> // '';
@@ -199,7 +214,9 @@ sub snapshot
 	my @files = map { glob "$_/* $_/.??*" } $self->{config}, "$self->{config}/conf.d", @folders;
 	my %state = map { $_ => join ' ', (lstat)[ 1, 2, 4, 5, 7, 10 ] } grep { -f && !/postmaster\.pid$/ } @files;
 	$state{$_} = join ' ', (stat)[ 1, 2, 4, 5 ] for grep { -d } $self->{config}, @folders;
-	$state{catalogs} = $self->sql('SELECT (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_extension), (SELECT count(*) FROM pg_namespace)');
+	$state{catalogs} = $self->sql(
+		'SELECT (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_extension), (SELECT count(*) FROM pg_namespace)'
+	);
 	return \%state;
 }
 
@@ -219,7 +236,8 @@ sub clean_up
 	return;
 }
 
-$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+$SIG{$_} = sub { exit 1 }
+	for qw(HUP INT TERM);
 
 END
 {

@@ -16,18 +16,25 @@ for my $vector (@sealed)
 	my %value = (userUUID => $vector->{uuid}, sealedData => encode_base64(pack('H*', $vector->{sealed}), ''));
 	my %context = (context => $vector->{context});
 	my $name = "$vector->{cipher}, generation $vector->{generation}, " . length($vector->{text}) . ' characters';
-	given($service->post('/open', { %value, %context }), { sensitive_data => $vector->{text} }, $name);
+	given ($service->post('/open', { %value, %context }), { sensitive_data => $vector->{text} }, $name);
 	my $other = $vector->{context} eq '' ? 'x' : substr $vector->{context}, 1;
 	refused($service->post('/open', { %value, context => $other }), 400, 'cannot_open', 'not in another context');
 	next if $vector->{context} ne '';
-	given($service->post('/open', {%value}), { sensitive_data => $vector->{text} }, 'the empty context is the default');
-	given($service->post('/open', { %value, context => undef }), { sensitive_data => $vector->{text} }, 'as is null');
+	given ($service->post('/open', {%value}), { sensitive_data => $vector->{text} },
+		'the empty context is the default');
+	given ($service->post('/open', { %value, context => undef }), { sensitive_data => $vector->{text} }, 'as is null');
 }
 
-my @values = map { { userUUID => $_->{uuid}, sealedData => encode_base64(pack('H*', $_->{sealed}), ''),
-	context => $_->{context} } } @sealed;
-given($service->post('/batch', { operation => 'open', requests => \@values }),
-	{ answers => [ map { { sensitive_data => $_->{text} } } @sealed ] }, 'all in a batch');
+my @values = map { {
+	userUUID => $_->{uuid},
+	sealedData => encode_base64(pack('H*', $_->{sealed}), ''),
+	context => $_->{context}
+} } @sealed;
+given (
+	$service->post('/batch', { operation => 'open', requests => \@values }),
+	{ answers => [ map { { sensitive_data => $_->{text} } } @sealed ] },
+	'all in a batch'
+);
 
 my %seen;
 for my $vector (@sealed)
@@ -40,8 +47,13 @@ for my $vector (@sealed)
 	is(length $bytes, length($vector->{sealed}) / 2, 'of the length of the vector');
 	is(unpack('H6', $bytes), '010001', 'under the active generation');
 	ok(!$seen{$made}++, 'never twice the same');
-	given($service->post('/open', { %value, sealedData => $made }), { sensitive_data => $vector->{text} }, 'opens again');
-	refused($service->post('/open', { %value, sealedData => $made, userUUID => '01234567-89ab-cdef-0123-456789abcdef' }),
+	given (
+		$service->post('/open', { %value, sealedData => $made }),
+		{ sensitive_data => $vector->{text} },
+		'opens again'
+	);
+	refused(
+		$service->post('/open', { %value, sealedData => $made, userUUID => '01234567-89ab-cdef-0123-456789abcdef' }),
 		400, 'cannot_open', 'for nobody else');
 }
 $service->stop;

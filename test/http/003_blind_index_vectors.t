@@ -23,11 +23,12 @@ for my $active (@numbers)
 		my $json = $answer->{json};
 		my ($place) = grep { $numbers[$_] == $vector->{generation} } 0 .. $#numbers;
 		is(scalar @{ $json->{candidates} // [] }, 4, 'a candidate a generation');
-		is($json->{candidates}[$place], $index, "generation $vector->{generation}, $vector->{length} bytes, the highest number first");
+		is($json->{candidates}[$place],
+			$index, "generation $vector->{generation}, $vector->{length} bytes, the highest number first");
 		is($json->{blind_index}, $index, 'and it is the active one') if $vector->{generation} == $active;
 		is_deeply([ sort keys %$json ], [qw(blind_index candidates)], 'nothing else');
 		my %bytes = (encoding => 'base64', sensitiveData => encode_base64(encode_utf8($vector->{text}), ''));
-		given($service->post('/blind-index', { %question, %bytes }), $json, 'the same as base64');
+		given ($service->post('/blind-index', { %question, %bytes }), $json, 'the same as base64');
 	}
 	$service->stop;
 }
@@ -35,6 +36,6 @@ for my $active (@numbers)
 my $service = service();
 my $answer = $service->post('/blind-index', { sensitiveData => 'ada@example.com', context => 'users.email' });
 my $index = encode_base64(pack('H*', '07cfc79cbf5068f705030a4f7026ca69'), '');
-given($answer, { blind_index => $index, candidates => [$index] }, '16 bytes are the default');
+given ($answer, { blind_index => $index, candidates => [$index] }, '16 bytes are the default');
 $service->stop;
 done_testing();

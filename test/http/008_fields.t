@@ -8,23 +8,51 @@ use Test::More;
 
 my $service = service();
 my @user = qw(userUUID sensitiveData);
-my %required = ('/encrypt' => [@user], '/verify' => [ @user, 'encryptedData' ], '/seal' => [@user], '/open' => [qw(userUUID sealedData)],
-	'/blind-index' => ['sensitiveData'], '/batch' => [qw(operation requests)]);
-my %optional = ('/encrypt' => [qw(encoding generation)], '/verify' => ['encoding'], '/seal' => [qw(context encoding)],
-	'/open' => [qw(context encoding)], '/blind-index' => [qw(context length encoding)], '/batch' => []);
-my %of_type = ((map { ($_ => 'string') } qw(apiKey encoding context operation encryptedData sealedData), @user), requests => 'array',
-	generation => 'number', length => 'number');
-my %values = (string => '"1"', number => '1', array => '[]', object => '{}', true => 'true', false => 'false', null => 'null',
-	fraction => '1.5');
-my @all = (keys %of_type, qw(apikey api_key useruuid user_uuid UserUUID sensitive_data Context), 'context ', '', "a\0", 'x' x 300,
-	'__proto__');
+my %required = (
+	'/encrypt' => [@user],
+	'/verify' => [ @user, 'encryptedData' ],
+	'/seal' => [@user],
+	'/open' => [qw(userUUID sealedData)],
+	'/blind-index' => ['sensitiveData'],
+	'/batch' => [qw(operation requests)]
+);
+my %optional = (
+	'/encrypt' => [qw(encoding generation)],
+	'/verify' => ['encoding'],
+	'/seal' => [qw(context encoding)],
+	'/open' => [qw(context encoding)],
+	'/blind-index' => [qw(context length encoding)],
+	'/batch' => []
+);
+my %of_type = (
+	(map { ($_ => 'string') } qw(apiKey encoding context operation encryptedData sealedData), @user),
+	requests => 'array',
+	generation => 'number',
+	length => 'number'
+);
+my %values = (
+	string => '"1"',
+	number => '1',
+	array => '[]',
+	object => '{}',
+	true => 'true',
+	false => 'false',
+	null => 'null',
+	fraction => '1.5'
+);
+my @all = (
+	keys %of_type,
+	qw(apikey api_key useruuid user_uuid UserUUID sensitive_data Context),
+	'context ', '', "a\0", 'x' x 300, '__proto__'
+);
 
 # Sends a body with one member set to this JSON.
 sub with
 {
 	my ($route, $field, $value) = @_;
 	my $body = encode_json(body_of($route, $field => undef));
-	return $service->post($route, $body =~ s/\}\z/($body eq '{}' ? '' : ',') . encode_json([$field]) =~ s,\A\[|\]\z,,gr . ":$value}"/er);
+	return $service->post($route,
+		$body =~ s/\}\z/($body eq '{}' ? '' : ',') . encode_json([$field]) =~ s,\A\[|\]\z,,gr . ":$value}"/er);
 }
 
 # The codes that a field of the right type may lead to; its value can still be refused.
@@ -34,7 +62,8 @@ for my $route (sort keys %required)
 {
 	my %mine = map { ($_ => 1) } 'apiKey', @{ $required{$route} }, @{ $optional{$route} };
 	my %needed = map { ($_ => 1) } @{ $required{$route} };
-	refused($service->post($route, body_of($route, $_ => undef)), 400, 'missing_field', "$route without $_") for sort keys %needed;
+	refused($service->post($route, body_of($route, $_ => undef)), 400, 'missing_field', "$route without $_")
+		for sort keys %needed;
 	refused($service->post($route, {}), 400, 'missing_field', "$route with nothing");
 	for my $field (sort grep { !$mine{$_} } @all)
 	{
@@ -46,13 +75,17 @@ for my $route (sort keys %required)
 		for my $kind (sort keys %values)
 		{
 			my $code = with($route, $field, $values{$kind})->{json}{error}{code} // 'accepted';
-			if ($kind eq 'null' && $needed{$field}) { like($code, qr/\A(?:wrong_type|missing_field)\z/, "$route: null for $field"); }
+			if ($kind eq 'null' && $needed{$field})
+			{
+				like($code, qr/\A(?:wrong_type|missing_field)\z/, "$route: null for $field");
+			}
 			elsif ($kind eq $of_type{$field} || $kind eq 'null') { like($code, $taken, "$route: $kind for $field"); }
 			elsif ($kind eq 'fraction') { isnt($code, 'accepted', "$route: a fraction for $field"); }
 			else { is($code, 'wrong_type', "$route: $kind for $field"); }
 		}
 		my $body = encode_json(body_of($route));
-		my $once = encode_json(body_of($route, $field => undef)) =~ s/\}\z/,"$field":$values{ $of_type{$field} }}/r =~ s/\A\{,/{/r;
+		my $once = encode_json(body_of($route, $field => undef)) =~ s/\}\z/,"$field":$values{ $of_type{$field} }}/r =~
+			s/\A\{,/{/r;
 		my $twice = $once =~ s/\}\z/,"$field":1}/r;
 		refused($service->post($route, $twice), 400, 'duplicate_field', "$route: $field twice");
 		my $hidden = $twice =~ s/"$field":1\}\z/sprintf('"\\u%04x%s":1}', ord $field, substr $field, 1)/er;
@@ -62,7 +95,7 @@ for my $route (sort keys %required)
 }
 my $key = api_key('app');
 my $body = encode_json(body_of('/encrypt'));
-refused($service->post('/encrypt', $body =~ s/\}\z/,"apiKey":"$key","apiKey":"$key"}/r, key => undef), 400, 'duplicate_field',
-	'apiKey twice');
+refused($service->post('/encrypt', $body =~ s/\}\z/,"apiKey":"$key","apiKey":"$key"}/r, key => undef),
+	400, 'duplicate_field', 'apiKey twice');
 $service->stop;
 done_testing();

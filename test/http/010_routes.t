@@ -9,10 +9,14 @@ my $service = service();
 my @posts = qw(/encrypt /verify /seal /open /blind-index /batch);
 my @gets = qw(/health /metrics /openapi.json);
 
-for my $path ('/', '/encrypt/', '//encrypt', '/Encrypt', '/encrypt/x', '/v1/encrypt', '/%65ncrypt', '/encrypt%00', '/./encrypt',
-	'/x/../encrypt',
-	'/blind_index', '/decrypt', '/reseal', '/password', '/openapi', '/openapi.yaml', '/healthz', '/favicon.ico', '/..', '/etc/passwd',
-	'/../../etc/passwd', '/' . 'x' x 2000)
+for my $path (
+	'/', '/encrypt/', '//encrypt', '/Encrypt',
+	'/encrypt/x', '/v1/encrypt', '/%65ncrypt', '/encrypt%00',
+	'/./encrypt', '/x/../encrypt', '/blind_index', '/decrypt',
+	'/reseal', '/password', '/openapi', '/openapi.yaml',
+	'/healthz', '/favicon.ico', '/..', '/etc/passwd',
+	'/../../etc/passwd', '/' . 'x' x 2000
+	)
 {
 	my $name = substr $path, 0, 30;
 	refused($service->post($path, body_of('/encrypt')), 404, 'not_found', "POST $name");
@@ -46,12 +50,14 @@ for my $path (@gets)
 	is($service->get("$path?")->{code}, 200, 'nor does an empty one');
 }
 # The absolute form of a target: clients send it to proxies, and every server must accept it (RFC 9112, section 3.2.2).
-is($service->get($_)->{code}, 200, "GET $_") for 'http://localhost/health', 'HTTP://x:80/health?x=1', 'https://x/openapi.json';
+is($service->get($_)->{code}, 200, "GET $_")
+	for 'http://localhost/health', 'HTTP://x:80/health?x=1', 'https://x/openapi.json';
 is($service->post('http://x/encrypt', body_of('/encrypt'))->{code}, 200, 'POST http://x/encrypt');
 refused($service->get($_), 404, 'not_found', "GET $_")
-  for 'http://x', 'http://x/', 'http:///', 'http:///health', 'http://#/health', 'http://', 'http://x?/health', 'ftp://x/health', 'http:/health', 'http://x/y/health', '/http://x/health';
+	for 'http://x', 'http://x/', 'http:///', 'http:///health', 'http://#/health', 'http://', 'http://x?/health',
+	'ftp://x/health', 'http:/health', 'http://x/y/health', '/http://x/health';
 my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
-given($service->get('/health'), { status => 'ok', version => $version, active_generation => 1 }, 'the health');
+given ($service->get('/health'), { status => 'ok', version => $version, active_generation => 1 }, 'the health');
 like($service->get('/health')->{body}, qr/"active_generation": ?1[,}]/, 'with a number');
 is($service->post('/encrypt?x=1', body_of('/encrypt'))->{code}, 200, 'a query on a POST changes nothing');
 

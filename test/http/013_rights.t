@@ -6,10 +6,16 @@ use HttpService;
 use Test::More;
 
 my @operations = qw(encrypt verify seal open blind-index);
-my %rights = ('everything' => undef, 'support' => 'open', 'app' => 'encrypt verify seal blind-index', 'index' => 'blind-index',
+my %rights = (
+	'everything' => undef,
+	'support' => 'open',
+	'app' => 'encrypt verify seal blind-index',
+	'index' => 'blind-index',
 	'tabs' => "\tverify \t seal",
-	map { ("only-$_" => $_) } @operations);
-my $service = service(keys => [ '# a comment', '', "  \t", (map { key_line($_, $rights{$_}) } sort keys %rights), '# the end' ]);
+	map { ("only-$_" => $_) } @operations
+);
+my $service =
+	service(keys => [ '# a comment', '', "  \t", (map { key_line($_, $rights{$_}) } sort keys %rights), '# the end' ]);
 
 for my $name (sort keys %rights)
 {
@@ -21,14 +27,15 @@ for my $name (sort keys %rights)
 		if ($may{$operation})
 		{
 			isnt($one->{code}, 403, "$name may $operation");
-			given($many, { answers => [] }, 'and as many as it likes');
+			given ($many, { answers => [] }, 'and as many as it likes');
 			next;
 		}
 		refused($one, 403, 'not_permitted', "$name may not $operation");
 		refused($many, 403, 'not_permitted', 'nor in a batch');
 	}
 }
-refused($service->post('/encrypt', { nonsense => 1 }, key => 'support'), 403, 'not_permitted', 'whatever the fields are');
+refused($service->post('/encrypt', { nonsense => 1 }, key => 'support'),
+	403, 'not_permitted', 'whatever the fields are');
 $service->stop;
 
 # A client whose key is being rotated has two lines; each key has the rights of its own line.

@@ -8,8 +8,10 @@ use Time::HiRes qw(time sleep);
 
 my $limit = 5;
 my $second = key_line('app2') =~ s/\Aapp2:/app:/r;
-my $service = service(keys => [ key_line('app'), $second, key_line('other'), key_line('idle', 'open') ],
-	args => [ '--rate-limit', $limit ]);
+my $service = service(
+	keys => [ key_line('app'), $second, key_line('other'), key_line('idle', 'open') ],
+	args => [ '--rate-limit', $limit ]
+);
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 
 # The answers to many requests at once, and how long they took.
@@ -33,19 +35,24 @@ is(scalar(grep { error_code($_->{json}) ne 'rate_limited' } @late), 0, 'for that
 my $wait = $late[-1]{headers}{'retry-after'} // '';
 like($wait, qr/\A[1-9][0-9]?\z/, 'and told when to come again');
 
-refused($service->post('/encrypt', body_of('/encrypt'), key => 'app2'), 429, 'rate_limited', 'the other key of the name');
+refused($service->post('/encrypt', body_of('/encrypt'), key => 'app2'),
+	429, 'rate_limited', 'the other key of the name');
 is($service->post('/encrypt', body_of('/encrypt'), key => 'other')->{code}, 200, 'another name is not touched');
 is($service->get('/health')->{code}, 200, 'nor is what needs no key');
 burst(20, $encrypt);
 refused($service->post('/encrypt', { nonsense => 1 }), 429, 'rate_limited', 'before the fields are looked at');
 refused($service->post('/encrypt', 'nonsense'), 400, 'invalid_json', 'after the JSON is');
-refused($service->post('/encrypt', body_of('/encrypt'), key => 'stranger'), 401, 'invalid_api_key', 'and after the key');
+refused($service->post('/encrypt', body_of('/encrypt'), key => 'stranger'), 401, 'invalid_api_key',
+	'and after the key');
 
 sleep $wait;
 is($service->post('/encrypt', body_of('/encrypt'))->{code}, 200, 'then it is answered');
 
 # Sends a batch of this many values.
-sub batch { return $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x $_[0] ]), key => 'other'); }
+sub batch
+{
+	return $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x $_[0] ]), key => 'other');
+}
 eventually(sub { batch($limit)->{code} == 200 }, 'a batch of the whole second');
 refused(batch($limit), 429, 'rate_limited', 'a second one at once');
 refused($service->post('/encrypt', body_of('/encrypt'), key => 'other'), 429, 'rate_limited', 'and a single request');
@@ -59,8 +66,14 @@ $service->stop;
 # Retry-After says how long. A reload does not shorten the wait.
 $service = service(keys => [ key_line('app'), $second ], args => [ '--rate-limit', 20 ]);
 my $began = time;
-is($service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 80 ]))->{code}, 200, 'a batch of four seconds');
-sub told { my $answer = $service->post('/encrypt', body_of('/encrypt'), key => $_[0]); return $answer->{code} == 429 ? $answer->{headers}{'retry-after'} : $answer->{code}; }
+is($service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 80 ]))->{code},
+	200, 'a batch of four seconds');
+
+sub told
+{
+	my $answer = $service->post('/encrypt', body_of('/encrypt'), key => $_[0]);
+	return $answer->{code} == 429 ? $answer->{headers}{'retry-after'} : $answer->{code};
+}
 my ($told, $passed) = (told('app'), time - $began);    # the answer was made a little before
 # The debt is 81 - 20 requests, less those of the time that has passed.
 cmp_ok($told, '>=', 3.05 - $passed, 'the wait is as long as it has to be');

@@ -6,8 +6,11 @@ use HttpService;
 use Test::More;
 
 my $dir = folder();
-my $service = service(dir => $dir, keys => [ key_line('app'), key_line('reader', 'open'), key_line('slow') ],
-	args => [ '--max-body', 1000, '--rate-limit', 3 ]);
+my $service = service(
+	dir => $dir,
+	keys => [ key_line('app'), key_line('reader', 'open'), key_line('slow') ],
+	args => [ '--max-body', 1000, '--rate-limit', 3 ]
+);
 write_file("$dir/keyring", 'no keyring');
 chmod 0600, "$dir/keyring";
 $service->signal('HUP');
@@ -22,14 +25,19 @@ refused($service->post('/encrypt', $large, %wrong), 415, 'unsupported_media_type
 refused($service->post('/encrypt', $large, key => 'stranger'), 401, 'invalid_api_key', 'then the key of the header');
 refused($service->post('/encrypt', '{', key => 'stranger'), 401, 'invalid_api_key', 'whatever the body is');
 refused($service->post('/encrypt', $large, key => undef), 413, 'body_too_large', 'then the size');
-refused($service->post('/encrypt', '{', key => undef), 400, 'invalid_json', 'then the JSON, as far as the key has to be looked for');
+refused($service->post('/encrypt', '{', key => undef),
+	400, 'invalid_json', 'then the JSON, as far as the key has to be looked for');
 refused($service->post('/encrypt', '[]', key => undef), 400, 'not_an_object', 'what it is');
-refused($service->post('/encrypt', { nonsense => 1 }, key => undef), 401, 'invalid_api_key', 'then the key of the body');
-refused($service->post('/encrypt', '{"apiKey":"x","a":01}', key => undef), 401, 'invalid_api_key', 'before what follows it');
+refused($service->post('/encrypt', { nonsense => 1 }, key => undef), 401, 'invalid_api_key',
+	'then the key of the body');
+refused($service->post('/encrypt', '{"apiKey":"x","a":01}', key => undef),
+	401, 'invalid_api_key', 'before what follows it');
 my $reader = api_key('reader');
-refused($service->post('/encrypt', qq({"apiKey":"$reader","a":01}), key => undef), 400, 'invalid_json', 'then the whole JSON');
+refused($service->post('/encrypt', qq({"apiKey":"$reader","a":01}), key => undef),
+	400, 'invalid_json', 'then the whole JSON');
 refused($service->post('/encrypt', '{"a":01}', key => 'reader'), 400, 'invalid_json', 'with a key in the header too');
-refused($service->post('/encrypt', { nonsense => 1 }, key => 'reader'), 403, 'not_permitted', 'then the permission') for 1 .. 5;
+refused($service->post('/encrypt', { nonsense => 1 }, key => 'reader'), 403, 'not_permitted', 'then the permission')
+	for 1 .. 5;
 
 my $client = $service->connect;
 $client->send(question('POST', '/encrypt', { nonsense => 1 }, key => 'slow') x 30);

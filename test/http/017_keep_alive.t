@@ -8,9 +8,15 @@ use Test::More;
 my $service = service();
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 my $client = $service->connect;
-my %code = (200 => $encrypt, 400 => question('POST', '/encrypt', '{'), 401 => question('POST', '/encrypt', {}, key => undef),
-	404 => question('POST', '/nothing', {}), 405 => question('PUT', '/encrypt', {}),
-	415 => question('POST', '/encrypt', '{}', type => undef));
+my %code = (
+	200 => $encrypt,
+	400 => question('POST', '/encrypt', '{'),
+	401 => question('POST', '/encrypt', {}, key => undef),
+	404 => question('POST', '/nothing', {}),
+	405 => question('PUT', '/encrypt', {}),
+	415 => question('POST', '/encrypt', '{}', type => undef)
+);
+
 for my $round (1 .. 50)
 {
 	for my $code (sort keys %code)
@@ -25,8 +31,12 @@ is($client->answer->{code}, 200, 'the connection is still open');
 
 # The body of a refused request is read as its body, never as the next request.
 my $trap = 'GET /health HTTP/1.1' . "\r\nHost: x\r\n\r\n";
-for my $question (question('POST', '/nothing', $trap), question('PUT', '/encrypt', $trap), question('POST', '/health', $trap),
-	question('GET', '/health', $trap))
+for my $question (
+	question('POST', '/nothing', $trap),
+	question('PUT', '/encrypt', $trap),
+	question('POST', '/health', $trap),
+	question('GET', '/health', $trap)
+	)
 {
 	my ($line) = $question =~ /\A(.*) HTTP/;
 	$client = $service->connect;
@@ -56,8 +66,11 @@ after('HTTP/1.0, keep-alive', 1, 'HTTP/1.0', "Connection: $_") for 'keep-alive',
 for my $version ('HTTP/1.0', 'HTTP/1.1')
 {
 	$client = $service->connect;
-	$client->send(question('POST', '/encrypt', body_of('/encrypt'), headers => [ $version eq 'HTTP/1.0' ? 'Connection: keep-alive' : 'Connection: close' ])
-		  =~ s{HTTP/1\.1}{$version}r . $encrypt);
+	$client->send(
+		question('POST', '/encrypt', body_of('/encrypt'),
+			headers => [ $version eq 'HTTP/1.0' ? 'Connection: keep-alive' : 'Connection: close' ]) =~
+			s{HTTP/1\.1}{$version}r . $encrypt
+	);
 	my $last = $client->answer;
 	is("$last->{code} $last->{headers}{connection}", '200 close', "$version: the last answer says so");
 	ok($client->ends, 'what comes behind it is not answered');
@@ -76,7 +89,8 @@ ok($client->ends, 'then the connection ends');
 $client = $service->connect;
 $client->send(substr $encrypt, 0, -1);
 $client->finish;
-ok($client->ends || ($client->answer // { code => 400 })->{code} == 400, 'who ends early is not answered as if it were all');
+ok($client->ends || ($client->answer // { code => 400 })->{code} == 400,
+	'who ends early is not answered as if it were all');
 is($service->get('/health')->{code}, 200, 'and it still works');
 $service->stop;
 done_testing();

@@ -19,7 +19,9 @@ sub answers_in_order
 {
 	my ($client, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my @wrong = grep { my $answer = $client->answer; !$answer || ($answer->{json}{encrypted_data} // '') ne $digest{$_} } 0 .. 199;
+	my @wrong =
+		grep { my $answer = $client->answer; !$answer || ($answer->{json}{encrypted_data} // '') ne $digest{$_} }
+		0 .. 199;
 	is("@wrong", '', $name);
 	return;
 }
@@ -30,20 +32,26 @@ answers_in_order($client, 'all in one write');
 for my $size (1, 7, 100, 1000, 1_000_003)
 {
 	my $all = join '', @questions;
-	for (my $at = 0; $at < length $all; $at += $size) { $client->send(substr $all, $at, $size); }
+	for (my $at = 0 ; $at < length $all ; $at += $size) { $client->send(substr $all, $at, $size); }
 	answers_in_order($client, "in pieces of $size bytes");
 }
 
 # The same with other routes, errors and large bodies in between.
-my @mixed = (question('GET', '/health', undef, key => undef), question('POST', '/nothing', {}), question('POST', '/encrypt', '{'),
-	question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 500_000)), question('HEAD', '/health', undef, key => undef),
-	$questions[0]);
+my @mixed = (
+	question('GET', '/health', undef, key => undef),
+	question('POST', '/nothing', {}),
+	question('POST', '/encrypt', '{'),
+	question('POST', '/seal', body_of('/seal', sensitiveData => 'x' x 500_000)),
+	question('HEAD', '/health', undef, key => undef),
+	$questions[0]
+);
 for my $round (1 .. 3)
 {
 	$client->send(join '', (@mixed) x 3);
 	for (1 .. 3)
 	{
-		is($client->answer(head => $_ == 1)->{code}, $_ == 0 ? 200 : $_ == 1 ? 200 : $_, 'mixed') for 200, 404, 400, 200, 1, 200;
+		is($client->answer(head => $_ == 1)->{code}, $_ == 0 ? 200 : $_ == 1 ? 200 : $_, 'mixed')
+			for 200, 404, 400, 200, 1, 200;
 	}
 }
 

@@ -16,7 +16,8 @@ sub head
 	my ($path, $length, %option) = @_;
 	my @length = defined $length ? "Content-Length: $length" : 'Transfer-Encoding: chunked';
 	my $type = $option{type} // 'application/json';
-	return question($option{method} // 'POST', $path, undef, headers => [ "Content-Type: $type", @length, 'Expect: 100-continue' ]);
+	return question($option{method} // 'POST',
+		$path, undef, headers => [ "Content-Type: $type", @length, 'Expect: 100-continue' ]);
 }
 
 my $client = $service->connect;
@@ -25,23 +26,27 @@ for my $round (1 .. 3)
 	$client->send(head('/encrypt', length $body));
 	is($client->answer->{code}, 100, 'send it');
 	$client->send($body);
-	given($client->answer, $digest, 'and it is answered');
+	given ($client->answer, $digest, 'and it is answered');
 }
 $client->send(head('/encrypt'));
 is($client->answer->{code}, 100, 'the same in chunks');
 $client->send(sprintf "%x\r\n%s\r\n0\r\n\r\n", length $body, $body);
-given($client->answer, $digest, 'and it is answered');
+given ($client->answer, $digest, 'and it is answered');
 $client->send(head('/encrypt', length $body) =~ s/100-continue/100-Continue/r . $body);
 my $answer = $client->answer;
 $answer = $client->answer if $answer->{code} == 100;
-given($answer, $digest, 'who does not wait is answered all the same');
+given ($answer, $digest, 'who does not wait is answered all the same');
 
 $client = $service->connect;
 $client->send(head('/encrypt', 1001));
 refused($client->answer, 413, 'body_too_large', 'a body that is too large is not asked for');
 ok($client->ends, 'and the connection ends');
-my @early = ([ 404, 'not_found', '/nothing' ], [ 405, 'method_not_allowed', '/encrypt', method => 'PUT' ],
-	[ 415, 'unsupported_media_type', '/encrypt', type => 'text/plain' ]);
+my @early = (
+	[ 404, 'not_found', '/nothing' ],
+	[ 405, 'method_not_allowed', '/encrypt', method => 'PUT' ],
+	[ 415, 'unsupported_media_type', '/encrypt', type => 'text/plain' ]
+);
+
 for my $case (@early)
 {
 	my ($code, $error, $path, %option) = @$case;
@@ -60,6 +65,6 @@ $client->send(head('/encrypt', length $body) =~ s/100-continue/200-nonsense/r . 
 like($client->answer->{code}, qr/\A(?:200|4[0-9][0-9])\z/, 'another expectation is refused or ignored');
 $client = $service->connect;
 $client->send(head('/encrypt', length $body) =~ s{HTTP/1\.1}{HTTP/1.0}r . $body);
-given($client->answer, $digest, 'HTTP/1.0 knows no 100');
+given ($client->answer, $digest, 'HTTP/1.0 knows no 100');
 $service->stop;
 done_testing();

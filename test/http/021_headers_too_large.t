@@ -37,7 +37,8 @@ sub with_many
 	my $more = ($size - (index($plain, "\r\n\r\n") + 4));
 	my $count = int(($more - 1) / 40);
 	my $rest = $more - 40 * $count;
-	return $plain =~ s/\r\n\r\n/"\r\n" . join('', map { sprintf "X-%04d: %s\r\n", $_, 'x' x ($_ ? 30 : 30 + $rest) } 0 .. $count - 1) . "\r\n"/er;
+	return $plain =~
+		s/\r\n\r\n/"\r\n" . join('', map { sprintf "X-%04d: %s\r\n", $_, 'x' x ($_ ? 30 : 30 + $rest) } 0 .. $count - 1) . "\r\n"/er;
 }
 is(index(with_many(8192), "\r\n\r\n") + 4, 8192, 'many fields of 8192 bytes together');
 $client->send(with_many(8192));
@@ -55,7 +56,8 @@ too_large('a long path', "POST /" . 'x' x 10_000 . " HTTP/1.1\r\nHost: x\r\n\r\n
 too_large('a long query', "GET /health?" . 'x' x 10_000 . " HTTP/1.1\r\nHost: x\r\n\r\n");
 too_large('a header that does not end', "GET /health HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 100_000);
 too_large('a line that does not end', 'GET /' . 'x' x 100_000);
-too_large('many small headers', "GET /health HTTP/1.1\r\nHost: x\r\n" . join('', map { "X-$_: $_\r\n" } 1 .. 5000) . "\r\n");
+too_large('many small headers',
+	"GET /health HTTP/1.1\r\nHost: x\r\n" . join('', map { "X-$_: $_\r\n" } 1 .. 5000) . "\r\n");
 
 $client = $service->connect;
 $client->send($plain . with_head(9000));

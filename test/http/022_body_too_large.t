@@ -25,8 +25,10 @@ sub chunked
 }
 
 my $client = $service->connect;
-$client->send(question('POST', '/encrypt', sized($_))), is($client->answer->{code}, 200, "$_ bytes") for 200, $limit - 1, $limit;
-$client->send(chunked($_)), is($client->answer->{code}, 200, "$_ bytes in chunks: framing is not counted") for 200, $limit - 1, $limit;
+$client->send(question('POST', '/encrypt', sized($_))), is($client->answer->{code}, 200, "$_ bytes")
+	for 200, $limit - 1, $limit;
+$client->send(chunked($_)), is($client->answer->{code}, 200, "$_ bytes in chunks: framing is not counted")
+	for 200, $limit - 1, $limit;
 
 sub too_large
 {
@@ -42,8 +44,10 @@ too_large('a byte more, in chunks', chunked($limit + 1));
 too_large('after other requests', question('POST', '/encrypt', sized($limit + 1)), $client);
 too_large('much more', question('POST', '/encrypt', sized(3_000_000)));
 too_large('much more, in chunks', chunked(3_000_000));
-my $promised = question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Content-Length: 123' ]);
-too_large("$_ bytes promised, none sent", $promised =~ s/123/$_/r) for $limit + 1, 4294967297, 9223372036854775807, 18446744073709551615;
+my $promised =
+	question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Content-Length: 123' ]);
+too_large("$_ bytes promised, none sent", $promised =~ s/123/$_/r)
+	for $limit + 1, 4294967297, 9223372036854775807, 18446744073709551615;
 $service->stop;
 
 my $default = service();

@@ -15,7 +15,8 @@ sub smuggle
 {
 	my ($name, $lines, $rest) = @_;
 	my $client = $service->connect;
-	my $bytes = join('', "POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+	my $bytes = join('',
+		"POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
 		map { ref $_ ? $$_ : "$_\r\n" } @$lines);
 	$client->send("$bytes\r\n" . ($rest // $hidden) . $hidden);
 	refused(scalar eval { $client->answer }, 400, 'bad_request', $name) or diag($@);
@@ -29,22 +30,28 @@ smuggle('chunks and a length', [ $te, "Content-Length: $length" ], "$chunked$hid
 smuggle('two lengths', [ "Content-Length: $length", 'Content-Length: 0' ]);
 smuggle('two lengths, the other way', [ 'Content-Length: 0', "Content-Length: $length" ]);
 smuggle('a list of lengths', ["Content-Length: $length, 0"]);
-smuggle("length '$_'", ["Content-Length: $_"]) for "+$length", "-$length", '-1', "0x10", '1e1', '1.0', "$length x", "$length 0", 'x',
+smuggle("length '$_'", ["Content-Length: $_"])
+	for "+$length", "-$length", '-1', "0x10", '1e1', '1.0', "$length x", "$length 0", 'x',
 	'""', "\x{b9}", ' ', '';
-smuggle("length $_, over 64 bits", ["Content-Length: $_"]) for '18446744073709551616', '99999999999999999999999', '18446744073709551617';
+smuggle("length $_, over 64 bits", ["Content-Length: $_"])
+	for '18446744073709551616', '99999999999999999999999', '18446744073709551617';
 smuggle("coding '$_'", ["Transfer-Encoding: $_"], "$chunked$hidden")
-  for 'gzip', 'gzip, chunked', 'chunked, gzip', 'chunked, chunked', 'identity', 'xchunked', 'chunked-x', '"chunked"', "chunked\x0b",
-  "\x0bchunked", 'chunked;q=1', '';
+	for 'gzip', 'gzip, chunked', 'chunked, gzip', 'chunked, chunked', 'identity', 'xchunked', 'chunked-x', '"chunked"',
+	"chunked\x0b",
+	"\x0bchunked", 'chunked;q=1', '';
 smuggle('two codings', [ $te, $te ], "$chunked$hidden");
 smuggle('two codings, one unknown', [ 'Transfer-Encoding: identity', $te ], "$chunked$hidden");
 
 # A proxy may look at the one, and the service at the other.
 my $key = 'Authorization: Bearer ' . api_key('app');
 smuggle('two keys', [ "Content-Length: $length", $key, $key ]);
-smuggle('two keys, the first unknown', [ "Content-Length: $length", 'Authorization: Bearer ' . api_key('stranger'), $key ]);
-smuggle('two keys, the second unknown', [ "Content-Length: $length", $key, 'authorization: Bearer ' . api_key('stranger') ]);
+smuggle('two keys, the first unknown',
+	[ "Content-Length: $length", 'Authorization: Bearer ' . api_key('stranger'), $key ]);
+smuggle('two keys, the second unknown',
+	[ "Content-Length: $length", $key, 'authorization: Bearer ' . api_key('stranger') ]);
 smuggle('a key and an empty one', [ "Content-Length: $length", $key, 'Authorization: ' ]);
-smuggle("two types, $_", [ "Content-Length: $length", $key, "Content-Type: $_" ]) for 'application/json', 'text/plain', '';
+smuggle("two types, $_", [ "Content-Length: $length", $key, "Content-Type: $_" ])
+	for 'application/json', 'text/plain', '';
 
 for my $header ('Content-Length', 'Transfer-Encoding')
 {

@@ -7,20 +7,36 @@ use Test::More;
 
 my $service = service();
 my $host = "\r\nHost: x\r\n\r\n";
-my %bad = ('no version' => "GET /health$host", 'HTTP/0.9' => "GET /health\r\n\r\n", 'HTTP/2' => "GET /health HTTP/2.0$host",
+my %bad = (
+	'no version' => "GET /health$host",
+	'HTTP/0.9' => "GET /health\r\n\r\n",
+	'HTTP/2' => "GET /health HTTP/2.0$host",
 	'HTTP/3' => "GET /health HTTP/3$host",
-	'a version in small letters' => "GET /health http/1.1$host", 'a longer version' => "GET /health HTTP/1.11$host",
+	'a version in small letters' => "GET /health http/1.1$host",
+	'a longer version' => "GET /health HTTP/1.11$host",
 	'another name' => "GET /health HTP/1.1$host",
-	'two blanks' => "GET  /health HTTP/1.1$host", 'two blanks after' => "GET /health  HTTP/1.1$host",
+	'two blanks' => "GET  /health HTTP/1.1$host",
+	'two blanks after' => "GET /health  HTTP/1.1$host",
 	'a tab' => "GET\t/health\tHTTP/1.1$host",
-	'a blank in the path' => "GET /hea lth HTTP/1.1$host", 'a blank at the end' => "GET /health HTTP/1.1 $host",
-	'no path' => "GET HTTP/1.1$host", 'no method' => " /health HTTP/1.1$host",
-	'a method with a colon' => "GE:T /health HTTP/1.1$host", 'a zero byte in the path' => "GET /hea\0lth HTTP/1.1$host",
-	'a control character' => "GET /hea\x01lth HTTP/1.1$host", 'words' => "hello, is anybody there?\r\n\r\n",
-	'zeros' => "\0" x 100 . "\r\n\r\n", 'JSON' => "{\"apiKey\":1}\r\n\r\n", 'the preface of HTTP/2' => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-	'SMTP' => "EHLO x\r\nMAIL FROM:<x>\r\n\r\n", 'SSH' => "SSH-2.0-OpenSSH_9.2\r\n\r\n", 'CONNECT' => "CONNECT x:443 HTTP/1.1$host",
-	'no host' => "GET /health HTTP/1.1\r\n\r\n", 'two hosts' => "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-	'TLS' => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'x' x 500 . "\r\n\r\n");
+	'a blank in the path' => "GET /hea lth HTTP/1.1$host",
+	'a blank at the end' => "GET /health HTTP/1.1 $host",
+	'no path' => "GET HTTP/1.1$host",
+	'no method' => " /health HTTP/1.1$host",
+	'a method with a colon' => "GE:T /health HTTP/1.1$host",
+	'a zero byte in the path' => "GET /hea\0lth HTTP/1.1$host",
+	'a control character' => "GET /hea\x01lth HTTP/1.1$host",
+	'words' => "hello, is anybody there?\r\n\r\n",
+	'zeros' => "\0" x 100 . "\r\n\r\n",
+	'JSON' => "{\"apiKey\":1}\r\n\r\n",
+	'the preface of HTTP/2' => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	'SMTP' => "EHLO x\r\nMAIL FROM:<x>\r\n\r\n",
+	'SSH' => "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+	'CONNECT' => "CONNECT x:443 HTTP/1.1$host",
+	'no host' => "GET /health HTTP/1.1\r\n\r\n",
+	'two hosts' => "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+	'TLS' => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'x' x 500 . "\r\n\r\n"
+);
+
 for my $name (sort keys %bad)
 {
 	my $client = $service->connect;
@@ -34,7 +50,12 @@ for my $name (sort keys %bad)
 	ok($client->ends, 'ends the connection');
 }
 
-my %odd = ('GET http://x/health' => qr/\A(?:200|400|404)\z/, 'OPTIONS *' => qr/\A40[045]\z/, 'GET health' => qr/\A40[04]\z/, "GET /h\xe9" => qr/\A40[04]\z/);
+my %odd = (
+	'GET http://x/health' => qr/\A(?:200|400|404)\z/,
+	'OPTIONS *' => qr/\A40[045]\z/,
+	'GET health' => qr/\A40[04]\z/,
+	"GET /h\xe9" => qr/\A40[04]\z/
+);
 for my $line (sort keys %odd)
 {
 	my $client = $service->connect;
@@ -46,8 +67,11 @@ for my $line (sort keys %odd)
 srand 7;
 my @headers = ('Content-Type: application/json', 'Transfer-Encoding: chunked');
 my $chunks = "3;a=b\r\n{\"a\r\n5\r\n\":1}\n\r\n0\r\nX: y\r\nY: z\r\n\r\n";
-my @good = (question('POST', '/encrypt', body_of('/encrypt')), question('POST', '/encrypt', undef, headers => \@headers) . $chunks,
-	question('POST', '/encrypt', undef, headers => [ @headers, 'Expect: 100-continue' ]) . $chunks);
+my @good = (
+	question('POST', '/encrypt', body_of('/encrypt')),
+	question('POST', '/encrypt', undef, headers => \@headers) . $chunks,
+	question('POST', '/encrypt', undef, headers => [ @headers, 'Expect: 100-continue' ]) . $chunks
+);
 
 sub changed
 {

@@ -39,10 +39,17 @@ sub too_slow
 }
 too_slow('a slow head', '', $encrypt);
 too_slow('a slow body', substr($encrypt, 0, $head_length), substr $encrypt, $head_length);
-too_slow('a slow chunked body', question('POST', '/encrypt', undef,
-	headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]), "1\r\n{\r\n" x 50);
-too_slow('a slow trailer', question('POST', '/encrypt', undef,
-	headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]) . "0\r\n", "X: y\r\n" x 50);
+too_slow(
+	'a slow chunked body',
+	question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ]),
+	"1\r\n{\r\n" x 50
+);
+too_slow(
+	'a slow trailer',
+	question('POST', '/encrypt', undef, headers => [ 'Content-Type: application/json', 'Transfer-Encoding: chunked' ])
+		. "0\r\n",
+	"X: y\r\n" x 50
+);
 too_slow('one byte and silence', 'P', '');
 too_slow('a head and silence', substr($encrypt, 0, $head_length), '');
 my $used = $service->connect;
@@ -60,7 +67,15 @@ $_->send(substr $encrypt, 0, 50) for @slow;
 my $began = time;
 is($service->post('/encrypt', body_of('/encrypt'))->{code}, 200, 'others are answered') for 1 .. 20;
 cmp_ok(time - $began, '<', 1, 'at once');
-is(scalar(grep { (eval { $_->answer } // { code => 0 })->{code} != 408 } @slow), 0, 'all of the slow ones are told');
+is(
+	scalar(
+		grep {
+			(eval { $_->answer } // { code => 0 })->{code} != 408
+		} @slow
+	),
+	0,
+	'all of the slow ones are told'
+);
 eventually(sub { $service->sockets < 20 }, 'and their sockets are closed');
 
 # Fast enough requests, one after the other for longer than the time of one.

@@ -25,9 +25,12 @@ cmp_ok(memory() - $memory, '<', 100_000, 'memory is bounded: less than 20 MB a c
 cmp_ok($sent, '<', @deaf * $asked * length $seal, 'not all is read from who does not read');
 eventually(sub { $service->sockets <= $before }, 'they are cut off');
 cmp_ok(time - $began, '<', 8, 'in time');
+
 for my $client (@deaf)
 {
-	eval { $client->read_until(sub { 0 }, 10) };
+	eval {
+		$client->read_until(sub { 0 }, 10);
+	};
 	cmp_ok(length $client->{in}, '<', $asked * $answer_size, 'they never got all');
 	ok($client->{ended}, 'and see the end');
 }

@@ -16,7 +16,11 @@ sub announce
 	my ($service, $count, $started, @announced) = @_;
 	my $sockets = $service->sockets;
 	my @clients = map { $service->connect } 1 .. $count;
-	my $head = question('POST', '/seal', undef, key => undef, headers => [ 'Content-Type: application/json', 'Expect: 100-continue', @announced ]);
+	my $head = question(
+		'POST', '/seal', undef,
+		key => undef,
+		headers => [ 'Content-Type: application/json', 'Expect: 100-continue', @announced ]
+	);
 	$_->send($head) for @clients;
 	my $continued = grep { ($_->answer // { code => 0 })->{code} == 100 } @clients;
 	is($continued, $count, 'the service waits for every body');

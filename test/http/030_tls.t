@@ -8,7 +8,10 @@ use TestCa;
 
 my $dir = new_ca(folder());
 new_certificate($dir, 'server', 'DNS:caas.test,IP:127.0.0.1');
-my $service = service(listen => [ '127.0.0.1:0', '127.0.0.1:0', "unix:$dir/socket" ], args => [ certificate_args($dir, 'server') ]);
+my $service = service(
+	listen => [ '127.0.0.1:0', '127.0.0.1:0', "unix:$dir/socket" ],
+	args => [ certificate_args($dir, 'server') ]
+);
 like($service->url(0), qr{\Ahttps://127\.0\.0\.1:[0-9]+\z}, 'it says so');
 like($service->url(1), qr{\Ahttps://}, 'of each address');
 is($service->url(2), "unix:$dir/socket", 'a socket takes none');
@@ -16,10 +19,12 @@ is($service->url(2), "unix:$dir/socket", 'a socket takes none');
 my %tls = (connect => { tls => tls_of($dir, 'caas.test') });
 my $digest = $service->post('/encrypt', body_of('/encrypt'), %tls);
 is($digest->{code}, 200, 'a request');
-is($service->post('/encrypt', body_of('/encrypt'), connect => { tls => tls_of($dir, '127.0.0.1') })->{body}, $digest->{body},
-	'by the address');
-is($service->get('/health', connect => { tls => tls_of($dir, 'caas.test'), url => $service->url(1) })->{code}, 200, 'the other address');
-is($service->post('/encrypt', body_of('/encrypt'), connect => { url => $service->url(2) })->{body}, $digest->{body}, 'the socket');
+is($service->post('/encrypt', body_of('/encrypt'), connect => { tls => tls_of($dir, '127.0.0.1') })->{body},
+	$digest->{body}, 'by the address');
+is($service->get('/health', connect => { tls => tls_of($dir, 'caas.test'), url => $service->url(1) })->{code},
+	200, 'the other address');
+is($service->post('/encrypt', body_of('/encrypt'), connect => { url => $service->url(2) })->{body},
+	$digest->{body}, 'the socket');
 
 ok(!eval { $service->connect(tls => tls_of($dir, 'other.test')) }, 'another name is not verified');
 my $other = new_ca(folder());

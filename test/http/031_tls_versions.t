@@ -28,7 +28,13 @@ sub hello
 	my $extensions = pack 'nnnn2', 10, 6, 4, 23, 24;
 	$extensions .= pack 'nnCCC', 11, 3, 2, 0, 1;
 	$extensions .= pack 'nnnnn', 13, 6, 4, 0x0403, 0x0203;
-	my $body = $major_minor . 'r' x 32 . "\0" . pack('n', length $ciphers) . $ciphers . "\1\0" . pack('n', length $extensions) . $extensions;
+	my $body =
+		  $major_minor
+		. 'r' x 32 . "\0"
+		. pack('n', length $ciphers)
+		. $ciphers . "\1\0"
+		. pack('n', length $extensions)
+		. $extensions;
 	my $handshake = "\1\0" . pack('n', length $body) . $body;
 	return "\x16\x03\x01" . pack('n', length $handshake) . $handshake;
 }
@@ -39,7 +45,9 @@ sub first_record
 	my ($version) = @_;
 	my $client = $service->connect(plain => 1);
 	$client->send(hello($version));
-	eval { $client->read_until(sub { length $client->{in} >= 7 }) };
+	eval {
+		$client->read_until(sub { length $client->{in} >= 7 });
+	};
 	return unpack 'H*', substr $client->{in}, 0, 7;
 }
 like(first_record("\3\3"), qr/\A160303....02/, 'TLS 1.2: the server says hello');

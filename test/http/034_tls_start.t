@@ -18,7 +18,8 @@ start_fails(3, qr/\bkey\b/, 'the key of another', args => [ @cert, '--tls-key', 
 start_fails(3, qr/\bkey\b/, 'the key of another kind', args => [ @cert, '--tls-key', "$dir/rsa.key" ]);
 start_fails(3, qr{\Q$dir\E/none}, 'no certificate', args => [ '--tls-cert', "$dir/none", @key ]);
 start_fails(3, qr{\Q$dir\E/none}, 'no key', args => [ @cert, '--tls-key', "$dir/none" ]);
-start_fails(3, qr{\Q$dir\E/$_}, "certificate: $_", args => [ '--tls-cert', "$dir/$_", @key ]) for qw(empty text server.key);
+start_fails(3, qr{\Q$dir\E/$_}, "certificate: $_", args => [ '--tls-cert', "$dir/$_", @key ])
+	for qw(empty text server.key);
 start_fails(3, qr{\Q$dir\E/$_}, "key: $_", args => [ @cert, '--tls-key', "$dir/$_" ]) for qw(empty text server.pem);
 for my $mode (0644, 0604, 0666)
 {
@@ -34,18 +35,34 @@ SKIP:
 		chmod 0600, "$dir/server.pem" or die "chmod: $!";
 		my $other = $file eq 'server.pem' ? 'server.key' : 'server.pem';
 		chown scalar getpwnam('nobody'), -1, "$dir/$other" or die "chown: $!";
-		start_fails(3, qr{\Q$dir\E/$file: it cannot be opened: Permission denied}, "$file of another user", user => 'nobody', log => 'off',
-			keyring => published_keyring("$dir/keyring"), key_file => key_file("$dir/api-keys", key_line('app')), args => [ @cert, @key ]);
+		start_fails(
+			3, qr{\Q$dir\E/$file: it cannot be opened: Permission denied}, "$file of another user",
+			user => 'nobody',
+			log => 'off',
+			keyring => published_keyring("$dir/keyring"),
+			key_file => key_file("$dir/api-keys", key_line('app')),
+			args => [ @cert, @key ]
+		);
 		chown 0, -1, "$dir/$other" or die "chown: $!";
 	}
 }
-start_fails(3, qr{\Q$dir\E: it is not a regular file}, 'a folder for a certificate', args => [ '--tls-cert', $dir, @key ]);
+start_fails(
+	3,
+	qr{\Q$dir\E: it is not a regular file},
+	'a folder for a certificate',
+	args => [ '--tls-cert', $dir, @key ]
+);
 start_fails(2, qr/--tls-key/, 'a certificate without key', args => \@cert);
 start_fails(2, qr/--tls-cert/, 'a key without certificate', args => \@key);
 
 my $encrypted = "$dir/locked.key";
-system('openssl', 'pkey', '-in', "$dir/server.key", '-aes256', '-passout', 'pass:example', '-out', $encrypted) == 0 or BAIL_OUT('openssl');
-my $said = start_fails(3, qr/\Q$encrypted\E/, 'a key with a password: nobody is asked', args => [ @cert, '--tls-key', $encrypted ]);
+system('openssl', 'pkey', '-in', "$dir/server.key", '-aes256', '-passout', 'pass:example', '-out', $encrypted) == 0
+	or BAIL_OUT('openssl');
+my $said = start_fails(
+	3, qr/\Q$encrypted\E/,
+	'a key with a password: nobody is asked',
+	args => [ @cert, '--tls-key', $encrypted ]
+);
 unlike($said, qr/pass phrase:/i, 'not even by a prompt');
 
 my $rsa = service(args => [ certificate_args($dir, 'rsa') ]);

@@ -18,7 +18,12 @@ my $began = time;
 my @silent = map { $service->connect(plain => 1) } 1 .. 50;
 $silent[$_]->send("\x16\x03\x01\x02") for 0 .. 24;
 is($service->get('/health', connect => { tls => $tls })->{code}, 200, 'others are served');
-ok(eval { !$_->read_until(sub { 0 }) }, 'a handshake that does not come ends') for @silent[ 0, 30 ];
+ok(
+	eval {
+		!$_->read_until(sub { 0 });
+	},
+	'a handshake that does not come ends'
+) for @silent[ 0, 30 ];
 cmp_ok(time - $began, '>=', 0.9, 'not before its time');
 cmp_ok(time - $began, '<', 4, 'nor long after');
 eventually(sub { $service->sockets <= $before }, 'and nothing is left of them');
@@ -45,7 +50,12 @@ $began = time;
 ok($idle->ends, 'an idle connection ends');
 cmp_ok(time - $began, '>=', 2.9, 'not before its time');
 # Clients that go without saying so.
-for (1 .. 20) { my $gone = $service->connect(tls => $tls); $gone->send(substr $encrypt, 0, 50); shutdown $gone->{socket}, 2; }
+for (1 .. 20)
+{
+	my $gone = $service->connect(tls => $tls);
+	$gone->send(substr $encrypt, 0, 50);
+	shutdown $gone->{socket}, 2;
+}
 eventually(sub { $service->sockets <= $before }, 'of who is gone nothing is left');
 is($service->get('/health', connect => { tls => $tls })->{code}, 200, 'it still works');
 $service->stop;

@@ -29,7 +29,7 @@ sub holds
 		my ($from, $to) = /\A([0-9a-f]+)-([0-9a-f]+) rw/ or next;
 		next unless sysseek $memory, hex $from, 0;
 		my $kept = '';
-		for (my $left = hex($to) - hex $from; $left > 0;)
+		for (my $left = hex($to) - hex $from ; $left > 0 ;)
 		{
 			my $got = sysread $memory, my $part, $left < 1 << 20 ? $left : 1 << 20;
 			last unless $got;
@@ -42,7 +42,11 @@ sub holds
 }
 
 # The stack of a thread is cleansed within a tenth of a second.
-sub forgets { my ($service, $bytes) = @_; return wait_for(sub { !holds($service->{pid}, $bytes) }, 2); }
+sub forgets
+{
+	my ($service, $bytes) = @_;
+	return wait_for(sub { !holds($service->{pid}, $bytes) }, 2);
+}
 
 my $count = 0;
 # A word that nothing else has.

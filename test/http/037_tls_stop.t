@@ -8,7 +8,7 @@ use Test::More;
 use TestCa;
 use Time::HiRes qw(time sleep);
 
-my $LIMIT = 3;       # seconds, of a request
+my $LIMIT = 3;    # seconds, of a request
 my $LINGER = 2.5;    # and what may come on top
 my $dir = new_ca(folder());
 new_certificate($dir, 'server', 'DNS:caas.test');
@@ -43,9 +43,15 @@ cmp_ok(time - $began, '<', $LIMIT + $LINGER, 'with a request after it does not k
 $service = service(args => [ certificate_args($dir, 'server'), '--request-timeout', 60 ]);
 my @all = ($service->connect(plain => 1), $service->connect(tls => $tls));
 $all[1]->send(substr $encrypt, 0, 30);
-eventually(sub { $service->get('/metrics', connect => { tls => $tls })->{body} =~ /^caas_connections [3-9]/m }, 'two that are slow');
+eventually(sub { $service->get('/metrics', connect => { tls => $tls })->{body} =~ /^caas_connections [3-9]/m },
+	'two that are slow');
 $service->signal('TERM');
-ok(wait_for(sub { !eval { $service->connect(plain => 1) } }), 'are waited for');
+ok(
+	wait_for(sub {
+		!eval { $service->connect(plain => 1) }
+	}),
+	'are waited for'
+);
 ok(!HttpService::ended($service), 'after the first signal');
 $began = time;
 $service->stop;

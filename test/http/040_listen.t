@@ -29,7 +29,8 @@ start_fails(2, qr/--insecure|--tls-cert/, "no plain $_", listen => [$_]) for '0.
 start_fails(2, qr/--insecure|--tls-cert/, 'not as one of two', listen => [ '127.0.0.1:0', '0.0.0.0:0' ]);
 my $insecure = service(listen => ['0.0.0.0:0'], args => ['--insecure']);
 like($insecure->url, qr{\Ahttp://0\.0\.0\.0:}, '--insecure allows it');
-is($insecure->get('/health', connect => { url => $insecure->url =~ s/0\.0\.0\.0/127.0.0.1/r })->{code}, 200, 'and it answers');
+is($insecure->get('/health', connect => { url => $insecure->url =~ s/0\.0\.0\.0/127.0.0.1/r })->{code},
+	200, 'and it answers');
 $insecure->stop;
 
 SKIP:
@@ -44,23 +45,27 @@ SKIP:
 # [::] serves IPv4 too, unless an IPv4 address with the same port is listed.
 SKIP:
 {
-	my $probe = IO::Socket::IP->new(LocalHost => '::', Listen => 1, V6Only => 0) or skip 'there is no IPv6 on this machine', 8;
+	my $probe = IO::Socket::IP->new(LocalHost => '::', Listen => 1, V6Only => 0)
+		or skip 'there is no IPv6 on this machine', 8;
 	my $free = $probe->sockport;
 	$probe->close;
-	for my $listen ([ "[::]:$free" ], [ "[::]:$free", "127.0.0.1:$free" ], [ "0.0.0.0:$free", "[::]:$free" ])
+	for my $listen (["[::]:$free"], [ "[::]:$free", "127.0.0.1:$free" ], [ "0.0.0.0:$free", "[::]:$free" ])
 	{
 		my $wide = service(listen => $listen, args => ['--insecure']);
 		for my $url ("http://[::1]:$free", "http://127.0.0.1:$free")
 		{
-			is((eval { $wide->get('/health', connect => { url => $url }) } // { code => 'no answer' })->{code}, 200, "@$listen serves $url");
+			is((eval { $wide->get('/health', connect => { url => $url }) } // { code => 'no answer' })->{code},
+				200, "@$listen serves $url");
 		}
 		$wide->stop;
 	}
 }
 
 start_fails(2, qr/--listen/, "wrong: '$_'", listen => [$_])
-  for '', 'x', '127.0.0.1', '127.0.0.1:', ':8443', '8443', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:x', '127.0.0.1:0x50',
-  '127.0.0.1: 80', '127.0.0.1:80 ',
-  '300.0.0.1:80', '127.1:80', '::1:80', '[::1]', '[::1]80', '[::g]:80', 'unix:', 'unix:' . '/x' x 60, 'http://127.0.0.1:80',
-  'caas.test.invalid:80';
+	for '', 'x', '127.0.0.1', '127.0.0.1:', ':8443', '8443', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:x',
+	'127.0.0.1:0x50',
+	'127.0.0.1: 80', '127.0.0.1:80 ',
+	'300.0.0.1:80', '127.1:80', '::1:80', '[::1]', '[::1]80', '[::g]:80', 'unix:', 'unix:' . '/x' x 60,
+	'http://127.0.0.1:80',
+	'caas.test.invalid:80';
 done_testing();

@@ -28,10 +28,15 @@ write_file("$dir/config", "keyring = \"$keyring\"\napi-keys = \"$keys\"\n");
 usable('by a file', 'serve', '--check', '--config', "$dir/config");
 
 # Beside a service on the same addresses, and for addresses and a log that are not there yet.
-my $service = service(dir => $dir, keyring => $keyring, key_file => $keys, listen => [ '127.0.0.1:0', "unix:$dir/socket" ]);
+my $service =
+	service(dir => $dir, keyring => $keyring, key_file => $keys, listen => [ '127.0.0.1:0', "unix:$dir/socket" ]);
 my ($port) = $service->url =~ /:([0-9]+)\z/;
 my $log = $service->log_text;
-usable('beside a service', 'serve', '--check', @files, '--listen', "127.0.0.1:$port", '--listen', "unix:$dir/socket", '--access-log', "$dir/access.log");
+usable(
+	'beside a service', 'serve', '--check', @files,
+	'--listen', "127.0.0.1:$port", '--listen', "unix:$dir/socket",
+	'--access-log', "$dir/access.log"
+);
 is($service->get('/health', connect => { url => $_ })->{code}, 200, "it still serves $_") for @{ $service->listening };
 usable('for another place', 'serve', '--check', @files, '--listen', "unix:$dir/new", '--access-log', "$dir/new.log");
 ok(!-e "$dir/$_", "makes no $_") for 'new', 'new.log';
@@ -54,11 +59,20 @@ unusable('no API keys', qr{\Q$dir\E/none: }, '--keyring', $keyring, '--api-keys'
 write_keyring("$dir/broken", "1 active nonsense\n");
 unusable('a broken keyring', qr{\Q$dir\E/broken.*line 2}, '--keyring', "$dir/broken", '--api-keys', $keys);
 key_file("$dir/broken-keys", key_line('app'), 'nonsense');
-unusable('a broken line of API keys', qr{\Q$dir\E/broken-keys.*line 2}, '--keyring', $keyring, '--api-keys', "$dir/broken-keys");
+unusable(
+	'a broken line of API keys',
+	qr{\Q$dir\E/broken-keys.*line 2},
+	'--keyring', $keyring, '--api-keys', "$dir/broken-keys"
+);
 key_file("$dir/wide-keys", key_line('app'));
 chmod 0666, "$dir/wide-keys" or die "chmod: $!";
-unusable('API keys that all may write', qr{\Q$dir\E/wide-keys: .*may write}, '--keyring', $keyring, '--api-keys', "$dir/wide-keys");
-unusable('the key of another certificate', qr{\Q$dir\E/}, @files, '--tls-cert', "$dir/one.pem", '--tls-key', "$dir/two.key");
+unusable(
+	'API keys that all may write',
+	qr{\Q$dir\E/wide-keys: .*may write},
+	'--keyring', $keyring, '--api-keys', "$dir/wide-keys"
+);
+unusable('the key of another certificate',
+	qr{\Q$dir\E/}, @files, '--tls-cert', "$dir/one.pem", '--tls-key', "$dir/two.key");
 unusable('no certificate', qr{\Q$dir\E/none}, @files, '--tls-cert', "$dir/none", '--tls-key', "$dir/two.key");
 fails(2, qr/--tls-cert and --tls-key belong together/, 'serve', '--check', @files, '--tls-cert', "$dir/one.pem");
 fails(2, qr/--tls-cert and --tls-key belong together/, 'serve', '--check', @files, '--tls-key', "$dir/one.key");

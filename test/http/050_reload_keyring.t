@@ -14,16 +14,21 @@ my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 my %broken = (
 	'no keyring' => sub { unlink "$dir/keyring" },
 	'an empty one' => sub { write_file("$dir/keyring", '') },
-	'a line that is wrong' => sub { write_file("$dir/keyring", read_file(published_keyring("$dir/keyring")) . "marker-in-line\n") },
+	'a line that is wrong' =>
+		sub { write_file("$dir/keyring", read_file(published_keyring("$dir/keyring")) . "marker-in-line\n") },
 	'others may read it' => sub { chmod 0644, published_keyring("$dir/keyring") },
-	'a folder' => sub { unlink "$dir/keyring"; mkdir "$dir/keyring" });
+	'a folder' => sub { unlink "$dir/keyring"; mkdir "$dir/keyring" }
+);
+
 for my $name (sort keys %broken)
 {
 	$broken{$name}->();
-	given($service->post('/encrypt', body_of('/encrypt')), $digest, "$name: nothing happens before a reload");
-	ok($service->says(qr{^caas: (?:note|warning): [^\n]*/keyring[^\n]*\n}m, sub { $service->signal('HUP') }), 'the reason is said');
+	given ($service->post('/encrypt', body_of('/encrypt')), $digest, "$name: nothing happens before a reload");
+	ok($service->says(qr{^caas: (?:note|warning): [^\n]*/keyring[^\n]*\n}m, sub { $service->signal('HUP') }),
+		'the reason is said');
 	eventually(sub { $service->get('/health')->{code} == 503 }, 'the health is bad');
-	refused($service->post("/$_", body_of("/$_")), 503, 'no_keyring', $_) for qw(encrypt verify seal open blind-index batch);
+	refused($service->post("/$_", body_of("/$_")), 503, 'no_keyring', $_)
+		for qw(encrypt verify seal open blind-index batch);
 	my $unhealthy = $service->get('/health');
 	like($unhealthy->{headers}{'content-type'} // '', qr{\Aapplication/json}, 'the health is JSON');
 	unlike($unhealthy->{body}, qr/"status": ?"ok"/, 'and does not say ok');
@@ -34,7 +39,7 @@ for my $name (sort keys %broken)
 	$service->signal('HUP');
 	eventually(sub { $service->get('/health')->{code} == 200 }, 'a good one is taken');
 	$client->send($encrypt);
-	given(scalar $client->answer, $digest, 'all is as before, on the same connection');
+	given (scalar $client->answer, $digest, 'all is as before, on the same connection');
 }
 unlike($service->said, qr/marker-in-line/, 'no line of a keyring is shown');
 
@@ -44,7 +49,11 @@ for my $round (1 .. 30)
 {
 	$client->send($encrypt x 20);
 	$service->signal('HUP');
-	for (1 .. 20) { my $answer = $client->answer; $count++ if $answer && ($answer->{json}{encrypted_data} // '') eq $digest->{encrypted_data}; }
+	for (1 .. 20)
+	{
+		my $answer = $client->answer;
+		$count++ if $answer && ($answer->{json}{encrypted_data} // '') eq $digest->{encrypted_data};
+	}
 }
 is($count, 600, '30 reloads: no request was lost');
 $service->stop;

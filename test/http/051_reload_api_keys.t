@@ -20,15 +20,20 @@ is(code('gone'), 401, 'the one that is gone is not');
 is(code('less'), 403, 'and rights are those of the file');
 is(code('app'), 200, 'who stays, stays');
 
-my %broken = ('no file' => sub { unlink "$dir/api-keys" }, 'a wrong line' => sub { key_file("$dir/api-keys", @good, 'marker-in-line') },
+my %broken = (
+	'no file' => sub { unlink "$dir/api-keys" },
+	'a wrong line' => sub { key_file("$dir/api-keys", @good, 'marker-in-line') },
 	'a key twice' => sub { key_file("$dir/api-keys", @good, @good) },
-	'others may write it' => sub { key_file("$dir/api-keys", @good); chmod 0666, "$dir/api-keys" });
+	'others may write it' => sub { key_file("$dir/api-keys", @good); chmod 0666, "$dir/api-keys" }
+);
 for my $name (sort keys %broken)
 {
 	$broken{$name}->();
-	ok($service->says(qr{^caas: (?:note|warning): [^\n]*/api-keys[^\n]*\n}m, sub { $service->signal('HUP') }), "$name: the reason is said");
+	ok($service->says(qr{^caas: (?:note|warning): [^\n]*/api-keys[^\n]*\n}m, sub { $service->signal('HUP') }),
+		"$name: the reason is said");
 	eventually(sub { code('app') == 503 }, 'nobody is let in');
-	refused($service->post('/encrypt', body_of('/encrypt'), key => $_), 503, 'no_api_keys', $_ // 'no key') for 'app', 'stranger', undef;
+	refused($service->post('/encrypt', body_of('/encrypt'), key => $_), 503, 'no_api_keys', $_ // 'no key')
+		for 'app', 'stranger', undef;
 	refused($service->post('/encrypt', '{'), 503, 'no_api_keys', 'the key of the header is looked at before JSON');
 	is($service->get('/metrics')->{code}, 200, 'what needs no key works');
 	key_file("$dir/api-keys", @good);

@@ -26,7 +26,11 @@ $asked++;
 eventually(sub { read_file($log) =~ /\n/ }, 'it is written to');
 eventually(sub { lines() == $asked }, 'no line is lost') or diag(lines() . " of $asked");
 
-sub lines { my $text = join '', map { read_file($_) } $log, map { "$log.$_" } 1 .. 5; return scalar(() = $text =~ /^\{.*\}$/mg); }
+sub lines
+{
+	my $text = join '', map { read_file($_) } $log, map { "$log.$_" } 1 .. 5;
+	return scalar(() = $text =~ /^\{.*\}$/mg);
+}
 
 mkdir "$dir/sub" or die "mkdir: $!";
 $service->stop;
@@ -34,7 +38,8 @@ is(lines(), $asked, 'and none is there twice');
 my $gone = service(dir => $dir, log => "$dir/sub/log");
 unlink "$dir/sub/log" or die "unlink: $!";
 rmdir "$dir/sub" or die "rmdir: $!";
-ok($gone->says(qr{^caas: (?:note|warning): [^\n]*\Q$dir\E/sub/log}m, sub { $gone->signal('HUP') }), 'a log that cannot be opened is told');
+ok($gone->says(qr{^caas: (?:note|warning): [^\n]*\Q$dir\E/sub/log}m, sub { $gone->signal('HUP') }),
+	'a log that cannot be opened is told');
 is($gone->get('/health')->{code}, 200, 'and requests are answered');
 $gone->stop;
 done_testing();

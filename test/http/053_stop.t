@@ -23,11 +23,16 @@ for my $signal (qw(TERM INT))
 	my $url = $service->url;
 	my $began = time;
 	$service->signal($signal);
-	is(scalar(grep { my $answer = $many->answer; $answer && $answer->{body} eq $digest } 2 .. 200), 199,
-		"SIG$signal: what was received is answered");
+	is(scalar(grep { my $answer = $many->answer; $answer && $answer->{body} eq $digest } 2 .. 200),
+		199, "SIG$signal: what was received is answered");
 	ok($many->ends, 'then the connection ends');
 	ok($_->ends, 'as do those without a request') for $idle, $used;
-	ok(wait_for(sub { !eval { HttpClient->new($url) } }), 'no more connections');
+	ok(
+		wait_for(sub {
+			!eval { HttpClient->new($url) }
+		}),
+		'no more connections'
+	);
 	$slow->send(substr $encrypt, -5);
 	my $answer = $slow->answer;
 	is($answer && $answer->{body}, $digest, 'a request under way is answered');
@@ -57,7 +62,8 @@ if ($sender == 0)
 	while (time < $end && $flood->send($encrypt x 200)) { $flood->{in} = ''; }
 	POSIX::_exit(0);
 }
-eventually(sub { $flooded->get('/metrics')->{body} =~ m{^caas_http_requests_total\{.*"/encrypt".*\} [0-9]{3}}m }, 'a flood of requests');
+eventually(sub { $flooded->get('/metrics')->{body} =~ m{^caas_http_requests_total\{.*"/encrypt".*\} [0-9]{3}}m },
+	'a flood of requests');
 $began = time;
 $flooded->stop;
 cmp_ok(time - $began, '<', 10, 'ends with the service');

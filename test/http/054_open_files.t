@@ -13,7 +13,8 @@ write_file("$dir/limited", "#!/bin/sh\nulimit -n $FILES\nexec '@{[ program() ]}'
 chmod 0755, "$dir/limited" or die "chmod: $!";
 
 my $service = service(program => "$dir/limited", keys => [ key_line('app'), key_line('other') ]);
-eventually(sub { $service->said =~ /^caas: warning: the limit of open files, $FILES, /m }, 'it says how many files there are');
+eventually(sub { $service->said =~ /^caas: warning: the limit of open files, $FILES, /m },
+	'it says how many files there are');
 my ($allowed) = $service->said =~ / allows ([0-9]+) connections, fewer than --max-connections$/m;
 cmp_ok($allowed // 0, '>=', 10, 'and how many connections that allows');
 cmp_ok($allowed // $FILES, '<=', $FILES - 20, 'which are not all of them');

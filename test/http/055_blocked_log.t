@@ -38,7 +38,12 @@ sub quiet_service
 	my (%option) = @_;
 	my $self = HttpService::prepare(listen => ["unix:$dir/socket"], args => [ '--request-timeout', $TIMEOUT ], %option);
 	HttpService::launch($self);
-	ok(wait_for(sub { eval { client()->close; 1 } }), 'it starts');
+	ok(
+		wait_for(sub {
+			eval { client()->close; 1 }
+		}),
+		'it starts'
+	);
 	return $self;
 }
 sub client { return HttpClient->new("unix:$dir/socket"); }
@@ -48,11 +53,13 @@ sub answers
 {
 	my ($client, $count) = @_;
 	my $answered = 0;
-	for (my $left = $count; $left > 0; $left -= 500)
+	for (my $left = $count ; $left > 0 ; $left -= 500)
 	{
 		my $now = $left < 500 ? $left : 500;
 		$client->send($health x $now);
-		eval { $client->read_until(sub { (() = $client->{in} =~ /"active_generation":1\}/g) == $now }) } or last;
+		eval {
+			$client->read_until(sub { (() = $client->{in} =~ /"active_generation":1\}/g) == $now });
+		} or last;
 		$client->{in} = '';
 		$answered += $now;
 	}
@@ -81,7 +88,8 @@ sub ends_in_time
 
 my $LINES = 45_000;    # more than the queue and the pipe hold
 my $fifo = fifo('log');
-for my $case ([ 'standard output', log => undef, program => redirected('to-fifo', ">'$dir/log'") ], [ 'a FIFO', log => "$dir/log" ])
+for my $case ([ 'standard output', log => undef, program => redirected('to-fifo', ">'$dir/log'") ],
+	[ 'a FIFO', log => "$dir/log" ])
 {
 	my ($name, %option) = @$case;
 	my $service = quiet_service(%option);
@@ -89,18 +97,37 @@ for my $case ([ 'standard output', log => undef, program => redirected('to-fifo'
 	is(answers($client, $LINES), $LINES, "$name: requests are answered while nobody reads the log");
 	my $lost = dropped();
 	cmp_ok($lost, '>', 0, "$name: dropped lines are counted");
-	like($service->said, qr/^caas: warning: the access log is not read fast enough; lines are lost$/m, "$name: and told");
+	like(
+		$service->said,
+		qr/^caas: warning: the access log is not read fast enough; lines are lost$/m,
+		"$name: and told"
+	);
 	ok($service->says(qr/note: reloaded/, sub { $service->signal('HUP') }), "$name: a reload");
 	$client->close;
 
 	my ($text, $part) = ('', '');
-	ok(wait_for(sub {
-		while (sysread $fifo, $part, $PIPE) { $text .= $part; }
-		$service->said =~ /the access log is written again; \d+ lines were lost$/m;
-	}), "$name: a reader ends the loss");
+	ok(
+		wait_for(sub {
+			while (sysread $fifo, $part, $PIPE) { $text .= $part; }
+			$service->said =~ /the access log is written again; \d+ lines were lost$/m;
+		}),
+		"$name: a reader ends the loss"
+	);
 	is(answers(client(), 10), 10, "$name: later requests");
-	wait_for(sub { while (sysread $fifo, $part, $PIPE) { $text .= $part; } (() = $text =~ /\n/g) >= $LINES + 11 - dropped(); });
-	is(scalar(grep { !eval { log_entry($_) } } split /\n/, $text), 0, "$name: the log has whole lines");
+	wait_for(sub {
+		while (sysread $fifo, $part, $PIPE) { $text .= $part; }
+		(() = $text =~ /\n/g) >= $LINES + 11 - dropped();
+	});
+	is(
+		scalar(
+			grep {
+				!eval { log_entry($_) }
+			} split /\n/,
+			$text
+		),
+		0,
+		"$name: the log has whole lines"
+	);
 	is($service->said =~ s/.*lines are lost\n//sr =~ /lines are lost/, '', "$name: which is told once");
 	answers(client(), 1000);
 	ends_in_time($service, "$name, unread");
@@ -115,14 +142,16 @@ close $fifo;
 	ok($service->says(qr/note: reloaded/, sub { $service->signal('HUP') }), 'a FIFO without a reader: a reload');
 	sysopen($fifo, "$dir/log", O_RDWR | O_NONBLOCK) or die "open: $!";
 	my $text = '';
-	ok(wait_for(sub { sysread $fifo, $text, $PIPE, length $text; (() = $text =~ /\n/g) >= 10 }), 'who reads it later gets the lines');
+	ok(wait_for(sub { sysread $fifo, $text, $PIPE, length $text; (() = $text =~ /\n/g) >= 10 }),
+		'who reads it later gets the lines');
 	ends_in_time($service, 'a FIFO');
 }
 
 # A socket whose other end is not read.
 {
-	write_file("$dir/to-socket", "#!$^X\nuse Socket;\n\$^F = 255;\nsocketpair(my \$ours, my \$other, AF_UNIX, SOCK_STREAM, 0) or die;\n"
-		. "open STDOUT, '>&', \$ours or die;\nexec '@{[ program() ]}', \@ARGV;\n");
+	write_file("$dir/to-socket",
+			  "#!$^X\nuse Socket;\n\$^F = 255;\nsocketpair(my \$ours, my \$other, AF_UNIX, SOCK_STREAM, 0) or die;\n"
+			. "open STDOUT, '>&', \$ours or die;\nexec '@{[ program() ]}', \@ARGV;\n");
 	chmod 0755, "$dir/to-socket" or die "chmod: $!";
 	my $service = quiet_service(log => undef, program => "$dir/to-socket");
 	is(answers(client(), 5000), 5000, 'a socket: requests');
@@ -136,7 +165,11 @@ close $fifo;
 	my $service = quiet_service(program => redirected('errors-to-fifo', "2>'$dir/errors'"));
 	is(answers(client(), 10), 10, 'standard error: requests');
 	my $reloads = sub { client_metric('caas_reloads_total\{result="success"\}') };
-	for my $count (1 .. 3) { $service->signal('HUP'); ok(wait_for(sub { $reloads->() == $count }), "standard error: reload $count"); }
+	for my $count (1 .. 3)
+	{
+		$service->signal('HUP');
+		ok(wait_for(sub { $reloads->() == $count }), "standard error: reload $count");
+	}
 	ends_in_time($service, 'standard error');
 }
 
@@ -155,13 +188,22 @@ sub client_metric
 	chmod 0755, "$dir/limited" or die "chmod: $!";
 	my $service = quiet_service(log => $log, program => "$dir/limited");
 	answers(client(), 50);
-	ok(wait_for(sub { $service->said =~ /^caas: warning: the access log cannot be written: File too large; lines are lost$/m }), 'a file that is full');
+	ok(
+		wait_for(sub {
+			$service->said =~ /^caas: warning: the access log cannot be written: File too large; lines are lost$/m;
+		}),
+		'a file that is full'
+	);
 	truncate $log, 1000 or die "truncate: $!";
 	answers(client(), 1);
 	ok(wait_for(sub { read_file($log) =~ /\n\z/ }), 'there is room again');
 	my @lines = split /\n/, read_file($log);
 	ok(eval { log_entry($lines[-1]) }, 'the next line begins on a line of its own');
-	ok($service->says(qr/the access log is written again; \d+ lines were lost$/m, sub { answers(client(), 1) }) || $service->said =~ /written again/, 'and it is told');
+	ok(
+		$service->says(qr/the access log is written again; \d+ lines were lost$/m, sub { answers(client(), 1) })
+			|| $service->said =~ /written again/,
+		'and it is told'
+	);
 	ends_in_time($service, 'a full file');
 }
 

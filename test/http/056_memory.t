@@ -25,7 +25,8 @@ sub kind
 	return 'no answer' unless $answer;
 	return 'ok' if $answer->{code} == 200;
 	my $error = error_code($answer->{json});
-	return $answer->{code} == 503 && ($answer->{headers}{'retry-after'} // '') =~ /\A[1-9]\d*\z/ ? $error : "$answer->{code} $error";
+	return $answer->{code} == 503
+		&& ($answer->{headers}{'retry-after'} // '') =~ /\A[1-9]\d*\z/ ? $error : "$answer->{code} $error";
 }
 
 is(code($service->post('/encrypt', body_of('/encrypt', sensitiveData => 'x' x ($MIB - 200)))), 200, 'a large request');
@@ -49,7 +50,9 @@ for my $round (1 .. 3)
 	is(code($service->get($_)), 200, "$_ is answered") for '/health', '/metrics';
 	is(code($service->post('/encrypt', body_of('/encrypt'))), 200, 'so are small requests');
 	$_->close for @clients;
-	eventually(sub { code($service->post('/encrypt', body_of('/encrypt', sensitiveData => 'x' x ($MIB - 200)))) == 200 }, 'then large ones again');
+	eventually(
+		sub { code($service->post('/encrypt', body_of('/encrypt', sensitiveData => 'x' x ($MIB - 200)))) == 200 },
+		'then large ones again');
 	eventually(sub { resident() - $started < 24 * $MIB }, 'and the memory goes back to the system');
 }
 
@@ -64,14 +67,24 @@ $service->post('/batch', body_of('/batch', operation => 'encrypt', requests => \
 $started = resident();
 my @readers = map { HttpClient->new("unix:$dir/socket") } 1 .. 40;
 $_->send($batch, deaf => 1) for @readers;
-eventually(sub { $service->get('/metrics')->{body} =~ m{^caas_http_requests_total\{code="503",route="/batch"\}}m
-	  || $service->get('/metrics')->{body} =~ m{^caas_http_requests_total\{route="/batch",code="503"\}}m }, 'answers that nobody reads are bounded');
+eventually(
+	sub {
+		$service->get('/metrics')->{body} =~ m{^caas_http_requests_total\{code="503",route="/batch"\}}m
+			|| $service->get('/metrics')->{body} =~ m{^caas_http_requests_total\{route="/batch",code="503"\}}m;
+	},
+	'answers that nobody reads are bounded'
+);
 cmp_ok(resident() - $started, '<', $limit + 24 * $MIB, 'and so is the memory of the process');
 my %kinds;
-for my $client (@readers) { $kinds{ kind(eval { $client->answer }) }++; diag($@ || ($client->{reset} ? 'reset' : ())) if $@ || $client->{reset}; }
+for my $client (@readers)
+{
+	$kinds{ kind(eval { $client->answer }) }++;
+	diag($@ || ($client->{reset} ? 'reset' : ())) if $@ || $client->{reset};
+}
 is(join(' ', sort keys %kinds), 'busy ok', 'those beyond the limit are 503, the others come as a whole');
 cmp_ok($kinds{ok}, '>=', 5, 'which are many');
-is(code($service->post('/batch', body_of('/batch', operation => 'encrypt', requests => \@requests))), 200, 'then batches are served again');
+is(code($service->post('/batch', body_of('/batch', operation => 'encrypt', requests => \@requests))),
+	200, 'then batches are served again');
 $_->close for @readers;
 $service->stop;
 done_testing();

@@ -24,12 +24,16 @@ sub from
 {
 	my ($address, $service) = @_;
 	my ($port) = $service->url =~ /:(\d+)\z/;
-	my $socket = IO::Socket::IP->new(LocalHost => $address, PeerHost => '127.0.0.1', PeerService => $port) or die "connect: $!";
+	my $socket = IO::Socket::IP->new(LocalHost => $address, PeerHost => '127.0.0.1', PeerService => $port)
+		or die "connect: $!";
 	$socket->blocking(0);
 	return bless { socket => $socket, in => '', ended => 0, tls => 0 }, 'HttpClient';
 }
 
-my $service = service(listen => [ '127.0.0.1:0', "unix:$dir/socket" ], args => [ '--request-timeout', 60, '--max-connections', 100, '--max-connections-per-address', 3 ]);
+my $service = service(
+	listen => [ '127.0.0.1:0', "unix:$dir/socket" ],
+	args => [ '--request-timeout', 60, '--max-connections', 100, '--max-connections-per-address', 3 ]
+);
 my @others = map { from('127.0.0.2', $service) } 1 .. 3;
 ok(healthy($_), 'a client of another address') for @others;
 my @clients = map { from('127.0.0.3', $service) } 1 .. 3;

@@ -14,8 +14,9 @@ my @days = qw(Sun Mon Tue Wed Thu Fri Sat);
 sub seconds
 {
 	my ($date) = @_;
-	my ($name, $day, $month, $year, $hour, $minute, $second)
-	  = ($date // '') =~ /\A(\w{3}), (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT\z/ or return 0;
+	my ($name, $day, $month, $year, $hour, $minute, $second) =
+		($date // '') =~ /\A(\w{3}), (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT\z/
+		or return 0;
 	my ($number) = grep { $months[$_] eq $month } 0 .. 11;
 	return 0 unless defined $number;
 	my $time = timegm($second, $minute, $hour, $day, $number, $year);
@@ -48,11 +49,14 @@ dated('large headers', 431, sub { raw('GET /' . 'x' x 20_000) });
 # The same request on one connection again and again: the date is renewed every second.
 my $client = $service->connect;
 my %dates;
-ok(wait_for(sub {
-	$client->send(request_bytes('GET', '/health'));
-	$dates{ seconds($client->answer->{headers}{date}) } = 1;
-	keys %dates >= 3;
-}), 'the date of kept answers goes on');
+ok(
+	wait_for(sub {
+		$client->send(request_bytes('GET', '/health'));
+		$dates{ seconds($client->answer->{headers}{date}) } = 1;
+		keys %dates >= 3;
+	}),
+	'the date of kept answers goes on'
+);
 my @seen = sort { $a <=> $b } keys %dates;
 cmp_ok($seen[-1] - $seen[0], '>=', 2, 'by seconds');
 $service->stop;

@@ -26,7 +26,8 @@ ok($client->ends, 'end the connection');
 # Several requests in one write, each with a line end too many behind its body.
 $client = $service->connect;
 $client->send("$encrypt\r\n" x 20);
-is(scalar(grep { ($client->answer // { code => 0 })->{code} == 200 } 1 .. 20), 20, 'requests with a line end too many behind them');
+is(scalar(grep { ($client->answer // { code => 0 })->{code} == 200 } 1 .. 20),
+	20, 'requests with a line end too many behind them');
 
 # The connection is idle after the last one: no request has begun that could time out.
 select undef, undef, undef, 2.5;
@@ -43,7 +44,14 @@ for my $strange ("\r$encrypt", " \r\n$encrypt", "\r\n\r$encrypt")
 {
 	$client = $service->connect;
 	$client->send($strange);
-	refused(scalar $client->answer, 400, 'bad_request', 'no empty line: ' . join ' ', map { sprintf '%02x', ord } split //, substr $strange, 0, 4);
+	refused(
+		scalar $client->answer,
+		400, 'bad_request',
+		'no empty line: ' . join ' ',
+		map { sprintf '%02x', ord } split //,
+		substr $strange,
+		0, 4
+	);
 }
 $service->stop;
 done_testing();

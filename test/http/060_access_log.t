@@ -7,7 +7,10 @@ use Test::More;
 use Time::HiRes ();
 use Time::Local qw(timegm);
 
-my $service = service(keys => [ key_line('app'), key_line('reader', 'open') ], args => [ '--max-body', 1000, '--request-timeout', 1 ]);
+my $service = service(
+	keys => [ key_line('app'), key_line('reader', 'open') ],
+	args => [ '--max-body', 1000, '--request-timeout', 1 ]
+);
 my @expected;
 my $begun = Time::HiRes::time();
 
@@ -23,11 +26,16 @@ sub asked
 sub seconds
 {
 	my ($entry) = @_;
-	my ($year, $month, $day, $hour, $minute, $second) = $entry->{time} =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d\.\d{6})Z$/
-	  or return 0;
+	my ($year, $month, $day, $hour, $minute, $second) =
+		$entry->{time} =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d\.\d{6})Z$/
+		or return 0;
 	return timegm(0, $minute, $hour, $day, $month - 1, $year) + $second;
 }
-sub named { return join ' ', map { $_ // 'null' } @_; }
+
+sub named
+{
+	return join ' ', map { $_ // 'null' } @_;
+}
 sub raw { my ($bytes) = @_; my $client = $service->connect; $client->send($bytes); return scalar $client->answer; }
 
 asked($service->post("/$_", body_of("/$_")), 'app', "/$_", 200) for qw(encrypt verify seal blind-index);
@@ -64,7 +72,11 @@ for my $entry (map { [ @$_{qw(key route code)} ] } @entries)
 }
 is(scalar @expected, 0, 'and none is missing') or diag(explain(\@expected));
 my $ended = Time::HiRes::time();
-is(scalar grep({ seconds($_) >= $begun - 1e-6 && seconds($_) <= $ended } @entries), scalar @entries, 'the times are those of the requests');
+is(
+	scalar grep({ seconds($_) >= $begun - 1e-6 && seconds($_) <= $ended } @entries),
+	scalar @entries,
+	'the times are those of the requests'
+);
 ok($late - $begun > 0.9, 'which took more than a moment');
 is(scalar grep({ seconds($_) >= $late - 1e-6 } @entries), 1, 'one came late');
 ok(!grep({ $_->{microseconds} > 5_000_000 } @entries), 'microseconds are those of the work');
@@ -81,10 +93,11 @@ is($off->printed, '', 'off: there is none');
 ok(!-e 'off', 'nor a file of that name');
 my $pipelined = service();
 my $client = $pipelined->connect;
-Time::HiRes::usleep(2000) until Time::HiRes::time() - int(Time::HiRes::time()) < 0.02;    # where microseconds have few digits
+Time::HiRes::usleep(2000)
+	until Time::HiRes::time() - int(Time::HiRes::time()) < 0.02;    # where microseconds have few digits
 $client->send(request_bytes('GET', '/health') x 3000);
 $client->answer for 1 .. 3000;
 is(scalar(@lines = $pipelined->log_entries(3000)), 3000, '3000 requests have 3000 lines');
-is(scalar grep({ seconds($lines[$_]) < seconds($lines[$_ - 1]) } 1 .. $#lines), 0, 'in the order of their times');
+is(scalar grep({ seconds($lines[$_]) < seconds($lines[ $_ - 1 ]) } 1 .. $#lines), 0, 'in the order of their times');
 $pipelined->stop;
 done_testing();

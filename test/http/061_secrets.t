@@ -21,43 +21,69 @@ sub note_error
 	$errors .= join "\n", %{ $answer->{headers} }, $answer->{body} // '', '' if $answer->{code} != 200;
 	return;
 }
-sub raw { my $client = $service->connect; $client->send($_[0]); $client->finish if $_[1]; note_error(scalar eval { $client->answer }); return; }
+
+sub raw
+{
+	my $client = $service->connect;
+	$client->send($_[0]);
+	$client->finish if $_[1];
+	note_error(scalar eval { $client->answer });
+	return;
+}
 
 my %user = (userUUID => $marked_uuid, sensitiveData => "$mark text");
 my $sealed = $service->post('/seal', { %user, context => "$mark context" })->{json}{sealed_data};
 my $digest = $service->post('/encrypt', {%user})->{json}{encrypted_data};
-note_error($service->post($_->[0], @{$_}[ 1 .. $#$_ ])) for
-  [ '/verify', { %user, encryptedData => $digest } ], [ '/verify', { %user, encryptedData => $mark } ],
-  [ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark wrong" } ],
-  [ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark context" } ],
-  [ '/open', { userUUID => $mark, sealedData => $mark } ], [ '/encrypt', { %user, userUUID => "$marked_uuid$mark" } ],
-  [ '/encrypt', { %user, sensitiveData => "\0$mark" } ], [ '/encrypt', { %user, encoding => $mark } ],
-  [ '/encrypt', { %user, $mark => $mark } ],
-  [ '/encrypt', { %user, encoding => 'base64' } ], [ '/encrypt', { %user, sensitiveData => [$mark] } ],
-  [ '/encrypt', { %user, generation => $mark } ],
-  [ '/blind-index', { sensitiveData => $mark, length => 99, context => $mark } ], [ '/seal', { %user, context => $mark x 1000 } ],
-  [ '/batch', { operation => $mark, requests => [] } ], [ '/batch', { operation => 'encrypt',
-  requests => [ \%user, { %user, $mark => 1 }, $mark, { $mark => $mark } ] } ],
-  [ '/encrypt', "{\"$mark\":" ], [ '/encrypt', "$mark" ], [ '/encrypt',
-  "{\"userUUID\":\"$marked_uuid\",\"sensitiveData\":\"$mark\xff\"}" ], [ '/encrypt', "[\"$mark\"]" ],
-  [ '/encrypt', "{\"$mark\":1,\"$mark\":1}" ], [ '/encrypt', {%user}, %bad_key ], [ '/encrypt', { %user, apiKey => "caas_$mark" } ],
-  [ '/encrypt', {%user}, type => "text/$mark" ],
-  [ "/$mark", {%user} ], [ "/encrypt/$mark", {%user} ], [ "/encrypt?$mark=$marked_uuid", {} ],
-  [ "/$marked_uuid?apiKey=$mark", {%user}, %bad_key ],
-  [ '/encrypt', {%user}, headers => [ "X-Data: $mark", "Cookie: $mark", "User-Agent: $mark", "Referer: http://$mark/",
-  "X-Request-Id: $mark" ] ],
-  [ '/encrypt', "$mark" x 3000 ];
+note_error($service->post($_->[0], @{$_}[ 1 .. $#$_ ]))
+	for [ '/verify', { %user, encryptedData => $digest } ], [ '/verify', { %user, encryptedData => $mark } ],
+	[ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark wrong" } ],
+	[ '/open', { userUUID => $marked_uuid, sealedData => $sealed, context => "$mark context" } ],
+	[ '/open', { userUUID => $mark, sealedData => $mark } ], [ '/encrypt', { %user, userUUID => "$marked_uuid$mark" } ],
+	[ '/encrypt', { %user, sensitiveData => "\0$mark" } ], [ '/encrypt', { %user, encoding => $mark } ],
+	[ '/encrypt', { %user, $mark => $mark } ],
+	[ '/encrypt', { %user, encoding => 'base64' } ], [ '/encrypt', { %user, sensitiveData => [$mark] } ],
+	[ '/encrypt', { %user, generation => $mark } ],
+	[ '/blind-index', { sensitiveData => $mark, length => 99, context => $mark } ],
+	[ '/seal', { %user, context => $mark x 1000 } ], [ '/batch', { operation => $mark, requests => [] } ],
+	[
+	'/batch',
+	{
+		operation => 'encrypt',
+		requests => [ \%user, { %user, $mark => 1 }, $mark, { $mark => $mark } ]
+	}
+	],
+	[ '/encrypt', "{\"$mark\":" ], [ '/encrypt', "$mark" ],
+	[ '/encrypt', "{\"userUUID\":\"$marked_uuid\",\"sensitiveData\":\"$mark\xff\"}" ], [ '/encrypt', "[\"$mark\"]" ],
+	[ '/encrypt', "{\"$mark\":1,\"$mark\":1}" ], [ '/encrypt', {%user}, %bad_key ],
+	[ '/encrypt', { %user, apiKey => "caas_$mark" } ],
+	[ '/encrypt', {%user}, type => "text/$mark" ],
+	[ "/$mark", {%user} ], [ "/encrypt/$mark", {%user} ], [ "/encrypt?$mark=$marked_uuid", {} ],
+	[ "/$marked_uuid?apiKey=$mark", {%user}, %bad_key ],
+	[
+	'/encrypt',
+	{%user},
+	headers =>
+		[ "X-Data: $mark", "Cookie: $mark", "User-Agent: $mark", "Referer: http://$mark/", "X-Request-Id: $mark" ]
+	],
+	[ '/encrypt', "$mark" x 3000 ];
 note_error($service->ask($mark, '/encrypt', undef));
 note_error($service->ask('GET', '/encrypt', undef, headers => ["Host: $mark"]));
 raw("$mark\r\n\r\n");
 raw("GET /$mark HTTP/9.9\r\nHost: $mark\r\n\r\n");
 raw("POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Length: $mark\r\n\r\n$mark");
 raw("POST /encrypt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: $mark\r\n\r\n$mark");
-raw("POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${mark}\r\n");
+raw(
+	"POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${mark}\r\n"
+);
 raw("GET /health HTTP/1.1\r\nHost: x\r\n$mark\r\n\r\n");
 raw("GET /$mark" . 'x' x 10_000);
-raw("POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"sensitiveData\":\"$mark");
-raw("POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"sensitiveData\":\"$mark", 1);
+raw(
+	"POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"sensitiveData\":\"$mark"
+);
+raw(
+	"POST /encrypt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"sensitiveData\":\"$mark",
+	1
+);
 raw("$mark", 1);
 my $burst = question('POST', '/encrypt', {%user}) x 1500;
 my $many = $service->connect;
@@ -70,16 +96,30 @@ write_file("$dir/keyring", "# caas keyring v1\n1 active $mark\n");
 key_file("$dir/api-keys", "$mark:$mark $mark");
 ok($service->says(qr{/keyring.*/api-keys|/api-keys.*/keyring}s, sub { $service->signal('HUP') }), 'broken files');
 note_error($service->post('/encrypt', {%user}));
-my $open = $service->get('/metrics')->{body} . $service->get('/openapi.json')->{body} . $service->get('/health')->{body};
+my $open =
+	$service->get('/metrics')->{body} . $service->get('/openapi.json')->{body} . $service->get('/health')->{body};
 like($open, qr/caas/, 'there are metrics');
 $service->stop;
 
-my %seen = ('the log' => $service->log_text, 'standard error' => $service->said, 'standard output' => $service->printed,
-	'an error' => $errors, 'the open routes' => $open);
+my %seen = (
+	'the log' => $service->log_text,
+	'standard error' => $service->said,
+	'standard output' => $service->printed,
+	'an error' => $errors,
+	'the open routes' => $open
+);
 my ($secret) = read_file('test/vectors/digest.json') =~ /"secret": "([0-9a-f]{64})"/;
-my %never = (mark => $mark, uuid => $marked_uuid, digest => $digest, sealed => $sealed, key => api_key('app'),
+my %never = (
+	mark => $mark,
+	uuid => $marked_uuid,
+	digest => $digest,
+	sealed => $sealed,
+	key => api_key('app'),
 	listed => (key_line('app') =~ /:(.*)/)[0],
-	secret => $secret, 'secret in base64' => encode_base64(pack('H*', $secret), ''));
+	secret => $secret,
+	'secret in base64' => encode_base64(pack('H*', $secret), '')
+);
+
 for my $where (sort keys %seen)
 {
 	my @found = grep { my $first = substr $never{$_}, 0, 10; index(lc $seen{$where}, lc $first) >= 0 } sort keys %never;

@@ -12,7 +12,11 @@ like($api->{openapi}, qr/\A3\.0\.[0-9]\z/, 'OpenAPI 3.0');
 my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 is($api->{info}{version}, $version, 'the version');
 my @paths = sort keys %{ $api->{paths} };
-is("@paths", '/batch /blind-index /encrypt /health /metrics /open /openapi.json /seal /verify', 'the documented paths, and no others');
+is(
+	"@paths",
+	'/batch /blind-index /encrypt /health /metrics /open /openapi.json /seal /verify',
+	'the documented paths, and no others'
+);
 is_deeply($api->{servers}, [ { url => '/' } ], 'where it is asked for');
 is($api->{info}{license}{name}, 'PostgreSQL', 'the license');
 
@@ -36,13 +40,18 @@ sub fits
 	my $type = $schema->{type} // '';
 	return ref $value eq 'ARRAY' && !grep { !fits($_, $schema->{items}) } @$value if $type eq 'array';
 	return JSON::PP::is_bool($value) if $type eq 'boolean';
-	return !ref $value && $value =~ /\A-?[0-9]+\z/ && $value >= ($schema->{minimum} // $value) && $value <= ($schema->{maximum} // $value)
-	  if $type eq 'integer';
-	return !ref $value && (!$enum || !!grep { ($_ // '') eq $value } @$enum) && fits_text($value, $schema) if $type eq 'string';
+	return
+		   !ref $value
+		&& $value =~ /\A-?[0-9]+\z/
+		&& $value >= ($schema->{minimum} // $value)
+		&& $value <= ($schema->{maximum} // $value)
+		if $type eq 'integer';
+	return !ref $value && (!$enum || !!grep { ($_ // '') eq $value } @$enum) && fits_text($value, $schema)
+		if $type eq 'string';
 	return 0 unless ref $value eq 'HASH' && $type eq 'object';
 	my $properties = $schema->{properties} or return 1;
 	return !grep({ !exists $value->{$_} } @{ $schema->{required} // [] })
-	  && !grep({ !$properties->{$_} || !fits($value->{$_}, $properties->{$_}) } keys %$value);
+		&& !grep({ !$properties->{$_} || !fits($value->{$_}, $properties->{$_}) } keys %$value);
 }
 
 # The same for the shape of a string; "byte" is OpenAPI's name of base64.
@@ -50,7 +59,9 @@ sub fits_text
 {
 	my ($value, $schema) = @_;
 	return 0 if defined $schema->{pattern} && $value !~ /$schema->{pattern}/;
-	return 0 if ($schema->{format} // '') eq 'byte' && $value !~ m{\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z};
+	return 0
+		if ($schema->{format} // '') eq 'byte'
+		&& $value !~ m{\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z};
 	return ($schema->{format} // '') ne 'uuid' || $value =~ /\A[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\z/;
 }
 my $error = { error => { code => 'not_found', message => 'x' } };
@@ -67,7 +78,8 @@ sub described
 	like($response->{description}, qr/\b$code\b/, "$name: with its code") if $answer->{code} != 200;
 	my ($type) = $answer->{headers}{'content-type'} =~ /\A([a-z\/]+)/;
 	my $schema = resolved($response)->{content}{$type}{schema};
-	return ok($schema && fits($type eq 'text/plain' ? $answer->{body} : $answer->{json}, $schema), "$name: and as it is");
+	return ok($schema && fits($type eq 'text/plain' ? $answer->{body} : $answer->{json}, $schema),
+		"$name: and as it is");
 }
 
 for my $path (@paths)
@@ -77,7 +89,11 @@ for my $path (@paths)
 	is("@methods", $is_get ? 'get' : 'post', "$path: its method");
 	my $operation = $api->{paths}{$path}{ $methods[0] };
 	is($operation->{operationId}, $path =~ s{\A/|\.json\z}{}gr, "$path: its name");
-	is_deeply($operation->{security}, $is_get ? [] : [ { bearer => [] }, {} ], "$path: with a key in a header or a field, or without");
+	is_deeply(
+		$operation->{security},
+		$is_get ? [] : [ { bearer => [] }, {} ],
+		"$path: with a key in a header or a field, or without"
+	);
 	if ($is_get)
 	{
 		described($path, 'get', $service->get($path), $path);
@@ -90,11 +106,15 @@ for my $path (@paths)
 	ok($request->{additionalProperties} eq JSON::PP::false, "$path: no further fields");
 	ok($operation->{requestBody}{required}, "$path: with a body");
 	is("@required", join(' ', sort keys %{ body_of($path) }), "$path: what is required is what is enough");
+
 	for my $field (@fields)
 	{
 		my $schema = resolved($request->{properties}{$field});
-		my $value = $field eq 'apiKey' ? api_key('app') : exists body_of($path)->{$field} ? body_of($path)->{$field}
-			: $schema->{enum} ? $schema->{enum}[0] : $schema->{minimum} // 'x';
+		my $value =
+			  $field eq 'apiKey' ? api_key('app')
+			: exists body_of($path)->{$field} ? body_of($path)->{$field}
+			: $schema->{enum} ? $schema->{enum}[0]
+			: $schema->{minimum} // 'x';
 		ok(fits($value, $schema), "$path: $field is described as what it is");
 		my $answer = $service->post($path, body_of($path, $field => $value));
 		unlike(error_code($answer->{json}), qr/unknown_field|wrong_type|duplicate/, "$path: $field is taken");
@@ -103,20 +123,26 @@ for my $path (@paths)
 		is(!!fits(undef, $schema), !$needed, "$path: $field may be null, or has to be there");
 		my $null = error_code($service->post($path, { %{ body_of($path) }, $field => undef })->{json});
 		is($null eq 'missing_field' || $null eq 'wrong_type' || 0, $needed || 0, "$path: and is so");
-		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field") if $needed;
-		refused($service->post($path, body_of($path, $field => $_)), 400,
-			qw(invalid_encoding invalid_operation)[ $field eq 'operation' ], "$path: another $field")
-		  for map { "$_ " } grep { defined } @{ $schema->{enum} // [] };
+		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field")
+			if $needed;
+		refused(
+			$service->post($path, body_of($path, $field => $_)),
+			400,
+			qw(invalid_encoding invalid_operation) [ $field eq 'operation' ],
+			"$path: another $field"
+		) for map { "$_ " } grep { defined } @{ $schema->{enum} // [] };
 		next unless exists $schema->{maximum};
-		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}), "invalid_$field",
-			"$path: $field below its minimum");
-		is(error_code($service->post($path, body_of($path, $field => $schema->{maximum} + 1))->{json}), "invalid_$field",
-			"$path: $field above its maximum");
-		is($service->post($path, body_of($path, $field => 0 + $schema->{maximum}))->{code}, 200, "$path: $field at its maximum");
+		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}),
+			"invalid_$field", "$path: $field below its minimum");
+		is(error_code($service->post($path, body_of($path, $field => $schema->{maximum} + 1))->{json}),
+			"invalid_$field", "$path: $field above its maximum");
+		is($service->post($path, body_of($path, $field => 0 + $schema->{maximum}))->{code},
+			200, "$path: $field at its maximum");
 	}
 	my %known = map { ($_ => 1) } @fields;
 	refused($service->post($path, body_of($path, $_ => 'x')), 400, 'unknown_field', "$path: no $_")
-	  for grep { !$known{$_} } qw(apiKey userUUID sensitiveData encryptedData sealedData context encoding generation length operation requests other);
+		for grep { !$known{$_} }
+		qw(apiKey userUUID sensitiveData encryptedData sealedData context encoding generation length operation requests other);
 	my $good = { 200 => $service->post($path, $path eq '/open' ? sealed() : body_of($path)) };
 	described($path, 'post', $good->{200}, $path);
 	is($good->{200}{code}, 200, "$path: it is a success");
@@ -136,21 +162,31 @@ sub component
 	return resolved($schema);
 }
 
-sub sealed { return { userUUID => some_uuid(), sealedData => $service->post('/seal', body_of('/seal'))->{json}{sealed_data} }; }
+sub sealed
+{
+	return { userUUID => some_uuid(), sealedData => $service->post('/seal', body_of('/seal'))->{json}{sealed_data} };
+}
 
 # Batches whose answers are of every kind.
-described('/batch', 'post', $service->post('/batch', body_of('/batch', requests => [ {}, body_of('/encrypt') ])), 'a batch with an error');
-described('/batch', 'post', $service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
-	"a batch of $_")
-  for qw(encrypt verify seal open blind-index);
+described(
+	'/batch', 'post',
+	$service->post('/batch', body_of('/batch', requests => [ {}, body_of('/encrypt') ])),
+	'a batch with an error'
+);
+described(
+	'/batch', 'post',
+	$service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
+	"a batch of $_"
+) for qw(encrypt verify seal open blind-index);
 
 # The requests of a batch are those of its operations, without a key.
 my $batch = resolved($api->{paths}{'/batch'}{post}{requestBody}{content}{'application/json'}{schema});
 my $items = $batch->{properties}{requests}{items};
 my $fields_of = sub { join ',', sort keys %{ $_[0]{properties} } };
 my @in_batch = map { $fields_of->(component($_, 'a request of a batch')) } @{ $items->{anyOf} };
-my @alone = map { $fields_of->(resolved($_->{post}{requestBody}{content}{'application/json'}{schema})) =~ s/\AapiKey,//r }
-  @{ $api->{paths} }{qw(/encrypt /verify /seal /open /blind-index)};
+my @alone =
+	map { $fields_of->(resolved($_->{post}{requestBody}{content}{'application/json'}{schema})) =~ s/\AapiKey,//r }
+	@{ $api->{paths} }{qw(/encrypt /verify /seal /open /blind-index)};
 is(join(' ', sort @in_batch), join(' ', sort @alone), 'a request of a batch is one of the other paths');
 for my $path (qw(/encrypt /verify /seal /open /blind-index))
 {
@@ -158,7 +194,8 @@ for my $path (qw(/encrypt /verify /seal /open /blind-index))
 	ok(!fits(body_of($path, $_ => 'x'), $items), "$path: without $_") for qw(apiKey other);
 }
 component($_, 'an answer of a batch')
-  for @{ resolved($api->{paths}{'/batch'}{post}{responses}{200}{content}{'application/json'}{schema})->{properties}{answers}{items}{anyOf} };
+	for @{ resolved($api->{paths}{'/batch'}{post}{responses}{200}{content}{'application/json'}{schema})
+		->{properties}{answers}{items}{anyOf} };
 
 # The codes and statuses of docs/http.md are those of /openapi.json.
 my $table = read_file('docs/http.md') =~ s/.*^## Errors//msr =~ s/^## .*//msr;
@@ -169,7 +206,8 @@ for my $row ($table =~ /^\| ([0-9]{3} \|.*)$/mg)
 	$status{$_} = $code for $row =~ s/\([^)]*\)//gr =~ /`([a-z0-9_]+)`/g;
 }
 cmp_ok(keys %status, '>=', 30, 'the documented codes');
-my ($schema) = map { resolved($_) } $api->{paths}{'/encrypt'}{post}{responses}{400}{content}{'application/json'}{schema};
+my ($schema) =
+	map { resolved($_) } $api->{paths}{'/encrypt'}{post}{responses}{400}{content}{'application/json'}{schema};
 my @codes = sort @{ $schema->{properties}{error}{properties}{code}{enum} };
 is("@codes", join(' ', sort keys %status), 'are the described ones');
 
@@ -183,9 +221,14 @@ for my $path (@paths)
 	for my $code (@expected)
 	{
 		is("@{ codes_of($responses->{$code}) }", "@{ expected_codes($path, $code) }", "$path: $code names its codes");
-		ok(fits($error, component($responses->{$code}{content}{'application/json'}{schema}, "$path: $code")), 'and has their shape');
+		ok(fits($error, component($responses->{$code}{content}{'application/json'}{schema}, "$path: $code")),
+			'and has their shape');
 		my %header = (401 => 'WWW-Authenticate', 429 => 'Retry-After', 503 => 'Retry-After');
-		is(join(' ', keys %{ $responses->{$code}{headers} // {} }), $header{$code} // '', "$path: $code has its headers");
+		is(
+			join(' ', keys %{ $responses->{$code}{headers} // {} }),
+			$header{$code} // '',
+			"$path: $code has its headers"
+		);
 	}
 }
 
@@ -201,12 +244,20 @@ sub expected_codes
 	push @codes, qw(no_keyring no_api_keys) if $path eq '/health';
 	if ($api->{paths}{$path}{post})
 	{
-		push @codes, qw(invalid_json invalid_utf8 not_an_object missing_field unknown_field duplicate_field wrong_type invalid_text),
-		  qw(invalid_api_key not_permitted unsupported_media_type rate_limited no_keyring no_api_keys);
+		push @codes,
+			qw(invalid_json invalid_utf8 not_an_object missing_field unknown_field duplicate_field wrong_type invalid_text),
+			qw(invalid_api_key not_permitted unsupported_media_type rate_limited no_keyring no_api_keys);
 		my $request = resolved($api->{paths}{$path}{post}{requestBody}{content}{'application/json'}{schema});
-		my %of_field = (userUUID => ['invalid_uuid'], sensitiveData => ['invalid_base64'], encoding => ['invalid_encoding'],
-			sealedData => [qw(invalid_base64 malformed_value unknown_generation cannot_open)], context => ['invalid_context'],
-			generation => ['unknown_generation'], length => ['invalid_length'], operation => ['invalid_operation']);
+		my %of_field = (
+			userUUID => ['invalid_uuid'],
+			sensitiveData => ['invalid_base64'],
+			encoding => ['invalid_encoding'],
+			sealedData => [qw(invalid_base64 malformed_value unknown_generation cannot_open)],
+			context => ['invalid_context'],
+			generation => ['unknown_generation'],
+			length => ['invalid_length'],
+			operation => ['invalid_operation']
+		);
 		push @codes, map { @{ $of_field{$_} // [] } } keys %{ $request->{properties} };
 		push @codes, 'not_text' if $path eq '/open';
 		push @codes, 'batch_too_large' if $path eq '/batch';

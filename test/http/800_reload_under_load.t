@@ -30,7 +30,11 @@ eventually(sub { $service->said =~ /: generation $ROTATIONS is active/ }, 'the l
 my @active = $service->said =~ /^caas: note: reloaded: generation ([0-9]+) is active, 1 API key$/mg;
 my $reloads = @active;
 my %seen = map { ($_ => 1) } @active;
-is(join(' ', sort { $a <=> $b } keys %seen), join(' ', 2 .. $ROTATIONS), 'there was a reload for each change, which names its generation');
+is(
+	join(' ', sort { $a <=> $b } keys %seen),
+	join(' ', 2 .. $ROTATIONS),
+	'there was a reload for each change, which names its generation'
+);
 is(join(' ', @active), join(' ', sort { $a <=> $b } @active), 'in their order');
 is($service->get('/health')->{json}{active_generation}, $ROTATIONS, 'the last generation is active');
 unlike($service->said, qr/^caas: warning/m, 'no reload had trouble');
@@ -40,8 +44,16 @@ for my $counts ($load->finish)
 {
 	my $name = "client $counts->{client}";
 	is($counts->{died} // '', '', "$name ended well");
-	is("$counts->{answered} of $counts->{sent}", "$counts->{sent} of $counts->{sent}", "$name: every request was answered");
-	is("@$counts{qw(wrong lost late refused announced back)}", '0 0 0 0 0 0', "$name: rightly, and no connection was closed") or diag($counts->{how});
+	is(
+		"$counts->{answered} of $counts->{sent}",
+		"$counts->{sent} of $counts->{sent}",
+		"$name: every request was answered"
+	);
+	is(
+		"@$counts{qw(wrong lost late refused announced back)}",
+		'0 0 0 0 0 0',
+		"$name: rightly, and no connection was closed"
+	) or diag($counts->{how});
 	is($counts->{last}, $ROTATIONS, "$name: under the last generation in the end");
 	$sent += $counts->{sent};
 }

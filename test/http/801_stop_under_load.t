@@ -39,11 +39,13 @@ for my $round (1 .. 6)
 	wait_for(sub { HttpService::ended($service) });
 	cmp_ok(time - $began, '<', 5, "it ends soon");
 	my $answered = $waiting + 1 + $at_once;
+
 	for my $counts ($load->finish)
 	{
 		is($counts->{died} // '', '', "client $counts->{client} ended well");
 		is($counts->{sent}, $counts->{answered} + $counts->{late}, 'every request was answered');
-		is("@$counts{qw(wrong lost refused)}", '0 0 1', 'rightly, until no more connections were taken') or diag($counts->{how});
+		is("@$counts{qw(wrong lost refused)}", '0 0 1', 'rightly, until no more connections were taken')
+			or diag($counts->{how});
 		# Refused, or reset while it was being taken: before anything was sent.
 		like($counts->{gone}, qr/refused|cannot connect: Connection reset/, 'which was said at once');
 		is($counts->{announced}, $counts->{late} ? 0 : 1, 'the last answer had said so') if $counts->{client} <= 2;

@@ -66,7 +66,8 @@ my (undef, $alone) = speed();
 # Half of them never say a word, the other half has asked once.
 my $began = time;
 my @idle = map { connect_quickly() } 1 .. $wanted;
-is(scalar(grep { !answered($idle[$_]) } grep { $_ % 2 } 0 .. $#idle), 0, "$wanted connections, of which each second asks once");
+is(scalar(grep { !answered($idle[$_]) } grep { $_ % 2 } 0 .. $#idle),
+	0, "$wanted connections, of which each second asks once");
 my $took = time - $began;
 eventually(sub { $service->sockets > $wanted }, 'the service holds them all');
 my ($connections) = $service->get('/metrics')->{body} =~ /^caas_connections (\d+)/m;
@@ -74,7 +75,8 @@ cmp_ok($connections, '>=', $wanted, 'and counts them');
 
 my $each = 1024 * (resident() - $before) / $wanted;
 my ($slowest, $beside) = speed();
-diag sprintf '%d idle connections, opened in %.1f s: %.0f bytes of memory each; 1000 requests one by one take %.3f s beside them, %.3f s without; the slowest %.1f ms',
+diag sprintf
+	'%d idle connections, opened in %.1f s: %.0f bytes of memory each; 1000 requests one by one take %.3f s beside them, %.3f s without; the slowest %.1f ms',
 	$wanted, $took, $each, $beside, $alone, 1000 * $slowest;
 cmp_ok($each, '<', 8192, 'an idle connection takes less than 8 KiB');
 cmp_ok($beside, '<', 2, '1000 requests beside them take less than 2 seconds');

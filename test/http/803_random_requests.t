@@ -33,17 +33,39 @@ sub chunked
 }
 
 my @requests = (
-	question('POST', '/encrypt', \%user), question('POST', '/verify', { %user, encryptedData => '00ff' }), question('POST', '/seal', \%user),
+	question('POST', '/encrypt', \%user),
+	question('POST', '/verify', { %user, encryptedData => '00ff' }),
+	question('POST', '/seal', \%user),
 	question('POST', '/open', { userUUID => $user{userUUID}, sealedData => $sealed }),
 	question('POST', '/blind-index', { sensitiveData => $word, length => 8 }),
 	question('POST', '/batch', { operation => 'encrypt', requests => [ \%user, {}, \%user ] }),
-	question('POST', '/encrypt', { %user, apiKey => api_key('app') }, key => undef), chunked('/encrypt', \%user), chunked('/seal', \%user),
-	question('POST', '/encrypt', \%user, headers => ['Connection: keep-alive']), question('GET', '/health', undef, key => undef),
-	question('GET', '/openapi.json', undef, key => undef), question('GET', '/metrics', undef));
+	question('POST', '/encrypt', { %user, apiKey => api_key('app') }, key => undef),
+	chunked('/encrypt', \%user),
+	chunked('/seal', \%user),
+	question('POST', '/encrypt', \%user, headers => ['Connection: keep-alive']),
+	question('GET', '/health', undef, key => undef),
+	question('GET', '/openapi.json', undef, key => undef),
+	question('GET', '/metrics', undef)
+);
 
-my @pieces = ("\r\n", "\n", "\r", "\0", ' ', "\t", ':', ';', '"', '\\', '{', '}', ',', "\r\n\r\n", "0\r\n\r\n", 'ffffffff', '-1', "\xff", "\xc0\x80",
-	'\\u0000', '\\ud800', 'null', '[' x 50, "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Host: y\r\n", "Expect: 100-continue\r\n",
-	"Connection: close\r\n", 'HTTP/1.0', '%00', '/../', 'x' x 9000);
+my @pieces = (
+	"\r\n", "\n",
+	"\r", "\0",
+	' ', "\t",
+	':', ';',
+	'"', '\\',
+	'{', '}',
+	',', "\r\n\r\n",
+	"0\r\n\r\n", 'ffffffff',
+	'-1', "\xff",
+	"\xc0\x80", '\\u0000',
+	'\\ud800', 'null',
+	'[' x 50, "Content-Length: 5\r\n",
+	"Transfer-Encoding: chunked\r\n", "Host: y\r\n",
+	"Expect: 100-continue\r\n", "Connection: close\r\n",
+	'HTTP/1.0', '%00',
+	'/../', 'x' x 9000
+);
 
 # One change at a place that chance chooses.
 sub changed
@@ -56,7 +78,12 @@ sub changed
 	elsif ($what == 1) { substr($bytes, $at, $some) = ''; }
 	elsif ($what == 2) { substr($bytes, $at, 0) = $pieces[ rand @pieces ]; }
 	elsif ($what == 3) { substr($bytes, $at, 0) = substr $bytes, int rand length $bytes, 10 * $some; }
-	elsif ($what == 4) { my @lines = split /(?<=\r\n)/, $bytes; splice @lines, rand @lines, 0, $lines[ rand @lines ]; $bytes = join '', @lines; }
+	elsif ($what == 4)
+	{
+		my @lines = split /(?<=\r\n)/, $bytes;
+		splice @lines, rand @lines, 0, $lines[ rand @lines ];
+		$bytes = join '', @lines;
+	}
 	else { $bytes =~ s/([0-9]+)/rand() < 0.5 ? $1 + int(rand 5) - 2 : $1 x 3/e; }
 	return $bytes eq '' ? 'x' : $bytes;
 }
@@ -113,7 +140,10 @@ for my $case (1 .. $cases)
 	my $codes = codes_of(@sent);
 	my $good = $changes ? $codes =~ /\A(?:[1-5][0-9]{2} ?)*\z/ : $codes eq join ' ', (200) x @sent;
 	push @failed, "case $case: $codes" unless $good;
-	if (!$good) { diag "case $case: $codes after ", join ' | ', map { s/([^ -~])/sprintf '\\x%02x', ord $1/ger } @sent; }
+	if (!$good)
+	{
+		diag "case $case: $codes after ", join ' | ', map { s/([^ -~])/sprintf '\\x%02x', ord $1/ger } @sent;
+	}
 	$seen{$_}++ for split / /, $codes;
 	last if @failed > 5 || HttpService::ended($service);
 }
@@ -127,5 +157,9 @@ eventually(sub { $service->sockets <= $sockets }, 'nothing is left of the connec
 $service->stop;
 my $logs = $service->log_text . $service->said . $service->printed;
 cmp_ok(scalar(() = $service->log_text =~ /\n/g), '>=', $seen{200} // 0, 'the log has them all');
-unlike($logs, qr/inner3|deadbeef|\Q@{[ substr $sealed, 0, 10 ]}\E|@{[ substr api_key('app'), 5, 10 ]}/i, 'and nothing of what they held');
+unlike(
+	$logs,
+	qr/inner3|deadbeef|\Q@{[ substr $sealed, 0, 10 ]}\E|@{[ substr api_key('app'), 5, 10 ]}/i,
+	'and nothing of what they held'
+);
 done_testing();

@@ -41,10 +41,19 @@ $report = sprintf $security, 5;
 isnt($?, 0, 'which a lower threshold would not let pass');
 
 # Permitted remain: listening sockets and the system's file tree, both needed.
-my @open = map { $_->{name} } grep { defined $_->{set} && !$_->{set} }
-  @{ decode_json(`systemd-analyze security --no-pager --offline=true --json=short $dir/caas.service`) };
-is_deeply([ sort @open ], [ 'DeviceAllow=', 'IPAddressDeny=', 'PrivateNetwork=', 'RestrictAddressFamilies=~AF_(INET|INET6)',
-		'RestrictAddressFamilies=~AF_UNIX', 'RootDirectory=/RootImage=' ], 'all else is shut');
+my @open =
+	map { $_->{name} }
+	grep { defined $_->{set} && !$_->{set} }
+	@{ decode_json(`systemd-analyze security --no-pager --offline=true --json=short $dir/caas.service`) };
+is_deeply(
+	[ sort @open ],
+	[
+		'DeviceAllow=', 'IPAddressDeny=',
+		'PrivateNetwork=', 'RestrictAddressFamilies=~AF_(INET|INET6)',
+		'RestrictAddressFamilies=~AF_UNIX', 'RootDirectory=/RootImage='
+	],
+	'all else is shut'
+);
 
 my %option = map { $_ => 1 } options('serve');
 my ($command) = $source =~ m{^ExecStart=/usr/local/bin/caas serve (.*)$}m;
@@ -60,9 +69,10 @@ is(scalar @shown, 7, 'the documentation shows drop-ins');
 for my $drop_in (@shown)
 {
 	my ($name) = $drop_in =~ /\A# (\w+\.conf)/;
-	SKIP:
+SKIP:
 	{
-		skip "RefreshOnReload= is of systemd 260, here is $version", 1 if $drop_in =~ /RefreshOnReload/ && $version < 260;
+		skip "RefreshOnReload= is of systemd 260, here is $version", 1
+			if $drop_in =~ /RefreshOnReload/ && $version < 260;
 		is(complaints($name => $drop_in), '', "$name is well formed");
 	}
 	ok($option{ '--' . tr/A-Z_/a-z-/r }, "$name: CAAS_$_ is an option") for $drop_in =~ /\bCAAS_([A-Z_]+)=/g;

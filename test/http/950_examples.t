@@ -19,9 +19,14 @@ like($digest, qr/\A[0-9a-f]{64,128}\z/, 'the digest that all of them should prin
 
 my $talk = "digest: $digest\nverified: true\nopened: +90 555 000 00 00\nrefused: cannot_open\n";
 my @clients = (
-	[ 'encrypt.sh', 'curl', 'CURL_CA_BUNDLE', $email, qr/\A\Q{"encrypted_data":"$digest"}\E\n\z/, "bash examples/http/encrypt.sh " . some_uuid() ],
+	[
+		'encrypt.sh', 'curl', 'CURL_CA_BUNDLE', $email,
+		qr/\A\Q{"encrypted_data":"$digest"}\E\n\z/,
+		"bash examples/http/encrypt.sh " . some_uuid()
+	],
 	[ 'client.py', 'python3', 'SSL_CERT_FILE', '', qr/\A\Q$talk\E\z/i, 'python3 examples/http/client.py' ],
-	[ 'client.mjs', 'node', 'NODE_EXTRA_CA_CERTS', '', qr/\A\Q$talk\E\z/, 'node examples/http/client.mjs' ]);
+	[ 'client.mjs', 'node', 'NODE_EXTRA_CA_CERTS', '', qr/\A\Q$talk\E\z/, 'node examples/http/client.mjs' ]
+);
 
 # Runs a command with this input and environment: exit status, output, errors.
 sub run_client
@@ -39,7 +44,7 @@ sub run_client
 for my $client (@clients)
 {
 	my ($name, $program, $authority, $input, $expected, $command) = @$client;
-	SKIP:
+SKIP:
 	{
 		skip "$program is not installed", 13 if system("command -v $program > /dev/null") != 0;
 		my %env = (CAAS_API_KEY => api_key('app'), CAAS_URL => $plain->url);
@@ -51,14 +56,21 @@ for my $client (@clients)
 		is($status, 0, "$name: by TLS");
 		like($out, $expected, "$name: the same");
 
-		my %refused = ('the certificate is not verified' => { CAAS_URL => $tls->url }, 'another key' => { CAAS_API_KEY => api_key('other') },
-			'nobody answers' => { CAAS_URL => $nobody });
+		my %refused = (
+			'the certificate is not verified' => { CAAS_URL => $tls->url },
+			'another key' => { CAAS_API_KEY => api_key('other') },
+			'nobody answers' => { CAAS_URL => $nobody }
+		);
 		for my $reason (sort keys %refused)
 		{
 			($status, $out, $err) = run_client($command, $input, %env, %{ $refused{$reason} });
 			isnt($status, 0, "$name: $reason: it fails");
 			unlike($out . $err, qr/caas_[0-9a-f]{64}|\Q$digest\E/, "$name: $reason: no key is printed");
-			like($out . $err, $reason eq 'another key' ? qr/invalid_api_key/ : qr/certificate|connect|refused/i, "$name: $reason: it says why");
+			like(
+				$out . $err,
+				$reason eq 'another key' ? qr/invalid_api_key/ : qr/certificate|connect|refused/i,
+				"$name: $reason: it says why"
+			);
 		}
 	}
 }

@@ -24,7 +24,9 @@ sub new
 	my ($scheme, $where) = $url =~ m{\A(https?://|unix:)(.*)\z}s or die "no address: $url\n";
 	my ($host, $port) = $where =~ /\A\[?(.*?)\]?:([0-9]+)\z/;
 	my @buffer = $option{buffer} ? (Sockopts => [ [ SOL_SOCKET, SO_RCVBUF, $option{buffer} ] ]) : ();
-	my $socket = $scheme eq 'unix:' ? IO::Socket::UNIX->new(Peer => $where)
+	my $socket =
+		$scheme eq 'unix:'
+		? IO::Socket::UNIX->new(Peer => $where)
 		: IO::Socket::IP->new(PeerHost => $host, PeerService => $port, @buffer);
 	$socket or die "cannot connect: $!\n";
 	my $self = bless { socket => $socket, in => '', ended => 0, tls => 0 }, $class;
@@ -122,7 +124,8 @@ sub answer
 	}
 	substr $self->{in}, 0, 4 + index($self->{in}, "\r\n\r\n"), '';
 	return \%answer if $answer{code} < 200;
-	($answer{headers}{date} // '') =~ /\A[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\z/ or die "no date\n";
+	($answer{headers}{date} // '') =~ /\A[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\z/
+		or die "no date\n";
 	my $length = $answer{headers}{'content-length'} // die "no length\n";
 	$length = 0 if $option{head};
 	$self->read_until(sub { length $self->{in} >= $length }, $option{timeout}) or die "half a body\n";
@@ -136,7 +139,9 @@ sub answer
 sub ends
 {
 	my ($self, $timeout) = @_;
-	return !eval { $self->read_until(sub { $self->{in} ne '' }, $timeout) } && !$@ && $self->{in} eq '';
+	return !eval {
+		$self->read_until(sub { $self->{in} ne '' }, $timeout);
+	} && !$@ && $self->{in} eq '';
 }
 
 # Says that nothing more will be sent.
@@ -162,7 +167,8 @@ sub error_code
 	my ($json) = @_;
 	return 'no error' unless ref $json eq 'HASH' && "@{ [ keys %$json ] }" eq 'error' && ref $json->{error} eq 'HASH';
 	my ($code, $message) = @{ $json->{error} }{qw(code message)};
-	my $shaped = keys %{ $json->{error} } == 2 && ($code // '') =~ /\A[a-z0-9_]+\z/ && length($message // '') && !ref $message;
+	my $shaped =
+		keys %{ $json->{error} } == 2 && ($code // '') =~ /\A[a-z0-9_]+\z/ && length($message // '') && !ref $message;
 	return $shaped ? $code : 'a misshapen error';
 }
 

@@ -14,8 +14,8 @@ use Test::More;
 
 our @EXPORT = qw(use_generation clients new_load);
 
-my $NUMBERS = 100;      # different requests of a client
-my $PATIENCE = 60;      # seconds, for clients to end
+my $NUMBERS = 100;    # different requests of a client
+my $PATIENCE = 60;    # seconds, for clients to end
 my $json = JSON::PP->new->canonical;
 my %running;
 
@@ -31,7 +31,8 @@ END
 sub use_generation
 {
 	my ($file, $active, @secrets) = @_;
-	return write_keyring($file, map { generation($_, $_ == $active ? 'active' : 'retired', $secrets[ $_ - 1 ]) } 1 .. @secrets);
+	return write_keyring($file,
+		map { generation($_, $_ == $active ? 'active' : 'retired', $secrets[ $_ - 1 ]) } 1 .. @secrets);
 }
 
 # So many clients, that have nothing to do yet.
@@ -50,11 +51,20 @@ sub new_load
 	my $client = $service->connect;
 	for my $n (1 .. $count)
 	{
-		my @bodies = map { body_of('/encrypt', userUUID => sprintf('00000000-0000-4000-8000-%012x', $n), sensitiveData => "number $_ of $n") } 0 .. $NUMBERS - 1;
+		my @bodies = map {
+			body_of(
+				'/encrypt',
+				userUUID => sprintf('00000000-0000-4000-8000-%012x', $n),
+				sensitiveData => "number $_ of $n"
+			)
+		} 0 .. $NUMBERS - 1;
 		$self->{questions}[$n] = [ map { question('POST', '/encrypt', $_) } @bodies ];
 		for my $generation (@generations)
 		{
-			$client->send(question('POST', '/batch', { operation => 'encrypt', requests => [ map { { %$_, generation => $generation } } @bodies ] }));
+			$client->send(question(
+				'POST', '/batch',
+				{ operation => 'encrypt', requests => [ map { { %$_, generation => $generation } } @bodies ] }
+			));
 			my @digests = $client->answer(raw => 1)->{body} =~ /"encrypted_data":"([0-9a-f]+)"/g;
 			@digests == $NUMBERS or die "no digests\n";
 			$self->{expected}[$n]{ $digests[$_] } = [ $_, $generation ] for 0 .. $#digests;
@@ -88,7 +98,9 @@ sub said { my ($self, $word) = @_; return -e "$self->{dir}/$word"; }
 sub busy
 {
 	my ($self) = @_;
-	return wait_for(sub { !grep { !$self->said("busy.$_") } 1 .. $self->{count} });
+	return wait_for(sub {
+		!grep { !$self->said("busy.$_") } 1 .. $self->{count};
+	});
 }
 
 # Tells the clients that it is enough, waits for their end, and returns what they counted.
@@ -97,8 +109,13 @@ sub finish
 	my ($self) = @_;
 	$self->say('enough');
 	my @left = grep { defined } @{ $self->{clients} };
-	wait_for(sub { @left = grep { !(waitpid($_, POSIX::WNOHANG()) == $_ && delete $running{$_}) } @left; !@left }, $PATIENCE)
-		or die "a client does not end\n";
+	wait_for(
+		sub {
+			@left = grep { !(waitpid($_, POSIX::WNOHANG()) == $_ && delete $running{$_}) } @left;
+			!@left;
+		},
+		$PATIENCE
+	) or die "a client does not end\n";
 	return map { $json->decode(read_file("$self->{dir}/counts.$_")) } 1 .. $self->{count};
 }
 
@@ -108,7 +125,7 @@ sub ask_on
 	my ($self, $n, $counts, %option) = @_;
 	@$counts{qw(sent answered wrong lost late refused announced back)} = (0) x 8;
 	my ($client, $on_this, $last) = (undef, 0, 0);
-	for (my $number = 0; !$self->said('enough'); $number = ($number + 1) % $NUMBERS)
+	for (my $number = 0 ; !$self->said('enough') ; $number = ($number + 1) % $NUMBERS)
 	{
 		$self->say("busy.$n") if $counts->{answered} == 500;
 		if (!$client)

@@ -14,15 +14,17 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = (qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid wait_for),
-	qw(request_bytes error_code read_file write_file folder generation write_keyring published_keyring vectors file_vectors vector_keyring));
+our @EXPORT = (
+	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid wait_for),
+	qw(request_bytes error_code read_file write_file folder generation write_keyring published_keyring vectors file_vectors vector_keyring)
+);
 
 my $PATIENCE = 20;    # seconds, for what has to happen
 my $seed = random_secret();
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my %running;
 $SIG{PIPE} = 'IGNORE';
-alarm 600;            # a test that hangs ends
+alarm 600;    # a test that hangs ends
 
 # Whatever a failed test leaves running ends with it.
 END
@@ -88,9 +90,12 @@ sub prepare
 	$self->{keyring} //= published_keyring("$dir/keyring");
 	$self->{key_file} //= key_file("$dir/api-keys", @{ $option{keys} // [ key_line('app') ] });
 	$self->{command} = $option{command} // [
-		'--keyring', $self->{keyring}, '--api-keys', $self->{key_file}, '--threads', $option{threads} // 2,
+		'--keyring', $self->{keyring},
+		'--api-keys', $self->{key_file},
+		'--threads', $option{threads} // 2,
 		(map { ('--listen', $_) } @{ $self->{listen} }), defined $self->{log} ? ('--access-log', $self->{log}) : (),
-		@{ $option{args} // [] } ];
+		@{ $option{args} // [] }
+	];
 	return $self;
 }
 
@@ -125,7 +130,11 @@ sub start_fails
 	my $self = prepare(%option);
 	launch($self);
 	wait_for(sub { ended($self) || $self->said =~ /listening on/ });
-	if (!defined $self->{status}) { kill 'KILL', $self->{pid}; wait_for(sub { ended($self) }); }
+	if (!defined $self->{status})
+	{
+		kill 'KILL', $self->{pid};
+		wait_for(sub { ended($self) });
+	}
 	is($self->{status}, $code, "$name: exit code");
 	like($self->said, $pattern, "$name: message");
 	like($self->said, qr/\Acaas: [^\n]+\n/, "$name: begins with the program's name");
@@ -157,7 +166,9 @@ sub stopped
 	is($self->{status}, 0, 'the service ends with 0');
 	my @strange = grep { !/\Acaas: (?:note|warning): [ -~]+\z/ } split /\n/, $self->said;
 	is("@strange", '', 'it has said nothing but notes and warnings');
-	my @lines = grep { !eval { log_entry($_) } } split /\n/, $self->log_text;
+	my @lines = grep {
+		!eval { log_entry($_) }
+	} split /\n/, $self->log_text;
 	is("@lines", '', 'its log has the documented lines alone');
 	return;
 }
@@ -294,7 +305,8 @@ sub body_of
 		'/seal' => { userUUID => some_uuid(), sensitiveData => 'x' },
 		'/open' => { userUUID => some_uuid(), sealedData => 'AQAB' },
 		'/blind-index' => { sensitiveData => 'x' },
-		'/batch' => { operation => 'encrypt', requests => [] });
+		'/batch' => { operation => 'encrypt', requests => [] }
+	);
 	my %body = (%{ $needs{$route} }, %over);
 	return { map { defined $body{$_} ? ($_ => $body{$_}) : () } keys %body };
 }

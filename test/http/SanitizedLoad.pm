@@ -28,7 +28,10 @@ sub environment
 }
 
 # The reports of the sanitizer.
-sub reports { return join '', map { read_file($_) } glob "$_[0].*"; }
+sub reports
+{
+	return join '', map { read_file($_) } glob "$_[0].*";
+}
 
 # Each of these errors, made by canary, has to be reported.
 sub finds_errors
@@ -37,7 +40,8 @@ sub finds_errors
 	my $dir = folder();
 	for my $error ('nothing', sort keys %errors)
 	{
-		my ($code, $out) = caas({ program => "$build/canary", env => environment("$dir/$error"), out => "$dir/out" }, $error);
+		my ($code, $out) =
+			caas({ program => "$build/canary", env => environment("$dir/$error"), out => "$dir/out" }, $error);
 		if ($error eq 'nothing') { is("$code " . reports("$dir/$error"), '0 ', 'no error, no report'); next; }
 		isnt($code, 0, "$error ends in failure");
 		like(reports("$dir/$error"), $errors{$error}, "$error is reported");
@@ -47,7 +51,10 @@ sub finds_errors
 
 # ---- what a client does ----
 
-sub a_value { return join '', map { chr(32 + int rand 95) } 0 .. rand(rand() < 0.1 ? 3000 : 60); }
+sub a_value
+{
+	return join '', map { chr(32 + int rand 95) } 0 .. rand(rand() < 0.1 ? 3000 : 60);
+}
 
 sub ask
 {
@@ -58,7 +65,7 @@ sub ask
 
 # Each takes an open connection, and says whether it can still be used.
 my @steps = (
-	sub { # data comes back from where it was sealed
+	sub {    # data comes back from where it was sealed
 		my ($client, $counts) = @_;
 		my $value = a_value();
 		my $bytes = rand() < 0.5;
@@ -66,56 +73,73 @@ my @steps = (
 		my $given = $bytes ? encode_base64($value, '') : $value;
 		my $sealed = ask($client, '/seal', body_of('/seal', sensitiveData => $given, context => 'c', %how));
 		return 1 unless $sealed->{code} == 200;
-		my $opened = ask($client, '/open', body_of('/open', sealedData => $sealed->{json}{sealed_data}, context => 'c', %how));
+		my $opened =
+			ask($client, '/open', body_of('/open', sealedData => $sealed->{json}{sealed_data}, context => 'c', %how));
 		$counts->{wrong}++ if $opened->{code} == 200 && $opened->{json}{sensitive_data} ne $given;
 		return 1;
 	},
-	sub { # a digest is that of its data, and of no other
+	sub {    # a digest is that of its data, and of no other
 		my ($client, $counts) = @_;
 		my $value = a_value();
 		my $digest = ask($client, '/encrypt', body_of('/encrypt', sensitiveData => $value));
 		return 1 unless $digest->{code} == 200;
-		my @claims = map { body_of('/verify', sensitiveData => $_, encryptedData => $digest->{json}{encrypted_data}) } $value, "$value.", $value;
+		my @claims =
+			map { body_of('/verify', sensitiveData => $_, encryptedData => $digest->{json}{encrypted_data}) } $value,
+			"$value.", $value;
 		my $answer = ask($client, '/batch', body_of('/batch', operation => 'verify', requests => \@claims));
 		my $valid = join ' ', map { $_->{valid} ? 1 : 0 } @{ $answer->{json}{answers} // [] };
 		$counts->{wrong}++ if $answer->{code} == 200 && $valid ne '1 0 1';
 		return 1;
 	},
-	sub { # a batch with faults
+	sub {    # a batch with faults
 		my ($client, $counts) = @_;
-		my @requests = map { rand() < 0.3 ? (7, {}, { sensitiveData => 1 }, body_of('/blind-index', length => 99))[ rand 4 ] : body_of('/blind-index', sensitiveData => a_value()) } 0 .. rand 40;
+		my @requests = map {
+			rand() < 0.3
+				? (7, {}, { sensitiveData => 1 }, body_of('/blind-index', length => 99))[ rand 4 ]
+				: body_of('/blind-index', sensitiveData => a_value())
+		} 0 .. rand 40;
 		my $answer = ask($client, '/batch', body_of('/batch', operation => 'blind-index', requests => \@requests));
 		$counts->{wrong}++ if $answer->{code} == 200 && @{ $answer->{json}{answers} } != @requests;
 		return 1;
 	},
-	sub { # what needs no key
+	sub {    # what needs no key
 		my ($client, $counts) = @_;
 		my $head = rand() < 0.2;
-		$client->send(question($head ? 'HEAD' : 'GET', ('/health', '/metrics', '/openapi.json')[ rand 3 ], undef, key => undef));
+		$client->send(
+			question($head ? 'HEAD' : 'GET', ('/health', '/metrics', '/openapi.json')[ rand 3 ], undef, key => undef));
 		$counts->{wrong}++ unless $client->answer(head => $head, raw => 1)->{code} =~ /\A(?:200|503)\z/;
 		return 1;
 	},
-	sub { # errors of many kinds
+	sub {    # errors of many kinds
 		my ($client, $counts) = @_;
-		my ($path, $body, $code, %how) = @{ (
-			[ '/encrypt', '{"userUUID":', 400 ], [ '/encrypt', "\xff", 400 ], [ '/seal', '[' x 5000, 400 ], [ '/none', {}, 404 ],
-			[ '/open', body_of('/open', sealedData => encode_base64(a_value(), '')), 400 ], [ '/encrypt', {}, 401, key => 'nobody' ],
-			[ '/encrypt', body_of('/encrypt'), 415, type => 'text/plain' ], [ '/blind-index', body_of('/blind-index'), 403, key => 'narrow' ],
-			[ '/metrics', {}, 405 ])[ rand 9 ] };
+		my ($path, $body, $code, %how) = @{
+			(
+				[ '/encrypt', '{"userUUID":', 400 ],
+				[ '/encrypt', "\xff", 400 ],
+				[ '/seal', '[' x 5000, 400 ],
+				[ '/none', {}, 404 ],
+				[ '/open', body_of('/open', sealedData => encode_base64(a_value(), '')), 400 ],
+				[ '/encrypt', {}, 401, key => 'nobody' ],
+				[ '/encrypt', body_of('/encrypt'), 415, type => 'text/plain' ],
+				[ '/blind-index', body_of('/blind-index'), 403, key => 'narrow' ],
+				[ '/metrics', {}, 405 ]
+			)[ rand 9 ]
+		};
 		my $answer = ask($client, $path, $body, %how);
 		$counts->{wrong}++ unless $answer->{code} == $code || $answer->{code} == 503;
 		return 1;
 	},
-	sub { # several at once
+	sub {    # several at once
 		my ($client, $counts) = @_;
 		$client->send(question('POST', '/encrypt', body_of('/encrypt')) x 10);
 		for (1 .. 10) { $client->answer(raw => 1) or $counts->{wrong}++; }
 		return 1;
 	},
-	sub { # in chunks, after asking whether to go on
+	sub {    # in chunks, after asking whether to go on
 		my ($client, $counts) = @_;
 		my $bytes = '{"sensitiveData":"' . ('x' x rand 9000) . '"}';
-		my $head = join "\r\n", 'POST /blind-index HTTP/1.1', 'Host: caas.test', 'Content-Type: application/json', 'Transfer-Encoding: chunked',
+		my $head = join "\r\n", 'POST /blind-index HTTP/1.1', 'Host: caas.test', 'Content-Type: application/json',
+			'Transfer-Encoding: chunked',
 			'Expect: 100-continue', 'Authorization: Bearer ' . api_key('app'), '', '';
 		$client->send($head);
 		$client->answer(raw => 1)->{code} == 100 or $counts->{wrong}++;
@@ -124,16 +148,20 @@ my @steps = (
 		$counts->{wrong}++ unless $client->answer(raw => 1)->{code} =~ /\A(?:200|503)\z/;
 		return 1;
 	},
-	sub { # what ends a connection
+	sub {    # what ends a connection
 		my ($client, $counts) = @_;
-		my @ends = ("\x16\x03\x01" . "\0" x 50, question('GET', '/health', undef, headers => [ 'X: ' . 'x' x 9000 ]), question('POST', '/seal', 'x' x ($MAX_BODY + 1)),
-			"POST /seal HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n");
+		my @ends = (
+			"\x16\x03\x01" . "\0" x 50,
+			question('GET', '/health', undef, headers => [ 'X: ' . 'x' x 9000 ]),
+			question('POST', '/seal', 'x' x ($MAX_BODY + 1)),
+			"POST /seal HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+		);
 		$client->send($ends[ rand @ends ]);
 		my $answer = eval { $client->answer };
 		$counts->{wrong}++ if $answer && $answer->{code} < 400;
 		return 0;
 	},
-	sub { # who leaves in the middle, or with a reset
+	sub {    # who leaves in the middle, or with a reset
 		my ($client) = @_;
 		my $bytes = question('POST', '/seal', body_of('/seal', sensitiveData => 'y' x rand 90_000));
 		$client->send(rand() < 0.5 ? substr $bytes, 0, rand length $bytes : $bytes);
@@ -141,14 +169,15 @@ my @steps = (
 		close $client->{socket};
 		return 0;
 	},
-	sub { # who stops in the middle, and is told so
+	sub {    # who stops in the middle, and is told so
 		my ($client, $counts) = @_;
 		return 1 if rand() < 0.9;
 		$client->send(substr question('POST', '/seal', body_of('/seal')), 0, 40);
 		my $answer = eval { $client->answer(timeout => 10) };
 		$counts->{wrong}++ if $answer && $answer->{code} != 408;
 		return 0;
-	});
+	}
+);
 
 # Does one thing after the other until it is enough, or until the service has gone.
 sub do_anything
@@ -183,12 +212,22 @@ sub load_with_everything
 	my @secrets = map { Keyring::random_secret() } 1 .. 5;
 	my $keyring = use_generation("$dir/keyring", 1, @secrets);
 	my @keys = (key_line('app'), key_line('narrow', 'encrypt'));
-	my $service = service(dir => $dir, keyring => $keyring, keys => \@keys, env => environment($log), listen => [ '127.0.0.1:0', "unix:$dir/socket" ],
-		args => [ certificate_args($dir, 'server'), '--max-body', $MAX_BODY, '--request-timeout', 1, '--rate-limit', 1_000_000 ]);
+	my $service = service(
+		dir => $dir,
+		keyring => $keyring,
+		keys => \@keys,
+		env => environment($log),
+		listen => [ '127.0.0.1:0', "unix:$dir/socket" ],
+		args => [
+			certificate_args($dir, 'server'),
+			'--max-body', $MAX_BODY, '--request-timeout', 1, '--rate-limit', 1_000_000
+		]
+	);
 	my $load = clients($CLIENTS);
 	$load->start(sub {
 		my ($self, $n, $counts) = @_;
-		do_anything($self, $n, $counts, sub { $service->connect(url => $service->url($n % 2), tls => tls_of($dir, 'caas.test')) });
+		do_anything($self, $n, $counts,
+			sub { $service->connect(url => $service->url($n % 2), tls => tls_of($dir, 'caas.test')) });
 	});
 	for my $round (1 .. $RELOADS)
 	{
@@ -196,7 +235,8 @@ sub load_with_everything
 		else { use_generation($keyring, 1 + $round % 5, @secrets); }
 		key_file("$dir/api-keys", @keys, key_line("new $round" =~ s/ /-/r));
 		rename "$dir/access.log", "$dir/access.log.old";
-		$service->says(qr/^caas: (?:note: reloaded|warning: .*keyring)/m, sub { $service->signal('HUP') for 1 .. 3 }) or last;
+		$service->says(qr/^caas: (?:note: reloaded|warning: .*keyring)/m, sub { $service->signal('HUP') for 1 .. 3 })
+			or last;
 	}
 	ok($load->busy, "$RELOADS reloads, and the clients are at work");
 	$load->say('stopping');
@@ -207,7 +247,8 @@ sub load_with_everything
 	for my $counts ($load->finish)
 	{
 		is($counts->{died} // '', '', "client $counts->{client} ended well");
-		is("$counts->{wrong} wrong, $counts->{lost} lost", '0 wrong, 0 lost', 'all its answers were right') or diag($counts->{how});
+		is("$counts->{wrong} wrong, $counts->{lost} lost", '0 wrong, 0 lost', 'all its answers were right')
+			or diag($counts->{how});
 		$steps += $counts->{steps};
 	}
 	note "$steps steps of the clients";

@@ -32,7 +32,8 @@ my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
 sub new_ca
 {
 	my ($dir) = @_;
-	openssl($dir, 'req', '-x509', @key, '-keyout', "$dir/ca.key", '-out', "$dir/ca.pem", '-days', 2, '-subj', '/CN=a test CA',
+	openssl($dir, 'req', '-x509', @key, '-keyout', "$dir/ca.key", '-out', "$dir/ca.pem", '-days', 2, '-subj',
+		'/CN=a test CA',
 		'-addext', 'keyUsage=critical,keyCertSign,cRLSign');
 	return $dir;
 }
@@ -41,11 +42,17 @@ sub new_ca
 sub new_certificate
 {
 	my ($dir, $name, $hosts, @key_options) = @_;
-	write_file("$dir/$name.ext", "subjectAltName=$hosts\nbasicConstraints=CA:FALSE\n"
-		. "keyUsage=critical,digitalSignature,keyEncipherment\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
-	openssl($dir, 'req', @key_options ? @key_options : @key, '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr", '-subj', "/CN=$name");
-	openssl($dir, 'x509', '-req', '-in', "$dir/$name.csr", '-CA', "$dir/ca.pem", '-CAkey', "$dir/ca.key", '-CAcreateserial', '-days', 1,
-		'-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt");
+	write_file("$dir/$name.ext",
+			  "subjectAltName=$hosts\nbasicConstraints=CA:FALSE\n"
+			. "keyUsage=critical,digitalSignature,keyEncipherment\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+	);
+	openssl($dir, 'req', @key_options ? @key_options : @key,
+		'-keyout', "$dir/$name.key", '-out', "$dir/$name.csr", '-subj', "/CN=$name");
+	openssl(
+		$dir, 'x509', '-req', '-in', "$dir/$name.csr", '-CA',
+		"$dir/ca.pem", '-CAkey', "$dir/ca.key", '-CAcreateserial', '-days', 1,
+		'-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt"
+	);
 	write_file("$dir/$name.pem", read_file("$dir/$name.crt") . read_file("$dir/ca.pem"));
 	chmod 0600, "$dir/$name.key" or die "chmod: $!";
 	return;
@@ -57,8 +64,13 @@ sub certificate_args { my ($dir, $name) = @_; return ('--tls-cert', "$dir/$name.
 sub tls_of
 {
 	my ($dir, $host, %more) = @_;
-	return { SSL_ca_file => "$dir/ca.pem", SSL_verifycn_name => $host, SSL_verifycn_scheme => 'http', SSL_verify_mode => 1,
-		($host =~ /[a-z]/ ? (SSL_hostname => $host) : ()), %more };
+	return {
+		SSL_ca_file => "$dir/ca.pem",
+		SSL_verifycn_name => $host,
+		SSL_verifycn_scheme => 'http',
+		SSL_verify_mode => 1,
+		($host =~ /[a-z]/ ? (SSL_hostname => $host) : ()), %more
+	};
 }
 
 # The name in the certificate that this connection was shown.

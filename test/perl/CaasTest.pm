@@ -73,7 +73,9 @@ sub stage
 	my $stage = $ENV{CAAS_STAGE} // return;
 	my ($libraries, $share, $version) = map { `pg_config --$_` =~ s/\n//r } qw(pkglibdir sharedir version);
 	# A patch of Debian's until 17, a setting of everybody's from 18 on.
-	my $control = $version =~ /^PostgreSQL 1[4-7]\b/ ? "extension_destdir = '$stage'"
+	my $control =
+		$version =~ /^PostgreSQL 1[4-7]\b/
+		? "extension_destdir = '$stage'"
 		: "extension_control_path = '$stage$share:\$system'";
 	$node->append_conf('postgresql.conf', $control);
 	$node->append_conf('postgresql.conf', "dynamic_library_path = '$stage$libraries:\$libdir'");
@@ -107,8 +109,14 @@ sub keyed_session
 sub force_parallel
 {
 	my ($node) = @_;
-	$node->append_conf('postgresql.conf', join "\n", 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0',
-		'min_parallel_table_scan_size = 0', 'max_parallel_workers_per_gather = 2', 'parallel_leader_participation = off');
+	$node->append_conf(
+		'postgresql.conf', join "\n",
+		'parallel_setup_cost = 0',
+		'parallel_tuple_cost = 0',
+		'min_parallel_table_scan_size = 0',
+		'max_parallel_workers_per_gather = 2',
+		'parallel_leader_participation = off'
+	);
 	return;
 }
 

@@ -50,7 +50,8 @@ sub generations_of_vectors
 	{
 		my $state = $vector->{generation} == $active ? 'active' : 'retired';
 		my @pools = map { defined $vector->{$_} ? "$_=$vector->{$_}" : () } qw(digests ciphers passwords);
-		push @lines, generation($vector->{generation}, $state, encode_base64(pack('H*', $vector->{secret}), ''), @pools);
+		push @lines,
+			generation($vector->{generation}, $state, encode_base64(pack('H*', $vector->{secret}), ''), @pools);
 	}
 	return @lines;
 }
@@ -62,7 +63,8 @@ sub published_keyring
 	open my $in, '<:raw', 'test/vectors/digest.json' or die "test/vectors/digest.json: $!";
 	my $vectors = decode_json(do { local $/ = undef; <$in> });
 	my ($generation) = grep { $_->{kind} eq 'generation' } @$vectors;
-	my %default_pools = (kind => 'generation', generation => $generation->{generation}, secret => $generation->{secret});
+	my %default_pools =
+		(kind => 'generation', generation => $generation->{generation}, secret => $generation->{secret});
 	return write_keyring($file, generations_of_vectors($generation->{generation}, \%default_pools));
 }
 

@@ -35,8 +35,13 @@ sub pgbench
 	my ($self, $options, %scripts) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	append_to_file("$folder/$_", $scripts{$_}) for keys %scripts;
-	return [ 'pgbench', '-n', @$options, '-D', 'id=4dbcbcfe-4800-40a8-badf-c26b73af230c', '-D', 'value=plaintext of Ada',
-		(map { ('-f', "$folder/$_") } sort keys %scripts), $self->connstr ];
+	return [
+		'pgbench', '-n', @$options, '-D', 'id=4dbcbcfe-4800-40a8-badf-c26b73af230c',
+		'-D',
+		'value=plaintext of Ada',
+		(map { ('-f', "$folder/$_") } sort keys %scripts),
+		$self->connstr
+	];
 }
 
 # Returns true when a pgbouncer is installed.
@@ -50,16 +55,26 @@ sub new
 {
 	my ($class, $node, %setting) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir_short();
-	my $self = bless { folder => $folder, port => PostgreSQL::Test::Cluster::get_free_port(), setting => \%setting }, $class;
+	my $self = bless { folder => $folder, port => PostgreSQL::Test::Cluster::get_free_port(), setting => \%setting },
+		$class;
 	my $user = getpwuid $<;
 	my $connect_query = delete $setting{connect_query};
 	my $database = 'host=' . $node->host . ' port=' . $node->port . " user=$user";
 	$database .= " connect_query='" . ($connect_query =~ s/'/''/gr) . "'" if defined $connect_query;
-	my %all = (listen_addr => '', listen_port => $self->{port}, unix_socket_dir => $folder, auth_type => 'any',
-		admin_users => $user, logfile => "$folder/log", default_pool_size => 1, %setting);
-	append_to_file("$folder/ini", join "\n", '[databases]', "postgres = $database", '[pgbouncer]',
-		(map { "$_ = $all{$_}" } sort keys %all), '');
+	my %all = (
+		listen_addr => '',
+		listen_port => $self->{port},
+		unix_socket_dir => $folder,
+		auth_type => 'any',
+		admin_users => $user,
+		logfile => "$folder/log",
+		default_pool_size => 1,
+		%setting
+	);
+	append_to_file("$folder/ini", join "\n", '[databases]', "postgres = $database",
+		'[pgbouncer]', (map { "$_ = $all{$_}" } sort keys %all), '');
 	$self->{run} = IPC::Run::start([ 'pgbouncer', '-q', "$folder/ini" ], '>', '/dev/null', '2>&1');
+
 	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		return $self if ($self->client('SELECT 1'))[0] eq '1';
@@ -79,7 +94,8 @@ sub client
 {
 	my ($self, $sql) = @_;
 	my ($out, $error) = ('', '');
-	IPC::Run::run([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $self->connstr ], '<', \$sql, '>', \$out, '2>', \$error);
+	IPC::Run::run([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $self->connstr ],
+		'<', \$sql, '>', \$out, '2>', \$error);
 	chomp $out;
 	return ($out, $error);
 }

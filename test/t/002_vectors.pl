@@ -28,11 +28,16 @@ my %checks = (
 	digest => sub {
 		my ($id, $number, $digest) = @{ $_[0] }{qw(uuid generation digest)};
 		my ($text, $bytea) = text_and_bytea($_[0]{text});
-		return ("caas_encrypt('$id', $text)" => $digest, "caas_encrypt('$id', $text, $number)" => $digest,
-			"caas_encrypt('$id', $bytea)" => "\\x$digest", "caas_encrypt('$id', $bytea, $number)" => "\\x$digest",
-			"caas_verified_by('$id', $text, '$digest')" => $number, "caas_verified_by('$id', $bytea, '\\x$digest'::bytea)" => $number,
+		return (
+			"caas_encrypt('$id', $text)" => $digest,
+			"caas_encrypt('$id', $text, $number)" => $digest,
+			"caas_encrypt('$id', $bytea)" => "\\x$digest",
+			"caas_encrypt('$id', $bytea, $number)" => "\\x$digest",
+			"caas_verified_by('$id', $text, '$digest')" => $number,
+			"caas_verified_by('$id', $bytea, '\\x$digest'::bytea)" => $number,
 			"caas_verify('$id', $text || 'x', '$digest')" => 'f',
-			"(SELECT algorithm || salt_length FROM caas_profile('$id'))" => $_[0]{algorithm} . $_[0]{salt_length});
+			"(SELECT algorithm || salt_length FROM caas_profile('$id'))" => $_[0]{algorithm} . $_[0]{salt_length}
+		);
 	},
 	sealed => sub {
 		my ($id, $number, $sealed) = @{ $_[0] }{qw(uuid generation sealed)};
@@ -40,22 +45,33 @@ my %checks = (
 		my ($context) = text_and_bytea($_[0]{context});
 		my $other = $_[0]{context} eq '' ? q('x') : "left($context, -1)";
 		my $length = length($sealed) / 2 - 51;
-		return ("caas_open('$id', '\\x$sealed', $context) = $text" => 't', "caas_open_bytea('$id', '\\x$sealed', $context) = $bytea" => 't',
-			"caas_try_open('$id', '\\x$sealed', $other) IS NULL" => 't', "caas_reseal('$id', '\\x$sealed', $context)" => "\\x$sealed",
-			"caas_sealed_info('\\x$sealed')" => "(1,$number,$length)", "caas_generation('\\x$sealed')" => $number);
+		return (
+			"caas_open('$id', '\\x$sealed', $context) = $text" => 't',
+			"caas_open_bytea('$id', '\\x$sealed', $context) = $bytea" => 't',
+			"caas_try_open('$id', '\\x$sealed', $other) IS NULL" => 't',
+			"caas_reseal('$id', '\\x$sealed', $context)" => "\\x$sealed",
+			"caas_sealed_info('\\x$sealed')" => "(1,$number,$length)",
+			"caas_generation('\\x$sealed')" => $number
+		);
 	},
 	blind_index => sub {
 		my ($length, $index) = @{ $_[0] }{qw(length index)};
 		my ($text, $bytea) = text_and_bytea($_[0]{text});
 		my ($context) = text_and_bytea($_[0]{context});
-		return map { ("caas_blind_index($_, $context, $length)" => "\\x$index", "'\\x$index' = ANY (caas_blind_candidates($_, $context, $length))" => 't') }
-			$text, $bytea;
+		return map { (
+			"caas_blind_index($_, $context, $length)" => "\\x$index",
+			"'\\x$index' = ANY (caas_blind_candidates($_, $context, $length))" => 't'
+		) } $text, $bytea;
 	},
 	password => sub {
 		my ($id, $stored) = @{ $_[0] }{qw(uuid stored)};
 		my ($password) = text_and_bytea($_[0]{password});
-		return ("caas_verify_password('$id', $password, '$stored')" => 't', "caas_verify_password('$id', $password || 'x', '$stored')" => 'f');
-	});
+		return (
+			"caas_verify_password('$id', $password, '$stored')" => 't',
+			"caas_verify_password('$id', $password || 'x', '$stored')" => 'f'
+		);
+	}
+);
 
 # The file's generations so far, by number; one is the keyring's active one.
 my (%generations, $active);
@@ -68,10 +84,13 @@ sub activate
 	write_keyring($node, @lines);
 	$node->reload;
 	my %new = %{ $generations{$number} };
-	my $loaded = q{SELECT count(*) OVER (), generation, digests, ciphers, passwords FROM caas_keyring() ORDER BY state LIMIT 1};
-	$node->poll_query_until('postgres', $loaded, join('|', scalar(@lines), @new{qw(generation digests ciphers passwords)}))
+	my $loaded =
+		q{SELECT count(*) OVER (), generation, digests, ciphers, passwords FROM caas_keyring() ORDER BY state LIMIT 1};
+	$node->poll_query_until('postgres', $loaded,
+		join('|', scalar(@lines), @new{qw(generation digests ciphers passwords)}))
 		or die 'not reloaded';
-	is($node->safe_psql('postgres', 'SELECT check_value FROM caas_status()'), $new{check_value}, "generation $number: check value")
+	is($node->safe_psql('postgres', 'SELECT check_value FROM caas_status()'),
+		$new{check_value}, "generation $number: check value")
 		if $new{check_value};
 	return $number;
 }
@@ -79,7 +98,12 @@ sub activate
 for my $kind (sort keys %checks)
 {
 	my $vectors = decode_json(slurp_file("test/vectors/$kind.json"));
-	cmp_ok(scalar(grep { $_->{kind} eq $kind } @$vectors), '>=', $kind eq 'digest' ? 11 : 2, "$kind: the file holds the vectors");
+	cmp_ok(
+		scalar(grep { $_->{kind} eq $kind } @$vectors),
+		'>=',
+		$kind eq 'digest' ? 11 : 2,
+		"$kind: the file holds the vectors"
+	);
 	%generations = ();
 	for my $vector (@$vectors)
 	{
@@ -94,7 +118,9 @@ for my $kind (sort keys %checks)
 		my @asked = $checks{ $vector->{kind} }->($vector);
 		my (@expressions, @values);
 		push(@expressions, shift @asked), push(@values, shift @asked) while @asked;
-		my $name = join ' ', map { defined $vector->{$_} ? substr($vector->{$_}, 0, 40) : () } qw(generation uuid context length passwords cipher);
+		my $name = join ' ',
+			map { defined $vector->{$_} ? substr($vector->{$_}, 0, 40) : () }
+			qw(generation uuid context length passwords cipher);
 		$name =~ s/([^ -~])/sprintf '\x{%x}', ord $1/ge;    # PostgreSQL 17 dies of wide characters
 		is($node->safe_psql('postgres', 'SELECT ' . join(', ', @expressions)), join('|', @values), "$kind: $name");
 	}

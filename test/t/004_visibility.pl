@@ -24,11 +24,13 @@ my $look_around = q{
 
 my $node = caas_node('visibility', preload => 'none');
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE ROLE ordinary LOGIN;
 	CREATE ROLE auditor LOGIN IN ROLE pg_read_all_settings;
-	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring() TO ordinary});
+	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring() TO ordinary}
+);
 
 for my $preload ('none', 'session', 'shared')
 {
@@ -39,14 +41,23 @@ for my $preload ('none', 'session', 'shared')
 	my $out = $node->safe_psql('postgres', "$load SET caas.api_key = '$key'; $show; RESET caas.api_key; $show");
 	is($out, "$loaded********\n********\n********|||session\n\n\n|||default", "$preload: SET is masked");
 	$out = $node->safe_psql('postgres',
-		"$load SELECT set_config('caas.api_key', '$key', false); BEGIN; SET LOCAL caas.api_key = '${key}x'; $show; COMMIT; $show");
-	is($out, join("\n", "$loaded********", ("********\n********\n********|||session") x 2), "$preload: set_config and SET LOCAL");
+		"$load SELECT set_config('caas.api_key', '$key', false); BEGIN; SET LOCAL caas.api_key = '${key}x'; $show; COMMIT; $show"
+	);
+	is(
+		$out,
+		join("\n", "$loaded********", ("********\n********\n********|||session") x 2),
+		"$preload: set_config and SET LOCAL"
+	);
 
 	my ($code, $error);
 	{
 		local $ENV{PGOPTIONS} = with_key();
 		$out = $node->safe_psql('postgres', "$load $show; SET caas.api_key = 'other'; RESET caas.api_key; $show");
-		is($out, $loaded . join("\n", ("********\n********\n********|********||client") x 2), "$preload: PGOPTIONS is masked");
+		is(
+			$out,
+			$loaded . join("\n", ("********\n********\n********|********||client") x 2),
+			"$preload: PGOPTIONS is masked"
+		);
 		($code, $out, $error) = $node->psql('postgres', "$load $look_around", extra_params => [ '-U', 'ordinary' ]);
 		is($code, 0, "$preload: an ordinary role looks around");
 		ok($out =~ /^caas\.api_key\|\*{8}\|.*^\(caas\.api_key,\*{8},/ms, "$preload: it sees the mask");
@@ -65,11 +76,16 @@ restart_with_preload($node, 'session');
 my %setting = (
 	'caas.keyring_file' => $node->{caas_keyring},
 	'caas.api_key_digests' => 'test:' . sha256_hex($key),
-	'caas.parallel_state' => undef);
+	'caas.parallel_state' => undef
+);
 for my $name (sort keys %setting)
 {
-	for my $read ("SHOW $name", "SELECT current_setting('$name')", "SELECT current_setting('$name', true)",
-		"SELECT set_config('$name', 'x', true)")
+	for my $read (
+		"SHOW $name",
+		"SELECT current_setting('$name')",
+		"SELECT current_setting('$name', true)",
+		"SELECT set_config('$name', 'x', true)"
+		)
 	{
 		my $session = open_session($node, extra_params => [ '-U', 'ordinary' ]);
 		my ($out, $error) = answer($session, $read);
@@ -78,12 +94,27 @@ for my $name (sort keys %setting)
 		is($out, '', 'and sees nothing');
 	}
 	next unless defined $setting{$name};
-	is($node->safe_psql('postgres', "SELECT setting FROM pg_settings WHERE name = '$name'", extra_params => [ '-U', $_ ]),
-		$setting{$name}, "$name in pg_settings for $_") for 'auditor', scalar getpwuid($<);
-	is($node->safe_psql('postgres', "SHOW $name", extra_params => [ '-U', 'auditor' ]), $setting{$name}, "SHOW $name for auditor");
+	is(
+		$node->safe_psql(
+			'postgres',
+			"SELECT setting FROM pg_settings WHERE name = '$name'",
+			extra_params => [ '-U', $_ ]
+		),
+		$setting{$name},
+		"$name in pg_settings for $_"
+	) for 'auditor', scalar getpwuid($<);
+	is($node->safe_psql('postgres', "SHOW $name", extra_params => [ '-U', 'auditor' ]),
+		$setting{$name}, "SHOW $name for auditor");
 }
-is($node->safe_psql('postgres', 'SHOW caas.require_api_key; SHOW caas.exempt_workers', extra_params => [ '-U', 'ordinary' ]),
-	"on\noff", 'what is no secret is for everyone');
+is(
+	$node->safe_psql(
+		'postgres',
+		'SHOW caas.require_api_key; SHOW caas.exempt_workers',
+		extra_params => [ '-U', 'ordinary' ]
+	),
+	"on\noff",
+	'what is no secret is for everyone'
+);
 $node->stop;
 
 done_testing();

@@ -24,7 +24,8 @@ my @statements = (
 	'ALTER FUNCTION plain() SET caas.api_key FROM CURRENT',
 	"ALTER SYSTEM SET caas.api_key = '$key'",
 	qq{ALTER SYSTEM SET "CAAS.Api_Key" = '$key'},
-	"DO \$\$ BEGIN EXECUTE 'ALTER ROLE app SET caas.api_key = ''$key'''; END \$\$");
+	"DO \$\$ BEGIN EXECUTE 'ALTER ROLE app SET caas.api_key = ''$key'''; END \$\$"
+);
 
 # Each place where a key could be stored.
 my $stored = q{SELECT count(*) FROM (SELECT setconfig::text FROM pg_db_role_setting
@@ -32,10 +33,12 @@ my $stored = q{SELECT count(*) FROM (SELECT setconfig::text FROM pg_db_role_sett
 
 my $node = caas_node('refused', extra => { allows_streaming => 1 });
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE ROLE app LOGIN;
-	CREATE FUNCTION plain() RETURNS integer LANGUAGE sql AS 'SELECT 1'});
+	CREATE FUNCTION plain() RETURNS integer LANGUAGE sql AS 'SELECT 1'}
+);
 
 for my $preload ('session', 'shared')
 {
@@ -57,13 +60,19 @@ for my $preload ('session', 'shared')
 	unlike(slurp_file($node->data_dir . '/postgresql.auto.conf'), qr/api_key *=/, "$preload: nor is it in a file");
 
 	# Removing what another session stored is no storing.
-	for my $statement ('ALTER ROLE app RESET caas.api_key', "ALTER ROLE app SET caas.api_key = ''",
-		'ALTER ROLE app SET caas.api_key TO DEFAULT', 'ALTER SYSTEM RESET caas.api_key',
-		'ALTER FUNCTION plain() RESET caas.api_key', 'ALTER DATABASE postgres RESET ALL')
+	for my $statement (
+		'ALTER ROLE app RESET caas.api_key',
+		"ALTER ROLE app SET caas.api_key = ''",
+		'ALTER ROLE app SET caas.api_key TO DEFAULT',
+		'ALTER SYSTEM RESET caas.api_key',
+		'ALTER FUNCTION plain() RESET caas.api_key',
+		'ALTER DATABASE postgres RESET ALL'
+		)
 	{
 		is(outcome($session, $statement), '', "$preload: $statement is allowed");
 	}
-	is(outcome($session, q{SELECT length(caas_encrypt(gen_random_uuid(), 'x')) > 0}), 't', "$preload: the session's key works on");
+	is(outcome($session, q{SELECT length(caas_encrypt(gen_random_uuid(), 'x')) > 0}),
+		't', "$preload: the session's key works on");
 	$session->quit;
 
 	my $log = slurp_file($node->logfile, $log_end);
@@ -74,8 +83,10 @@ for my $preload ('session', 'shared')
 
 # A replication connection runs SQL too; session_preload_libraries does not reach it.
 my $sender = open_session($node, replication => 'database');
-like((answer($sender, "ALTER SYSTEM SET caas.api_key = '$key'"))[1], $refusal, 'ALTER SYSTEM in a replication connection');
-like((answer($sender, "ALTER ROLE app SET caas.api_key = '$key'"))[1], $refusal, 'ALTER ROLE in a replication connection');
+like((answer($sender, "ALTER SYSTEM SET caas.api_key = '$key'"))[1],
+	$refusal, 'ALTER SYSTEM in a replication connection');
+like((answer($sender, "ALTER ROLE app SET caas.api_key = '$key'"))[1],
+	$refusal, 'ALTER ROLE in a replication connection');
 $sender->quit;
 
 # In the file, with the library in the postmaster: ignored at a reload and at a start, by a message without the key.
@@ -90,7 +101,8 @@ $node->restart;
 my ($code, $out, $error) = $node->psql('postgres', q{SELECT caas_encrypt(gen_random_uuid(), 'x')});
 like($error, qr/no accepted API key/, 'nor after a restart');
 my $log = slurp_file($node->logfile, $log_end);
-my $ignored = () = $log =~ /(LOG|WARNING):  caas\.api_key is ignored in the server's configuration\n.*HINT:  Remove it there/g;
+my $ignored = () =
+	$log =~ /(LOG|WARNING):  caas\.api_key is ignored in the server's configuration\n.*HINT:  Remove it there/g;
 is($ignored, 2, 'the log says so at the reload and at the start');
 unlike(slurp_file($node->logfile), qr/$key/, 'nowhere in the log is the key');
 $node->stop;

@@ -14,14 +14,16 @@ my $key = api_key();
 my $node = caas_node('placeholders', preload => 'none');
 $node->append_conf('postgresql.conf', 'max_worker_processes = 4');
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE ROLE client LOGIN;
 	GRANT ALL ON SCHEMA public TO client;
 	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text) TO client;
 	CREATE TABLE users AS SELECT md5(n::text)::uuid AS id FROM generate_series(1, 3000) n;
 	GRANT SELECT ON users TO client;
-	ANALYZE users});
+	ANALYZE users}
+);
 my $digest = $node->safe_psql('postgres', "SET caas.api_key = '$key'; $call");
 
 # A keyring of the client's own that the server could read.
@@ -33,7 +35,8 @@ my %value = (
 	'caas.exempt_workers' => 'on',
 	'caas.keyring_file' => $own_keyring,
 	'caas.api_key_digests' => sha256_hex('own key'),
-	'caas.parallel_state' => '1');
+	'caas.parallel_state' => '1'
+);
 my $parallel = q{SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 	SET max_parallel_workers_per_gather = 1; SET parallel_leader_participation = off;
 	SELECT count(caas_encrypt(id, 'x')) FROM users};
@@ -47,7 +50,8 @@ my %way = (
 	'its role' => sub {
 		$node->safe_psql('postgres', "ALTER ROLE client SET $_[0] = '$_[1]'");
 		return ('', '');
-	});
+	}
+);
 
 # Everything a session shows, in a role that may see nothing of the server's settings.
 sub client
@@ -93,15 +97,22 @@ for my $name (sort keys %value)
 # The clause of a function is in force while the library is loaded.
 for my $name (sort keys %value)
 {
-	$node->safe_psql('postgres', qq{
+	$node->safe_psql(
+		'postgres', qq{
 		CREATE OR REPLACE FUNCTION client_function() RETURNS text LANGUAGE plpgsql SET $name = '$value{$name}'
-			AS 'BEGIN RETURN caas_encrypt(''$user'', ''x''); END'});
-	my ($out, $error) = client('', qq{
+			AS 'BEGIN RETURN caas_encrypt(''$user'', ''x''); END'}
+	);
+	my ($out, $error) = client(
+		'', qq{
 		SET caas.api_key = 'own key';
 		SELECT client_function();
-		SELECT client_function()});
-	like($error, qr/ERROR:  no accepted API key.*ERROR:  (parameter "$name" cannot be changed now|permission denied)/s,
-		"$name in a function's clause");
+		SELECT client_function()}
+	);
+	like(
+		$error,
+		qr/ERROR:  no accepted API key.*ERROR:  (parameter "$name" cannot be changed now|permission denied)/s,
+		"$name in a function's clause"
+	);
 	is($out, '', 'and nothing comes out');
 }
 
@@ -114,8 +125,11 @@ for my $name (sort keys %value)
 	like($error, qr/(ERROR:  no accepted API key|FATAL)/, "$name by PGOPTIONS, preloaded: refused");
 	is($out, '', 'and nothing comes out');
 	($out, $error) = client('', "SET $name = '$value{$name}'");
-	like($error, qr/ERROR:  (parameter "$name" cannot be changed now|permission denied to set parameter "$name")/,
-		"SET $name, preloaded");
+	like(
+		$error,
+		qr/ERROR:  (parameter "$name" cannot be changed now|permission denied to set parameter "$name")/,
+		"SET $name, preloaded"
+	);
 }
 # A superuser may set it, but to nothing.
 my ($code, $out, $error) = $node->psql('postgres', 'SET caas.parallel_state = 0; SET caas.parallel_state = 1');

@@ -17,10 +17,12 @@ my $status = 'SELECT keyring_loaded, active_generation, check_value ~ \'^[0-9a-f
 my $node = caas_node('reload', preload => 'none', keyring => \@old);
 my $file = $node->{caas_keyring};
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE ROLE client LOGIN;
-	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring(), caas_profile(uuid) TO client});
+	GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_keyring(), caas_profile(uuid) TO client}
+);
 
 for my $preload ('none', 'session', 'shared')
 {
@@ -45,8 +47,8 @@ for my $preload ('none', 'session', 'shared')
 		is(outcome($open, $status), 't|2|t', "$preload: generation 2");
 	}
 	is(outcome($session, "SELECT caas_encrypt($ada, 'x', 1)"), $digest, "$preload: generation 1 by name");
-	is(outcome($session, "SELECT caas_verified_by($ada, 'x', '$digest'), caas_verified_by($ada, 'x', '$renewed')"), '1|2',
-		"$preload: both verify");
+	is(outcome($session, "SELECT caas_verified_by($ada, 'x', '$digest'), caas_verified_by($ada, 'x', '$renewed')"),
+		'1|2', "$preload: both verify");
 	$late->quit;
 
 	# A reload is seen within a transaction too, and a rollback does not bring the old keyring back.
@@ -62,31 +64,52 @@ for my $preload ('none', 'session', 'shared')
 	my $log_end = -s $node->logfile;
 	write_keyring($node, @old, "2 active today $second\n");
 	reload_sessions($node, $session, $client);
-	for my $sql ($call, "SELECT caas_verify($ada, 'x', '$digest')", "SELECT caas_encrypt($ada, 'x', 1)",
-		"SELECT caas_encrypt($ada, 'x'::bytea)", 'SELECT * FROM caas_keyring()', "SELECT * FROM caas_profile($ada)")
+	for my $sql (
+		$call,
+		"SELECT caas_verify($ada, 'x', '$digest')",
+		"SELECT caas_encrypt($ada, 'x', 1)",
+		"SELECT caas_encrypt($ada, 'x'::bytea)",
+		'SELECT * FROM caas_keyring()',
+		"SELECT * FROM caas_profile($ada)"
+		)
 	{
 		my ($out, $error) = answer($session, $sql);
-		like($error, qr/ERROR:  F0000: keyring file "\Q$file\E", line 3: the creation time is not .*\nHINT:/,
-			"$preload: file, line and reason in $sql");
+		like(
+			$error,
+			qr/ERROR:  F0000: keyring file "\Q$file\E", line 3: the creation time is not .*\nHINT:/,
+			"$preload: file, line and reason in $sql"
+		);
 		is($out, '', "$preload: and no result");
 	}
 	my ($out, $error) = answer($client, $call);
 	like($error, qr/ERROR:  F0000: keyring file, line 3: the creation time is not/, "$preload: no path for a client");
 	unlike($error, qr/\Q$file\E/, "$preload: anywhere");
-	is(outcome($session, 'SELECT keyring_loaded, active_generation, check_value, keyring_problem FROM caas_status()'),
-		qq{f|||keyring file "$file", line 3: the creation time is not YYYY-MM-DDTHH:MM:SSZ}, "$preload: caas_status says why");
-	is(outcome($client, 'SELECT keyring_loaded, keyring_problem FROM caas_status()'),
-		'f|keyring file, line 3: the creation time is not YYYY-MM-DDTHH:MM:SSZ', "$preload: without the path to a client");
+	is(
+		outcome($session, 'SELECT keyring_loaded, active_generation, check_value, keyring_problem FROM caas_status()'),
+		qq{f|||keyring file "$file", line 3: the creation time is not YYYY-MM-DDTHH:MM:SSZ},
+		"$preload: caas_status says why"
+	);
+	is(
+		outcome($client, 'SELECT keyring_loaded, keyring_problem FROM caas_status()'),
+		'f|keyring file, line 3: the creation time is not YYYY-MM-DDTHH:MM:SSZ',
+		"$preload: without the path to a client"
+	);
 	my $log = slurp_file($node->logfile, $log_end);
-	like($log, qr/client.*ERROR:  keyring file, line 3|ERROR:  keyring file, line 3.*\n.*DETAIL:  keyring file "\Q$file\E", line 3/,
-		"$preload: the log has the path of the client's error");
+	like(
+		$log,
+		qr/client.*ERROR:  keyring file, line 3|ERROR:  keyring file, line 3.*\n.*DETAIL:  keyring file "\Q$file\E", line 3/,
+		"$preload: the log has the path of the client's error"
+	);
 	unlike("$log$error$out", qr/\Q$second\E|\Q$first\E|today/, "$preload: nothing of the content anywhere");
 
 	# Gone.
 	unlink $file or die "unlink: $!";
 	reload_sessions($node, $session);
-	like((answer($session, $call))[1], qr/ERROR:  F0000: keyring file "\Q$file\E": the file cannot be opened: No such file or directory/,
-		"$preload: no keyring");
+	like(
+		(answer($session, $call))[1],
+		qr/ERROR:  F0000: keyring file "\Q$file\E": the file cannot be opened: No such file or directory/,
+		"$preload: no keyring"
+	);
 
 	# Mended: the next call works, nobody reloads.
 	write_keyring($node, @new);
@@ -96,8 +119,16 @@ for my $preload ('none', 'session', 'shared')
 	# Another path.
 	$node->append_conf('postgresql.conf', "caas.keyring_file = ''");
 	reload_sessions($node, $session);
-	like((answer($session, $call))[1], qr/ERROR:  55000: no keyring is configured\nHINT:  Make one with/, "$preload: none configured");
-	is(outcome($client, 'SELECT keyring_problem FROM caas_status()'), 'no keyring is configured', "$preload: caas_status says so");
+	like(
+		(answer($session, $call))[1],
+		qr/ERROR:  55000: no keyring is configured\nHINT:  Make one with/,
+		"$preload: none configured"
+	);
+	is(
+		outcome($client, 'SELECT keyring_problem FROM caas_status()'),
+		'no keyring is configured',
+		"$preload: caas_status says so"
+	);
 	$node->append_conf('postgresql.conf', "caas.keyring_file = '$file'");
 	reload_sessions($node, $session);
 	is(outcome($session, $call), $renewed, "$preload: configured again");

@@ -20,33 +20,46 @@ my $node = caas_node('plans', preload => 'shared', keyring => \@old);
 sub plpgsql { return "CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE plpgsql $_[1] AS \$\$$_[0]\$\$"; }
 my %plan = (
 	'a prepared statement' => [ "PREPARE p AS SELECT $call", 'EXECUTE p' ],
-	'a prepared statement with a parameter' =>
-		[ "SET plan_cache_mode = force_generic_plan; PREPARE p(integer) AS SELECT $call WHERE \$1 > 0", 'EXECUTE p(1)' ],
+	'a prepared statement with a parameter' => [
+		"SET plan_cache_mode = force_generic_plan; PREPARE p(integer) AS SELECT $call WHERE \$1 > 0", 'EXECUTE p(1)'
+	],
 	'a prepared search' => [
 		"CREATE TEMP TABLE t AS SELECT CASE n WHEN 1 THEN $call ELSE n::text END AS digest FROM generate_series(1, 3000) n;
-		CREATE INDEX ON t (digest); ANALYZE t; PREPARE p AS SELECT digest FROM t WHERE digest = $call", 'EXECUTE p' ],
+		CREATE INDEX ON t (digest); ANALYZE t; PREPARE p AS SELECT digest FROM t WHERE digest = $call", 'EXECUTE p'
+	],
 	'a prepared statement over a view' =>
 		[ "CREATE TEMP VIEW v AS SELECT $call AS digest; PREPARE p AS SELECT digest FROM v", 'EXECUTE p' ],
 	'a prepared statement over an inlined function' => [
 		"CREATE FUNCTION pg_temp.f() RETURNS text IMMUTABLE LANGUAGE sql AS \$\$SELECT $call\$\$; PREPARE p AS SELECT pg_temp.f()",
-		'EXECUTE p' ],
+		'EXECUTE p'
+	],
 	'a prepared statement over a function evaluated at once' =>
 		[ plpgsql("BEGIN RETURN $call; END", 'IMMUTABLE') . '; PREPARE p AS SELECT pg_temp.f()', 'EXECUTE p' ],
 	'a prepared insert with a default' => [
 		"CREATE TEMP TABLE t (n integer, digest text DEFAULT $call); PREPARE p AS INSERT INTO t (n) VALUES (1) RETURNING digest",
-		'EXECUTE p' ],
-	'an SQL function' =>
-		[ "CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET work_mem = '4MB' AS \$\$SELECT $call\$\$", 'SELECT pg_temp.f()' ],
+		'EXECUTE p'
+	],
+	'an SQL function' => [
+		"CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET work_mem = '4MB' AS \$\$SELECT $call\$\$",
+		'SELECT pg_temp.f()'
+	],
 	'an expression of PL/pgSQL' => [ plpgsql("BEGIN RETURN $call; END", ''), 'SELECT pg_temp.f()' ],
-	'a query of PL/pgSQL' => [ plpgsql("DECLARE d text; BEGIN SELECT $call INTO d FROM pg_class LIMIT 1; RETURN d; END", ''),
-		'SELECT pg_temp.f()' ],
-	'a loop of PL/pgSQL' => [ plpgsql("DECLARE r record; BEGIN FOR r IN SELECT $call AS d LOOP RETURN r.d; END LOOP; END", ''),
-		'SELECT pg_temp.f()' ],
+	'a query of PL/pgSQL' => [
+		plpgsql("DECLARE d text; BEGIN SELECT $call INTO d FROM pg_class LIMIT 1; RETURN d; END", ''),
+		'SELECT pg_temp.f()'
+	],
+	'a loop of PL/pgSQL' => [
+		plpgsql("DECLARE r record; BEGIN FOR r IN SELECT $call AS d LOOP RETURN r.d; END LOOP; END", ''),
+		'SELECT pg_temp.f()'
+	],
 	'a default of PL/pgSQL' => [ plpgsql("DECLARE d text := $call; BEGIN RETURN d; END", ''), 'SELECT pg_temp.f()' ],
 	'a trigger' => [
 		"CREATE TEMP TABLE t (digest text); CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql
 			AS \$\$BEGIN NEW.digest := $call; RETURN NEW; END\$\$;
-		CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.f()", 'INSERT INTO t VALUES (NULL) RETURNING digest' ]);
+		CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.f()",
+		'INSERT INTO t VALUES (NULL) RETURNING digest'
+	]
+);
 
 # How the digest is lost, and what an execution gives then: before the plan is made, after it was executed.
 my %loss = (
@@ -62,8 +75,12 @@ my %loss = (
 	'another keyring' => [ $set, sub { write_keyring($node, @new) }, 'renewed' ],
 	'a bad keyring' => [ $set, sub { write_keyring($node, 'nonsense') }, 'F0000' ],
 	'the list' => [ $set, sub { $node->append_conf('postgresql.conf', "caas.api_key_digests = ''") }, '28000' ],
-	'require_api_key' => [ sub { $node->append_conf('postgresql.conf', 'caas.require_api_key = off') },
-		sub { $node->append_conf('postgresql.conf', 'caas.require_api_key = on') }, '28000' ]);
+	'require_api_key' => [
+		sub { $node->append_conf('postgresql.conf', 'caas.require_api_key = off') },
+		sub { $node->append_conf('postgresql.conf', 'caas.require_api_key = on') },
+		'28000'
+	]
+);
 
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION caas');
@@ -87,7 +104,8 @@ sub fresh
 {
 	my ($setting) = @_;
 	write_keyring($node, @old);
-	$node->append_conf('postgresql.conf', "caas.api_key_digests = '" . sha256_hex($key) . "'\ncaas.require_api_key = on");
+	$node->append_conf('postgresql.conf',
+		"caas.api_key_digests = '" . sha256_hex($key) . "'\ncaas.require_api_key = on");
 	reload_sessions($node, $session) if $setting;
 	answer($session, '\c -');
 	return;
@@ -140,8 +158,10 @@ change(plpgsql("BEGIN RETURN $call; END", '') =~ s/pg_temp/public/r);
 is(outcome($session, 'SELECT public.f()'), $digest{old}, 'a function');
 change('DISCARD ALL');
 is(outcome($session, 'SELECT public.f()'), '28000', 'after DISCARD ALL');
-change("BEGIN; SET LOCAL caas.api_key = '$key'; DECLARE c CURSOR WITH HOLD FOR SELECT $call;
-	DECLARE d CURSOR FOR SELECT $call FROM pg_class");
+change(
+	"BEGIN; SET LOCAL caas.api_key = '$key'; DECLARE c CURSOR WITH HOLD FOR SELECT $call;
+	DECLARE d CURSOR FOR SELECT $call FROM pg_class"
+);
 is(outcome($session, 'FETCH d'), $digest{old}, 'a cursor');
 change('RESET caas.api_key');
 is(outcome($session, 'FETCH d'), $digest{old}, 'goes on without the key');
@@ -151,7 +171,8 @@ is(outcome($session, 'FETCH c'), $digest{old}, 'one that is held has its result'
 
 # One execution of a function that loses its key on the way.
 change("SET caas.api_key = ''");
-change("CREATE FUNCTION on_the_way() RETURNS SETOF text LANGUAGE plpgsql AS \$\$
+change(
+	"CREATE FUNCTION on_the_way() RETURNS SETOF text LANGUAGE plpgsql AS \$\$
 	BEGIN
 		PERFORM set_config('caas.api_key', '$key', false);
 		FOR n IN 1 .. 2 LOOP
@@ -169,7 +190,8 @@ change("CREATE FUNCTION on_the_way() RETURNS SETOF text LANGUAGE plpgsql AS \$\$
 			EXCEPTION WHEN division_by_zero THEN NULL;
 			END;
 		END LOOP;
-	END \$\$");
+	END \$\$"
+);
 for my $function ('on_the_way', 'in_a_block')
 {
 	is(outcome($session, "SELECT $function()"), '28000', "$function: the second round is refused") for 1 .. 7;

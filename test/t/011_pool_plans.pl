@@ -11,12 +11,14 @@ my $transactions = 10;
 
 my $node = caas_node('pool_plans', preload => 'none');
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE TABLE users AS SELECT md5(n::text)::uuid AS id, n::text AS digest FROM generate_series(1, 3000) n;
 	CREATE INDEX ON users (digest);
 	ANALYZE users;
-	CREATE FUNCTION digest_of(id uuid, value text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN caas_encrypt(id, value); END'});
+	CREATE FUNCTION digest_of(id uuid, value text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN caas_encrypt(id, value); END'}
+);
 my $id = q{'4dbcbcfe-4800-40a8-badf-c26b73af230c'};
 
 # Name: parameters, statement, arguments, and how often it is planned in a transaction.
@@ -27,7 +29,8 @@ my %statement = (
 	verify => [ '(uuid, text, text)', 'SELECT caas_verify($1, $2, $3)', "($id, 'x', 'y')", 0 ],
 	plpgsql => [ '(uuid, text)', 'SELECT digest_of($1, $2) IS NULL', "($id, 'x')", 0 ],
 	# Its plan holds the digest, so it goes with the key.
-	constant => [ '', "SELECT caas_encrypt($id, 'x') IS NULL", '', 1 ]);
+	constant => [ '', "SELECT caas_encrypt($id, 'x') IS NULL", '', 1 ]
+);
 
 # How often the planner ran in a statement; the server reports each run.
 sub planned
@@ -55,8 +58,13 @@ for my $preload ('none', 'shared')
 			answer($session, 'SET log_planner_stats = on; SET client_min_messages = log');
 			my $runs = planned($session, join ';', ($transaction) x $transactions);
 			is($runs, $expected * $transactions, "$preload, $mode: runs of the planner for $name");
-			is(outcome($session, "SET log_planner_stats = off; SELECT generic_plans >= 10 FROM pg_prepared_statements"), 't',
-				"$preload, $mode: $name executed a generic plan");
+			is(
+				outcome(
+					$session, "SET log_planner_stats = off; SELECT generic_plans >= 10 FROM pg_prepared_statements"
+				),
+				't',
+				"$preload, $mode: $name executed a generic plan"
+			);
 			$session->quit;
 		}
 	}

@@ -29,17 +29,38 @@ my @content = (
 	[ "$version$active\n2 active $time $other\n", 3, 'two generations are active' ],
 	[ "$version$active\n\n# a comment\n1 retired $time $other\n", 5, 'the number is used twice' ],
 	[ "$version$active\n2 retired $time $secret\n", 3, 'the secret is used twice' ],
-	(map { [ "$version$_ active $time $secret\n", 2, 'the number is not a decimal from 1 to 65535 without leading zeroes' ] }
-		'0', '01', '65536', '-1', 'x', '1a', '123456'),
+	(
+		map { [
+			"$version$_ active $time $secret\n",
+			2, 'the number is not a decimal from 1 to 65535 without leading zeroes'
+		] } '0',
+		'01', '65536', '-1', 'x', '1a', '123456'
+	),
 	[ "${version}1 Active $time $secret\n", 2, 'the state is neither active nor retired' ],
 	[ "${version}1\n", 2, 'the state is neither active nor retired' ],
-	(map { [ "${version}1 active $_ $secret\n", 2, 'the creation time is not YYYY-MM-DDTHH:MM:SSZ' ] }
-		'2026-01-01', '2026-02-29T00:00:00Z', '2026-01-01T24:00:00Z', '2026-01-01T00:00:00+00'),
+	(
+		map { [ "${version}1 active $_ $secret\n", 2, 'the creation time is not YYYY-MM-DDTHH:MM:SSZ' ] } '2026-01-01',
+		'2026-02-29T00:00:00Z',
+		'2026-01-01T24:00:00Z',
+		'2026-01-01T00:00:00+00'
+	),
 	[ "${version}1 active $time\n", 2, 'the secret is not the canonical base64 of 32 bytes' ],
-	[ "${version}1 active $time " . encode_base64('k' x 31, '') . "=\n", 2, 'the secret is not the canonical base64 of 32 bytes' ],
-	[ "${version}1 active $time " . encode_base64('k' x 33, '') . "\n", 2, 'the secret is not the canonical base64 of 32 bytes' ],
+	[
+		"${version}1 active $time " . encode_base64('k' x 31, '') . "=\n",
+		2,
+		'the secret is not the canonical base64 of 32 bytes'
+	],
+	[
+		"${version}1 active $time " . encode_base64('k' x 33, '') . "\n",
+		2,
+		'the secret is not the canonical base64 of 32 bytes'
+	],
 	[ "${version}1 active $time " . encode_base64('k' x 32, '') . "\n", 2, 'the secret is 32 equal bytes' ],
-	[ "${version}1 active $time " . ($secret =~ s/^./!/r) . "\n", 2, 'the secret is not the canonical base64 of 32 bytes' ],
+	[
+		"${version}1 active $time " . ($secret =~ s/^./!/r) . "\n",
+		2,
+		'the secret is not the canonical base64 of 32 bytes'
+	],
 	[ "$version$active digests=\n", 2, 'a pool is empty' ],
 	[ "$version$active digests=kmac256 digests=kmac128\n", 2, 'a pool is named twice' ],
 	[ "$version$active digests=kmac256,kmac256\n", 2, 'a pool names an algorithm twice' ],
@@ -49,8 +70,15 @@ my @content = (
 	[ "$version$active DIGESTS=kmac256\n", 2, 'unknown field' ],
 	[ "$version$active comment\n", 2, 'unknown field' ],
 	[ $version . "# comment\n" x (1024 * 1024), 0, 'the file is over 8 MiB' ],
-	[ $version . join('', map { generation($_, $_ == 1 ? 'active' : 'retired', encode_base64(pack('N8', 1 .. 7, $_), '')) } 1 .. 1025),
-		1026, 'more than 1024 generations' ]);
+	[
+		$version
+			. join('',
+			map { generation($_, $_ == 1 ? 'active' : 'retired', encode_base64(pack('N8', 1 .. 7, $_), '')) }
+				1 .. 1025),
+		1026,
+		'more than 1024 generations'
+	]
+);
 
 my $node = caas_node('problems');
 my $file = $node->{caas_keyring};
@@ -70,8 +98,8 @@ sub fails
 	my ($out, $error) = answer($session, $call);
 	like($error, qr/^(psql:\S+ )?ERROR:  F0000: $problem\n(psql:\S+ )?HINT:  \S.*\n/m, "$label: message and hint");
 	is($out, '', "$label: no digest");
-	like(outcome($session, 'SELECT keyring_problem FROM caas_status() WHERE NOT keyring_loaded'), qr/^$problem\z/,
-		"$label: caas_status says the same");
+	like(outcome($session, 'SELECT keyring_problem FROM caas_status() WHERE NOT keyring_loaded'),
+		qr/^$problem\z/, "$label: caas_status says the same");
 	return;
 }
 
@@ -89,7 +117,8 @@ for my $case (@content)
 {
 	my ($content, $line, $reason) = @$case;
 	put($content);
-	fails($line, $reason, $reason =~ /32 bytes|base64|number|time|state|unknown/ ? (split /\n/, $content)[1] // $content : $reason);
+	fails($line, $reason,
+		$reason =~ /32 bytes|base64|number|time|state|unknown/ ? (split /\n/, $content)[1] // $content : $reason);
 }
 
 put("$version$active\n", $_), fails(0, 'the mode of the file is wider than 0600', sprintf('mode %04o', $_))
@@ -144,8 +173,10 @@ SKIP:
 with_file($file);
 
 # Loaded with a warning.
-for my $case ([ encode_base64(pack('C*', 0 .. 31), ''), '', 'the keyring holds the secret of the published test vectors' ],
-	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm that uses a broken hash' ])
+for my $case (
+	[ encode_base64(pack('C*', 0 .. 31), ''), '', 'the keyring holds the secret of the published test vectors' ],
+	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm that uses a broken hash' ]
+	)
 {
 	my ($key, $pools, $warning) = @$case;
 	put("$version$active\n");
@@ -160,7 +191,11 @@ for my $case ([ encode_base64(pack('C*', 0 .. 31), ''), '', 'the keyring holds t
 $session->quit;
 $node->stop;
 my $log = slurp_file($node->logfile);
-like($log, qr/ERROR:  keyring file "\Q$file\E", line 5: the number is used twice/, 'the log says what the client was told');
+like(
+	$log,
+	qr/ERROR:  keyring file "\Q$file\E", line 5: the number is used twice/,
+	'the log says what the client was told'
+);
 unlike($log, qr/\Q$secret\E|\Q$other\E|kmac512|argon2id.*=/, 'and shows no content');
 
 done_testing();

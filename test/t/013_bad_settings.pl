@@ -30,8 +30,12 @@ my @bad = (
 	[ "caas.keyring_file = 'keyring'", 'caas.keyring_file must be an absolute path' ],
 	[ "caas.keyring_file = './keyring'", 'caas.keyring_file must be an absolute path' ],
 	[ "caas.require_api_key = maybe", 'parameter "caas.require_api_key" requires a Boolean value' ],
-	[ "caas.parallel_state = 1", 'parameter "caas.parallel_state" cannot be changed|caas.parallel_state cannot be set' ],
-	[ "caas.no_such_setting = 1", undef ]);
+	[
+		"caas.parallel_state = 1",
+		'parameter "caas.parallel_state" cannot be changed|caas.parallel_state cannot be set'
+	],
+	[ "caas.no_such_setting = 1", undef ]
+);
 
 my $node = caas_node('bad_settings', preload => 'none');
 my $good = "caas.api_key_digests = '$hash'\ncaas.keyring_file = '$node->{caas_keyring}'\ncaas.require_api_key = on";
@@ -42,7 +46,8 @@ sub write_conf
 {
 	my ($line) = @_;
 	$node->adjust_conf('postgresql.conf', $_, undef, 1)
-		for 'caas.api_key_digests', 'caas.keyring_file', 'caas.require_api_key', 'caas.parallel_state', 'caas.no_such_setting';
+		for 'caas.api_key_digests', 'caas.keyring_file', 'caas.require_api_key', 'caas.parallel_state',
+		'caas.no_such_setting';
 	$node->append_conf('postgresql.conf', $good);
 	$node->append_conf('postgresql.conf', $line) if $line;
 	return;
@@ -64,7 +69,11 @@ for my $preload ('session', 'shared')
 		write_conf($line);
 		reload_sessions($node, $session);
 		# A key that is listed as it is, by mistake, has the shape of an entry.
-		is(outcome($session, $call), $line =~ /'$key'/ ? '28000' : 't', "$preload: reload with $label: a session keeps the old value");
+		is(
+			outcome($session, $call),
+			$line =~ /'$key'/ ? '28000' : 't',
+			"$preload: reload with $label: a session keeps the old value"
+		);
 		next unless $said && $preload eq 'shared';
 		like(slurp_file($node->logfile, $log_end), qr/LOG:  .*\n?.*(?:$said)/, "$preload: the log says why");
 	}
@@ -85,7 +94,11 @@ for my $preload ('session', 'shared')
 		is(outcome($session, $call), $expected, "$preload: start with $line");
 		is(outcome($session, "RESET caas.api_key; $call"), '28000', "$preload: without a key nothing");
 		$session->quit;
-		like(slurp_file($node->logfile, $log_end), qr/WARNING:  .*(\n.*DETAIL:  )?(?:$said)/, "$preload: the log says why");
+		like(
+			slurp_file($node->logfile, $log_end),
+			qr/WARNING:  .*(\n.*DETAIL:  )?(?:$said)/,
+			"$preload: the log says why"
+		);
 	}
 }
 $node->stop;

@@ -19,22 +19,35 @@ sub memory
 # One of the faster algorithms; what is large is not theirs.
 my $node = caas_node('large', keyring => [ generation(1, 'active', random_secret(), 'digests=hmac-sha256') ]);
 $node->start;
-$node->safe_psql('postgres', q{CREATE EXTENSION caas;
-	CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql(
+	'postgres', q{CREATE EXTENSION caas;
+	CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0}
+);
 $node->safe_psql('latin1', 'CREATE EXTENSION caas');
 my $session = keyed_session($node);
 my $pid = outcome($session, 'SELECT pg_backend_pid()');
 
 # A text that is stored compressed, many times over: each copy is freed.
-outcome($session, "CREATE TABLE large AS SELECT n, repeat('0123456789abcdef', $mega) || n AS value FROM generate_series(1, 3) n");
+outcome($session,
+	"CREATE TABLE large AS SELECT n, repeat('0123456789abcdef', $mega) || n AS value FROM generate_series(1, 3) n");
 outcome($session, "SELECT caas_encrypt($ada, 'warm up')");
 my $before = memory($pid, 'VmRSS');
-my $digests = outcome($session, "SELECT count(caas_encrypt($ada, value)), count(DISTINCT caas_encrypt($ada, value))
-	FROM large, generate_series(1, 10)");
+my $digests = outcome(
+	$session, "SELECT count(caas_encrypt($ada, value)), count(DISTINCT caas_encrypt($ada, value))
+	FROM large, generate_series(1, 10)"
+);
 is($digests, '30|3', 'values of 16 MB');
-is(outcome($session, "SELECT bool_and(decode(caas_encrypt($ada, value), 'hex') = caas_encrypt($ada, convert_to(value, 'UTF8')))
-	FROM large"), 't', 'the same as their bytes');
-is(outcome($session, "SELECT bool_and(caas_verify($ada, value, caas_encrypt($ada, value))) FROM large"), 't', 'verified');
+is(
+	outcome(
+		$session,
+		"SELECT bool_and(decode(caas_encrypt($ada, value), 'hex') = caas_encrypt($ada, convert_to(value, 'UTF8')))
+	FROM large"
+	),
+	't',
+	'the same as their bytes'
+);
+is(outcome($session, "SELECT bool_and(caas_verify($ada, value, caas_encrypt($ada, value))) FROM large"),
+	't', 'verified');
 cmp_ok(memory($pid, 'VmHWM'), '<', $before + 200, 'at no time much more than two copies are held');
 cmp_ok(memory($pid, 'VmRSS'), '<', $before + 100, 'nor afterwards');
 
@@ -44,10 +57,19 @@ SKIP:
 	skip sprintf('values of 1 GB need 5 GB of memory, %.1f are free', $available / $mega), 6 if $available < 5 * $mega;
 	# The longest text has 5 bytes less than 1 GB; this one has 8.
 	my $piece = "repeat('x', 262657)";
-	is(outcome($session, "SELECT octet_length(value), decode(caas_encrypt($ada, value), 'hex') = caas_encrypt($ada, convert_to(value, 'UTF8'))
-		FROM (SELECT repeat($piece, 4088) OFFSET 0) longest (value)"), 1024 * $mega - 8 . '|t', 'a text of 1 GB, the same as its bytes');
-	is(outcome($session, "SELECT caas_encrypt($ada, repeat($piece, 4089))"), '54000', 'a longer one is an error of the server');
-	is(outcome($session, "SELECT caas_seal($ada, repeat($piece, 4088))"), '54000', 'and cannot be sealed, which makes it 51 bytes longer');
+	is(
+		outcome(
+			$session,
+			"SELECT octet_length(value), decode(caas_encrypt($ada, value), 'hex') = caas_encrypt($ada, convert_to(value, 'UTF8'))
+		FROM (SELECT repeat($piece, 4088) OFFSET 0) longest (value)"
+		),
+		1024 * $mega - 8 . '|t',
+		'a text of 1 GB, the same as its bytes'
+	);
+	is(outcome($session, "SELECT caas_encrypt($ada, repeat($piece, 4089))"),
+		'54000', 'a longer one is an error of the server');
+	is(outcome($session, "SELECT caas_seal($ada, repeat($piece, 4088))"),
+		'54000', 'and cannot be sealed, which makes it 51 bytes longer');
 	cmp_ok(memory($pid, 'VmRSS'), '<', $before + 100, 'the memory is given back');
 
 	# More than the server's conversions take at once.
@@ -67,11 +89,15 @@ is(outcome($session, "RESET statement_timeout; SELECT caas_encrypt($ada, 'x')"),
 my $other = open_session($node);
 $session->{stdin} .= "$endless;\n";
 $session->{run}->pump_nb;
-$node->poll_query_until('postgres', "SELECT query LIKE '%2000000000%' AND state = 'active' FROM pg_stat_activity WHERE pid = $pid")
+$node->poll_query_until('postgres',
+	"SELECT query LIKE '%2000000000%' AND state = 'active' FROM pg_stat_activity WHERE pid = $pid")
 	or die 'the statement does not start';
 is(outcome($other, "SELECT pg_cancel_backend($pid)"), 't', 'cancelled');
-like((answer($session, "SELECT caas_encrypt($ada, 'x')"))[1], qr/ERROR:  57014: canceling statement due to user request/,
-	'the statement ends');
+like(
+	(answer($session, "SELECT caas_encrypt($ada, 'x')"))[1],
+	qr/ERROR:  57014: canceling statement due to user request/,
+	'the statement ends'
+);
 is(outcome($session, "SELECT caas_encrypt($ada, 'x')"), $right, 'and on it goes');
 $_->quit for $session, $other;
 $node->stop;

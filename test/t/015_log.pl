@@ -22,7 +22,8 @@ my %place = (
 	'a filter' => "SELECT 1 FROM plain WHERE caas_verify(id, value, '$marker')",
 	'an insert' => "INSERT INTO plain VALUES ('$uuid', $call)",
 	'a generated column' => "INSERT INTO generated VALUES ('$uuid', '$marker')",
-	'a generated column of many rows' => "INSERT INTO generated SELECT '$uuid', '$marker' || n FROM generate_series(1, 3) n",
+	'a generated column of many rows' =>
+		"INSERT INTO generated SELECT '$uuid', '$marker' || n FROM generate_series(1, 3) n",
 	'an update of a generated column' => "UPDATE generated SET value = '$marker'",
 	'COPY into a generated column' => "COPY generated (id, value) FROM '$folder/rows'",
 	'COPY from the client' => "\\copy generated (id, value) FROM '$folder/rows'",
@@ -40,17 +41,21 @@ my %place = (
 	'a DO block' => "DO \$\$BEGIN PERFORM $call; END\$\$",
 	'a block that passes the error on' => "DO \$\$BEGIN PERFORM $call; EXCEPTION WHEN OTHERS THEN RAISE; END\$\$",
 	'a prepared statement' => "PREPARE p(text) AS SELECT caas_encrypt('$uuid', \$1); EXECUTE p('$marker')",
-	'a cursor' => "BEGIN; DECLARE c CURSOR FOR SELECT caas_encrypt(id, value || '$marker') FROM plain; FETCH c; ROLLBACK",
+	'a cursor' =>
+		"BEGIN; DECLARE c CURSOR FOR SELECT caas_encrypt(id, value || '$marker') FROM plain; FETCH c; ROLLBACK",
 	'a materialized view' => "CREATE MATERIALIZED VIEW m AS SELECT $call",
 	'ALTER TABLE' => "ALTER TABLE plain ALTER value TYPE text USING caas_encrypt(id, value || '$marker')",
 	'a worker' => "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 		SET max_parallel_workers_per_gather = 1; SET parallel_leader_participation = off;
-		SELECT count(caas_encrypt(id, value || '$marker')) FROM filled");
+		SELECT count(caas_encrypt(id, value || '$marker')) FROM filled"
+);
 
 my $node = caas_node('log', extra => { extra => [ '--locale=C', '--encoding=SQL_ASCII' ] });
-$node->append_conf('postgresql.conf', "log_error_verbosity = verbose\nlog_min_error_statement = error\nlog_min_messages = notice");
+$node->append_conf('postgresql.conf',
+	"log_error_verbosity = verbose\nlog_min_error_statement = error\nlog_min_messages = notice");
 $node->start;
-$node->safe_psql('postgres', qq{
+$node->safe_psql(
+	'postgres', qq{
 	$set;
 	CREATE EXTENSION caas;
 	CREATE ROLE app LOGIN;
@@ -80,7 +85,8 @@ $node->safe_psql('postgres', qq{
 	CREATE FUNCTION in_plpgsql(value text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN caas_encrypt(''$uuid'', value); END';
 	CREATE FUNCTION in_dynamic(value text) RETURNS text LANGUAGE plpgsql AS
 		'DECLARE d text; BEGIN EXECUTE format(''SELECT caas_encrypt(%L, %L)'', ''$uuid'', value) INTO d; RETURN d; END';
-	CREATE FUNCTION in_sql(value text) RETURNS text LANGUAGE sql AS 'SELECT caas_encrypt(''$uuid'', value) FROM pg_class LIMIT 1'});
+	CREATE FUNCTION in_sql(value text) RETURNS text LANGUAGE sql AS 'SELECT caas_encrypt(''$uuid'', value) FROM pg_class LIMIT 1'}
+);
 
 my %raised;
 # The statement's error, in a session of its own, has this code.
@@ -94,9 +100,11 @@ sub raises
 }
 
 raises('28000', "no key, $_", $place{$_}) for sort keys %place;
-raises('28000', "a wrong key, $_", "SET caas.api_key = '$wrong'; $place{$_}") for 'a query', 'a generated column', 'COPY into a trigger';
+raises('28000', "a wrong key, $_", "SET caas.api_key = '$wrong'; $place{$_}")
+	for 'a query', 'a generated column', 'COPY into a trigger';
 # The value is a bind parameter, as a driver sends it.
-$node->command_fails([ 'pgbench', '-n', '-t', '1', '-M', $_, '-f', "$folder/script", $node->connstr('postgres') ], "protocol: $_")
+$node->command_fails([ 'pgbench', '-n', '-t', '1', '-M', $_, '-f', "$folder/script", $node->connstr('postgres') ],
+	"protocol: $_")
 	for 'extended', 'prepared';
 
 raises('22023', "no such generation, $_", "$set; " . ($place{$_} =~ s/'$marker'\)/'$marker', 9)/r))
@@ -117,7 +125,8 @@ raises('39P01', 'trigger: too late', "$set; INSERT INTO late VALUES ('$uuid', '$
 my $file = $node->{caas_keyring};
 my $secret = random_secret();
 write_keyring($node, "1 active 2026-01-01T00:00:00Z $secret digests=md5\n");
-raises('F0000', "a bad keyring, $_", "$set; $place{$_}") for 'a query', 'a generated column', 'COPY into a trigger', 'PL/pgSQL', 'a worker';
+raises('F0000', "a bad keyring, $_", "$set; $place{$_}")
+	for 'a query', 'a generated column', 'COPY into a trigger', 'PL/pgSQL', 'a worker';
 raises('F0000', 'a bad keyring, for a role that sees no paths', "$set; SELECT $call", extra_params => [ '-U', 'app' ]);
 chmod 0644, $file or die "chmod: $!";
 raises('F0000', 'an open keyring', "$set; SELECT $call");

@@ -19,7 +19,8 @@ my %encoding = (
 	WIN1254 => [ 'cp1254', "plain", "déjà vu", "Şifreleme", "€" ],
 	KOI8R => [ 'koi8-r', "plain", "Привет" ],
 	EUC_JP => [ 'euc-jp', "plain", "日本語", "ｶﾅ" ],
-	SQL_ASCII => [ 'UTF-8', "plain", "déjà vu", "Şifreleme", "日本語", "☂", "𝒳 above the first plane" ]);
+	SQL_ASCII => [ 'UTF-8', "plain", "déjà vu", "Şifreleme", "日本語", "☂", "𝒳 above the first plane" ]
+);
 
 my $node = caas_node('encodings', extra => { extra => [ '--locale=C', '--encoding=UTF8' ] });
 $node->append_conf('postgresql.conf', 'log_error_verbosity = verbose');
@@ -58,10 +59,15 @@ for my $name ('UTF8', sort grep { $_ ne 'UTF8' } keys %encoding)
 	}
 }
 # The bytes that count are those of UTF-8.
-is(run_script('LATIN1', 'UTF8', "SELECT encode(caas_encrypt($ada, '\\xc3a9'::bytea), 'hex') = caas_encrypt($ada, chr(233))"), 't',
-	'a text is digested as its UTF-8');
-is(run_script('UTF8', 'LATIN1', "SELECT caas_encrypt($ada, '" . encode('iso-8859-1', 'déjà vu') . "')"), $digest{'déjà vu'},
-	'a client in LATIN1');
+is(
+	run_script(
+		'LATIN1', 'UTF8', "SELECT encode(caas_encrypt($ada, '\\xc3a9'::bytea), 'hex') = caas_encrypt($ada, chr(233))"
+	),
+	't',
+	'a text is digested as its UTF-8'
+);
+is(run_script('UTF8', 'LATIN1', "SELECT caas_encrypt($ada, '" . encode('iso-8859-1', 'déjà vu') . "')"),
+	$digest{'déjà vu'}, 'a client in LATIN1');
 isnt(run_script('UTF8', 'UTF8', "SELECT caas_encrypt($ada, '" . encode('UTF-8', "de\x{301}ja\x{300} vu") . "')"),
 	$digest{'déjà vu'}, 'combining accents are other characters: nothing is normalised');
 
@@ -84,13 +90,19 @@ my %bad = (
 	'SQL_ASCII, above U+10FFFF' => [ 'SQL_ASCII', 'secret\xf4\x90\x80\x80' ],
 	'SQL_ASCII, a byte that never occurs' => [ 'SQL_ASCII', 'secret\xff' ],
 	'EUC_JP, an unassigned character' => [ 'EUC_JP', 'secret\xa9\xa1' ],
-	'WIN1254, an unassigned character' => [ 'WIN1254', 'secret\x81' ]);
-my $refusal = qr/ERROR:  the text is not valid UTF-8, or cannot be converted to it\nHINT:  Pass bytes that are not text as bytea\.\z/;
+	'WIN1254, an unassigned character' => [ 'WIN1254', 'secret\x81' ]
+);
+my $refusal =
+	qr/ERROR:  the text is not valid UTF-8, or cannot be converted to it\nHINT:  Pass bytes that are not text as bytea\.\z/;
 for my $name (sort keys %bad)
 {
 	my ($database, $text) = @{ $bad{$name} };
-	for my $call ("caas_encrypt($ada, E'$text')", "caas_encrypt($ada, E'$text', 1)", "caas_verify($ada, E'$text', 'x')",
-		"caas_verified_by($ada, repeat('x', 3000000) || E'$text', 'x')")
+	for my $call (
+		"caas_encrypt($ada, E'$text')",
+		"caas_encrypt($ada, E'$text', 1)",
+		"caas_verify($ada, E'$text', 'x')",
+		"caas_verified_by($ada, repeat('x', 3000000) || E'$text', 'x')"
+		)
 	{
 		like(run_script($database, $database, "SELECT $call"), $refusal, "$name: $call");
 	}

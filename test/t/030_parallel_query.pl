@@ -24,26 +24,30 @@ for my $preload ('none', 'session', 'shared')
 	my $node = caas_node("parallel_$preload", preload => $preload);
 	force_parallel($node);
 	$node->start;
-	$node->safe_psql('postgres', qq{
+	$node->safe_psql(
+		'postgres', qq{
 		CREATE EXTENSION caas;
 		CREATE TABLE users AS SELECT md5(n::text)::uuid AS id, 'user' || n || '\@example.com' AS email
 			FROM generate_series(1, $rows) n;
-		ANALYZE users});
-	my $serial = $node->safe_psql('postgres',
-		"SET caas.api_key = '$key'; SET max_parallel_workers_per_gather = 0; $sum");
+		ANALYZE users}
+	);
+	my $serial =
+		$node->safe_psql('postgres', "SET caas.api_key = '$key'; SET max_parallel_workers_per_gather = 0; $sum");
 	like($serial, qr/^[0-9a-f]{32}$/, "$preload: serial result");
 
 	# The library may be loaded by the first call only after the key was set, in the leader or in the workers.
 	my %ways = (
-		'SET' => ["SET caas.api_key = '$key';", ''],
-		'SET LOCAL' => ["BEGIN; SET LOCAL caas.api_key = '$key';", 'COMMIT;'],
+		'SET' => [ "SET caas.api_key = '$key';", '' ],
+		'SET LOCAL' => [ "BEGIN; SET LOCAL caas.api_key = '$key';", 'COMMIT;' ],
 		'SET LOCAL after a call' =>
-			["BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1;", 'COMMIT;'],
-		'SET after a refused call' =>
-			["DO 'BEGIN PERFORM caas_encrypt(id, email) FROM users; EXCEPTION WHEN OTHERS THEN NULL; END';
-			  SET caas.api_key = '$key';", ''],
+			[ "BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1;", 'COMMIT;' ],
+		'SET after a refused call' => [
+			"DO 'BEGIN PERFORM caas_encrypt(id, email) FROM users; EXCEPTION WHEN OTHERS THEN NULL; END';
+			  SET caas.api_key = '$key';", ''
+		],
 		'set_config in a savepoint' =>
-			["BEGIN; SAVEPOINT s; SELECT set_config('caas.api_key', '$key', true);", 'ROLLBACK TO s; COMMIT;']);
+			[ "BEGIN; SAVEPOINT s; SELECT set_config('caas.api_key', '$key', true);", 'ROLLBACK TO s; COMMIT;' ]
+	);
 	for my $way (sort keys %ways)
 	{
 		my ($before, $after) = @{ $ways{$way} };
@@ -53,13 +57,20 @@ for my $preload ('none', 'session', 'shared')
 	}
 
 	# Without the key in the leader, the workers have none either; nor after the key's transaction.
-	for my $before ('', "SET caas.api_key = 'wrong';",
+	for my $before (
+		'',
+		"SET caas.api_key = 'wrong';",
 		"BEGIN; SET LOCAL caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; COMMIT;",
-		"SET caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; RESET caas.api_key;")
+		"SET caas.api_key = '$key'; SELECT caas_encrypt(id, email) FROM users LIMIT 1; RESET caas.api_key;"
+		)
 	{
 		my ($code, $out, $error) = $node->psql('postgres', "$before $sum");
 		is($code, 3, "$preload: refused without the key");
-		like($error, qr/no accepted API key.*^CONTEXT:  parallel worker/ms, "$preload: by the worker, with the gate's message");
+		like(
+			$error,
+			qr/no accepted API key.*^CONTEXT:  parallel worker/ms,
+			"$preload: by the worker, with the gate's message"
+		);
 		unlike($out, qr/^[0-9a-f]{32}$/m, "$preload: and without a result");
 	}
 

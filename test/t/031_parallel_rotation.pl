@@ -15,7 +15,8 @@ my $refusal = qr/ERROR:  55000: the keyring changed while a parallel query was s
 my $node = caas_node('rotation', preload => 'none', keyring => \@old);
 force_parallel($node);
 $node->start;
-$node->safe_psql('postgres', qq{
+$node->safe_psql(
+	'postgres', qq{
 	CREATE EXTENSION caas;
 	CREATE TABLE users AS SELECT n, md5(n::text)::uuid AS id, 'user' || n || '\@example.com' AS email
 		FROM generate_series(1, $rows) n;
@@ -32,7 +33,8 @@ $node->safe_psql('postgres', qq{
 			PERFORM pg_sleep(0.01);
 		END LOOP;
 		RETURN caas_encrypt(id, email);
-	END \$\$});
+	END \$\$}
+);
 
 # The generations that made a query's digests; caas_verified_by runs outside, in the leader.
 sub generations_of

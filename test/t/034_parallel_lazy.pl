@@ -9,7 +9,8 @@ use Test::More;
 my $node = caas_node('lazy', preload => 'none');
 force_parallel($node);
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE SCHEMA private;
 	CREATE EXTENSION caas SCHEMA private;
 	CREATE TABLE users AS SELECT md5(n::text)::uuid AS id, 'user' || n || '@example.com' AS email
@@ -19,7 +20,8 @@ $node->safe_psql('postgres', q{
 	AS 'BEGIN RETURN private.caas_encrypt(id, email); END';
 	-- The SET clause keeps it from being inlined into the leader's expression.
 	CREATE FUNCTION digest_sql(id uuid, email text) RETURNS text LANGUAGE sql PARALLEL SAFE SET search_path = ''
-	AS 'SELECT private.caas_encrypt(id, email)'});
+	AS 'SELECT private.caas_encrypt(id, email)'}
+);
 
 sub sum
 {
@@ -30,17 +32,23 @@ sub sum
 
 my $key = api_key();
 my $set = "SET caas.api_key = '$key';";
-my $serial = $node->safe_psql('postgres', "$set SET max_parallel_workers_per_gather = 0; " . sum('private.caas_encrypt'));
+my $serial =
+	$node->safe_psql('postgres', "$set SET max_parallel_workers_per_gather = 0; " . sum('private.caas_encrypt'));
 
 for my $function ('digest_plpgsql', 'digest_sql')
 {
 	my $sum = sum($function);
-	like($node->safe_psql('postgres', "$set EXPLAIN (ANALYZE, COSTS off) $sum"), qr/Workers Launched: 2/,
-		"$function: two workers run it");
+	like(
+		$node->safe_psql('postgres', "$set EXPLAIN (ANALYZE, COSTS off) $sum"),
+		qr/Workers Launched: 2/,
+		"$function: two workers run it"
+	);
 	is($node->safe_psql('postgres', "$set $sum"), $serial, "$function: SET");
-	is($node->safe_psql('postgres', "BEGIN; SET LOCAL caas.api_key = '$key'; $sum; COMMIT"), $serial, "$function: SET LOCAL");
+	is($node->safe_psql('postgres', "BEGIN; SET LOCAL caas.api_key = '$key'; $sum; COMMIT"),
+		$serial, "$function: SET LOCAL");
 	# The leader was not loaded by it: it still shows what the client set.
-	like($node->safe_psql('postgres', "$set $sum; SHOW caas.api_key"), qr/^\Q$key\E$/m, "$function: the leader has not loaded the library");
+	like($node->safe_psql('postgres', "$set $sum; SHOW caas.api_key"),
+		qr/^\Q$key\E$/m, "$function: the leader has not loaded the library");
 	{
 		local $ENV{PGOPTIONS} = with_key();
 		is($node->safe_psql('postgres', $sum), $serial, "$function: PGOPTIONS");

@@ -60,7 +60,12 @@ is($out, "$server\n$digest", 'a plain SET leaks to the next client');
 $pool->stop;
 
 # This setting prevents it; in return a plain SET has no effect any more.
-$pool = Pgbouncer->new($node, pool_mode => 'transaction', server_reset_query => 'DISCARD ALL', server_reset_query_always => 1);
+$pool = Pgbouncer->new(
+	$node,
+	pool_mode => 'transaction',
+	server_reset_query => 'DISCARD ALL',
+	server_reset_query_always => 1
+);
 ($server) = $pool->client('SELECT pg_backend_pid()');
 ($out, $error) = $pool->client("SET caas.api_key = '$key'; $call");
 like($error, $refusal, 'server_reset_query_always: not even for its own next statement');
@@ -82,8 +87,14 @@ SET LOCAL caas.api_key = '$key';
 SELECT 1 / (caas_encrypt(:id ::uuid, :value) = '$digest')::int;
 COMMIT;
 };
-$node->command_ok($pool->pgbench([ '-M', 'extended', '-c', '6', '-t', '100' ], with_key => $with_key, without_key => $Pgbouncer::without_key),
-	'many clients over two connections');
+$node->command_ok(
+	$pool->pgbench(
+		[ '-M', 'extended', '-c', '6', '-t', '100' ],
+		with_key => $with_key,
+		without_key => $Pgbouncer::without_key
+	),
+	'many clients over two connections'
+);
 $pool->stop;
 $node->stop;
 

@@ -27,7 +27,10 @@ SELECT 1 / (caas_encrypt(:id ::uuid, :value) = '$digest')::int;
 };
 for my $script ($with_key, $Pgbouncer::without_key, $with_key)
 {
-	$node->command_ok($pool->pgbench([ '-M', 'prepared', '-t', '20' ], script => $script), 'one client after the other, with prepared statements');
+	$node->command_ok(
+		$pool->pgbench([ '-M', 'prepared', '-t', '20' ], script => $script),
+		'one client after the other, with prepared statements'
+	);
 }
 $pool->stop;
 

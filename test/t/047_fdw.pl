@@ -12,32 +12,42 @@ my $service = PostgreSQL::Test::Utils::tempdir() . '/pg_service.conf';
 
 my $remote = caas_node('remote', keyring => \@keyring);
 $remote->start;
-$remote->safe_psql('postgres', q{
+$remote->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
-	CREATE TABLE users (id uuid PRIMARY KEY, email text, digest text)});
-$remote->safe_psql('postgres', "SET caas.api_key = '$key';" . q{
+	CREATE TABLE users (id uuid PRIMARY KEY, email text, digest text)}
+);
+$remote->safe_psql(
+	'postgres', "SET caas.api_key = '$key';" . q{
 	INSERT INTO users SELECT id, email, caas_encrypt(id, email)
-	FROM (SELECT md5(n::text)::uuid AS id, 'user' || n % 10 || '@example.com' AS email FROM generate_series(1, 100) n) u});
+	FROM (SELECT md5(n::text)::uuid AS id, 'user' || n % 10 || '@example.com' AS email FROM generate_series(1, 100) n) u}
+);
 
 my $local = caas_node('local', keyring => \@keyring);
 {
 	local $ENV{PGSERVICEFILE} = $service;
 	$local->start;
 }
-$local->safe_psql('postgres', q{
+$local->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE EXTENSION postgres_fdw;
 	CREATE ROLE stranger;
 	CREATE SERVER remote FOREIGN DATA WRAPPER postgres_fdw OPTIONS (service 'remote', extensions 'caas');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER remote;
-	CREATE FOREIGN TABLE users (id uuid, email text, digest text) SERVER remote});
+	CREATE FOREIGN TABLE users (id uuid, email text, digest text) SERVER remote}
+);
 
 sub write_service
 {
 	my ($options) = @_;
 	unlink $service;
-	append_to_file($service, join "\n", '[remote]', 'host=' . $remote->host, 'port=' . $remote->port, 'dbname=postgres',
-		$options, '');
+	append_to_file(
+		$service, join "\n", '[remote]',
+		'host=' . $remote->host,
+		'port=' . $remote->port,
+		'dbname=postgres', $options, ''
+	);
 	return;
 }
 my $find = q{SELECT count(*) FROM users WHERE digest = caas_encrypt(id, email)};
@@ -63,14 +73,25 @@ like($plan, qr/Remote SQL: .*ORDER BY public\.caas_encrypt\(id, email\)/, 'to so
 # An expression that is computed locally needs the key of this session and gives the same result.
 my ($code, $out, $error) = $local->psql('postgres', $compute);
 like($error, qr/no accepted API key/, 'what is computed here is refused');
-is($local->safe_psql('postgres', "SET caas.api_key = '$key'; $compute"),
-	$remote->safe_psql('postgres', "SET caas.api_key = '$key'; $compute"), 'computed there and here, it is equal');
-is($local->safe_psql('postgres', "SET caas.api_key = '$key'; SELECT count(*) FROM users WHERE caas_verify(id, email, digest)"),
-	'100', 'and verifies here');
+is(
+	$local->safe_psql('postgres', "SET caas.api_key = '$key'; $compute"),
+	$remote->safe_psql('postgres', "SET caas.api_key = '$key'; $compute"),
+	'computed there and here, it is equal'
+);
+is(
+	$local->safe_psql(
+		'postgres', "SET caas.api_key = '$key'; SELECT count(*) FROM users WHERE caas_verify(id, email, digest)"
+	),
+	'100',
+	'and verifies here'
+);
 
 # No catalog holds the key.
-is($local->safe_psql('postgres', 'SET ROLE stranger; SELECT srvoptions FROM pg_foreign_server'),
-	'{service=remote,extensions=caas}', 'everyone reads the options of the server, the key is not there');
+is(
+	$local->safe_psql('postgres', 'SET ROLE stranger; SELECT srvoptions FROM pg_foreign_server'),
+	'{service=remote,extensions=caas}',
+	'everyone reads the options of the server, the key is not there'
+);
 
 # Without the option extensions the expression is computed locally.
 $local->safe_psql('postgres', 'ALTER SERVER remote OPTIONS (DROP extensions)');
@@ -83,7 +104,11 @@ $local->safe_psql('postgres', q{ALTER SERVER remote OPTIONS (ADD extensions 'caa
 write_service('');
 ($code, $out, $error) = $local->psql('postgres', "SET caas.api_key = '$key'; $find");
 is($code, 3, 'refused by the remote');
-like($error, qr/ERROR:  no accepted API key.*^HINT:  Set caas\.api_key.*^CONTEXT:  remote SQL command/ms, 'with its message');
+like(
+	$error,
+	qr/ERROR:  no accepted API key.*^HINT:  Set caas\.api_key.*^CONTEXT:  remote SQL command/ms,
+	'with its message'
+);
 
 $local->stop;
 $remote->stop;

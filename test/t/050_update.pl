@@ -77,7 +77,8 @@ sub installation
 sub differences
 {
 	my ($fresh, $updated) = @_;
-	return join "\n", sort((map { "only fresh: $_" } grep { !$updated->{$_} } keys %$fresh),
+	return join "\n",
+		sort((map { "only fresh: $_" } grep { !$updated->{$_} } keys %$fresh),
 		(map { "only updated: $_" } grep { !$fresh->{$_} } keys %$updated));
 }
 
@@ -93,24 +94,45 @@ for my $delta (sort glob 'sql/caas--*--*.sql')
 	my $shipped = "test/upgrade/caas--$from.sql";
 	ok(-f $shipped, "$shipped is the install script that $delta starts from") or next;
 	copy($shipped, "$scripts/caas--$from.sql") or die "copy: $!";
-	my $updated = installation('from_' . $from =~ s/\W/_/gr, qq{
+	my $updated = installation(
+		'from_' . $from =~ s/\W/_/gr, qq{
 		CREATE EXTENSION caas VERSION '$from';
 		COMMENT ON EXTENSION caas IS 'what an older caas.control said';
-		ALTER EXTENSION caas UPDATE});
+		ALTER EXTENSION caas UPDATE}
+	);
 	# Between the installation of the library and ALTER EXTENSION UPDATE, the older SQL definitions call it.
-	is($node->safe_psql('postgres', qq{
+	is(
+		$node->safe_psql(
+			'postgres', qq{
 		CREATE EXTENSION caas VERSION '$from'; SELECT extension_version, library_version, api_key_accepted FROM caas_status();
-		DROP EXTENSION caas}), "$from|$version|f", "caas_status of $from works with the library of $version");
+		DROP EXTENSION caas}
+		),
+		"$from|$version|f",
+		"caas_status of $from works with the library of $version"
+	);
 	is(differences($fresh, $updated), '', "an update from $from gives what a fresh installation gives");
 }
 
 # The update from 0.3.0 creates caas_status() anew: a view over it blocks the update, which then changes nothing.
-$node->safe_psql('postgres', q{CREATE EXTENSION caas VERSION '0.3.0'; CREATE VIEW health AS SELECT * FROM caas_status()});
+$node->safe_psql('postgres',
+	q{CREATE EXTENSION caas VERSION '0.3.0'; CREATE VIEW health AS SELECT * FROM caas_status()});
 my ($code, $out, $error) = $node->psql('postgres', 'ALTER EXTENSION caas UPDATE');
-like($error, qr/cannot drop function caas_status\(\) because other objects depend on it\n.*view health depends/, 'a view over caas_status() blocks the update');
-is($node->safe_psql('postgres', q{SELECT extversion, (SELECT count(*) FROM health) FROM pg_extension WHERE extname = 'caas'}), '0.3.0|1', 'which changes nothing');
-$node->safe_psql('postgres', 'DROP VIEW health; ALTER EXTENSION caas UPDATE; CREATE VIEW health AS SELECT * FROM caas_status()');
-is($node->safe_psql('postgres', 'SELECT extension_version, library_version FROM health'), "$version|$version", 'without the view the update works');
+like(
+	$error,
+	qr/cannot drop function caas_status\(\) because other objects depend on it\n.*view health depends/,
+	'a view over caas_status() blocks the update'
+);
+is(
+	$node->safe_psql(
+		'postgres', q{SELECT extversion, (SELECT count(*) FROM health) FROM pg_extension WHERE extname = 'caas'}
+	),
+	'0.3.0|1',
+	'which changes nothing'
+);
+$node->safe_psql('postgres',
+	'DROP VIEW health; ALTER EXTENSION caas UPDATE; CREATE VIEW health AS SELECT * FROM caas_status()');
+is($node->safe_psql('postgres', 'SELECT extension_version, library_version FROM health'),
+	"$version|$version", 'without the view the update works');
 $node->safe_psql('postgres', 'DROP EXTENSION caas CASCADE');
 
 # Test the comparison itself: update from a version without one function, with scripts that omit something.
@@ -126,11 +148,19 @@ my $outsider = 'CREATE SCHEMA other; ALTER EXTENSION caas DROP FUNCTION caas_ver
 my %updates = (
 	right => [ [ $create, $comment, $revoke ], qr/^$/ ],
 	no_function => [ ['SELECT 1;'], qr/^only fresh: function caas_verified_by\(uuid,bytea,bytea\)/m ],
-	no_revoke => [ [ $create, $comment ], qr/\Aonly fresh: initial .*^only updated: privilege caas_verified_by\(uuid,bytea,bytea\) - EXECUTE/ms ],
+	no_revoke => [
+		[ $create, $comment ],
+		qr/\Aonly fresh: initial .*^only updated: privilege caas_verified_by\(uuid,bytea,bytea\) - EXECUTE/ms
+	],
 	no_comment => [ [ $create, $revoke ], qr/^only updated: member function .*caas_verified_by\(.* -$/m ],
-	other_volatility => [ [ $create =~ s/STABLE/VOLATILE/r, $comment, $revoke ], qr/^only fresh: .*"provolatile": "s"/m ],
+	other_volatility =>
+		[ [ $create =~ s/STABLE/VOLATILE/r, $comment, $revoke ], qr/^only fresh: .*"provolatile": "s"/m ],
 	other_cost => [ [ $create =~ s/COST \d+/COST 1/r, $comment, $revoke ], qr/^only updated: .*"procost": 1,/m ],
-	not_a_member => [ [ $create, $comment, $revoke, $outsider ], qr/^only fresh: dependency function .*caas_version\(\) e extension caas$/m ]);
+	not_a_member => [
+		[ $create, $comment, $revoke, $outsider ],
+		qr/^only fresh: dependency function .*caas_version\(\) e extension caas$/m
+	]
+);
 
 write_script('caas--0.0.1.sql', $older);
 for my $name (sort keys %updates)

@@ -11,7 +11,8 @@ my $node = caas_node('crash');
 $node->append_conf('postgresql.conf', 'restart_after_crash = on');
 $node->start;
 my $key = api_key();
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION caas;
 	CREATE EXTENSION amcheck;
 	CREATE TABLE generated (n int, id uuid, email text, digest text UNIQUE GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED);
@@ -29,7 +30,8 @@ $node->safe_psql('postgres', q{
 			INSERT INTO triggered VALUES (n, md5(n::text)::uuid, 'mark' || 'er-' || n, 'tele' || 'phone-' || n);
 			COMMIT;
 		END LOOP;
-	END $$});
+	END $$}
+);
 
 my $rows = 0;
 for my $round (1 .. 2)
@@ -48,15 +50,23 @@ for my $round (1 .. 2)
 
 	$rows = $node->safe_psql('postgres', 'SELECT count(*) FROM triggered');
 	cmp_ok($rows, '>=', $committed, "round $round: no committed row is lost");
-	is($node->safe_psql('postgres', 'SELECT count(*), max(n), count(DISTINCT n) FROM generated'), "$rows|$rows|$rows",
-		"round $round: nor half of a transaction");
-	my $wrong = $node->safe_psql('postgres', "SET caas.api_key = '$key';" . q{
+	is($node->safe_psql('postgres', 'SELECT count(*), max(n), count(DISTINCT n) FROM generated'),
+		"$rows|$rows|$rows", "round $round: nor half of a transaction");
+	my $wrong = $node->safe_psql(
+		'postgres', "SET caas.api_key = '$key';" . q{
 		SELECT count(*) FROM generated g FULL JOIN triggered t USING (n)
 		WHERE (caas_verify(g.id, 'user' || n || '@example.com', g.digest) AND caas_verify(t.id, 'marker-' || n, t.email)
-			AND t.phone IS NULL AND caas_verify(t.id, 'telephone-' || n, t.phone_digest)) IS NOT TRUE});
+			AND t.phone IS NULL AND caas_verify(t.id, 'telephone-' || n, t.phone_digest)) IS NOT TRUE}
+	);
 	is($wrong, '0', "round $round: every digest is right");
-	is($node->safe_psql('postgres', q{SELECT count(bt_index_check(i, true))
-		FROM unnest(ARRAY['generated_digest_key', 'triggered_email_key']::regclass[]) i}), '2', "round $round: the indexes are whole");
+	is(
+		$node->safe_psql(
+			'postgres', q{SELECT count(bt_index_check(i, true))
+		FROM unnest(ARRAY['generated_digest_key', 'triggered_email_key']::regclass[]) i}
+		),
+		'2',
+		"round $round: the indexes are whole"
+	);
 }
 
 # The plaintext that the trigger replaced was never written to the table, the WAL or the log.

@@ -13,7 +13,8 @@ my $denied = qr/ERROR:  permission denied for function caas_\w+/;
 my $refused = qr/ERROR:  no accepted API key/;
 {
 	local $ENV{PGOPTIONS} = with_key();
-	$node->safe_psql('postgres', q{
+	$node->safe_psql(
+		'postgres', q{
 		CREATE EXTENSION caas;
 		CREATE ROLE allowed;
 		CREATE ROLE other;
@@ -43,7 +44,8 @@ my $refused = qr/ERROR:  no accepted API key/;
 		ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
 		CREATE POLICY own ON secured USING (caas_verify(id, current_setting('app.email', true), digest))
 			WITH CHECK (caas_verify(id, current_setting('app.email', true), digest));
-		GRANT SELECT, INSERT, UPDATE ON secured TO allowed, other});
+		GRANT SELECT, INSERT, UPDATE ON secured TO allowed, other}
+	);
 }
 
 # Returns the outcome of a statement for a role, with or without the key.
@@ -67,8 +69,11 @@ for my $select (sort keys %counts)
 	like(as('other', 1, $select), $denied, "view, key alone: $select");
 	like(as('allowed', 0, $select), $refused, "view, EXECUTE alone: $select");
 }
-is(as('allowed', 1, "SELECT id FROM digests WHERE digest = caas_encrypt(id, 'user7')"),
-	as('allowed', 1, "SELECT id FROM users WHERE email = 'user7'"), 'view: found by its digest');
+is(
+	as('allowed', 1, "SELECT id FROM digests WHERE digest = caas_encrypt(id, 'user7')"),
+	as('allowed', 1, "SELECT id FROM users WHERE email = 'user7'"),
+	'view: found by its digest'
+);
 is(as('other', 0, 'SELECT count(*) FROM digests'), '9', 'view: what is not selected is not computed');
 
 # SECURITY DEFINER: the definer's EXECUTE, the session's key.
@@ -78,38 +83,56 @@ like(as('other', 1, "SELECT as_caller('$ada', 'ada')"), $denied, 'any other func
 
 # A function with an empty search_path.
 is(as('allowed', 1, "SELECT empty_path('$ada', 'ada')"), $digest, 'search_path empty: found by its full name');
-like(as('allowed', 1, "SELECT empty_path_unqualified('$ada', 'ada')"), qr/function caas_encrypt\(uuid, text\) does not exist/,
-	'search_path empty: only by that');
-is(as('allowed', 1, "SELECT empty_path_insert('$ada', 'ada')"), 't', 'search_path empty: generated columns and what follows');
+like(
+	as('allowed', 1, "SELECT empty_path_unqualified('$ada', 'ada')"),
+	qr/function caas_encrypt\(uuid, text\) does not exist/,
+	'search_path empty: only by that'
+);
+is(as('allowed', 1, "SELECT empty_path_insert('$ada', 'ada')"),
+	't', 'search_path empty: generated columns and what follows');
 is(as('allowed', 1, "SELECT atomic('$ada', 'ada')"), $digest, 'a body parsed at definition');
-is(as('allowed', 1, "SET search_path = pg_catalog; SELECT public.atomic('$ada', 'ada')"), $digest, 'finds it under any search_path');
+is(as('allowed', 1, "SET search_path = pg_catalog; SELECT public.atomic('$ada', 'ada')"),
+	$digest, 'finds it under any search_path');
 
 # Generated columns: every writer needs EXECUTE and the key.
 like(as('other', 1, q{INSERT INTO users VALUES (gen_random_uuid(), 'x')}), $denied, 'INSERT without EXECUTE');
 like(as('allowed', 0, q{INSERT INTO users VALUES (gen_random_uuid(), 'x')}), $refused, 'INSERT without the key');
-is(as('allowed', 1, q{INSERT INTO users VALUES (gen_random_uuid(), 'x') RETURNING caas_verify(id, 'x', digest)}), 't',
-	'INSERT with both');
+is(as('allowed', 1, q{INSERT INTO users VALUES (gen_random_uuid(), 'x') RETURNING caas_verify(id, 'x', digest)}),
+	't', 'INSERT with both');
 
 # Row security: the policy is evaluated as the user who asks.
 is(as('allowed', 1, 'SELECT count(*) FROM secured'), '0', 'policy: no value, no row');
 is(as('allowed', 1, "SET app.email = 'user3'; SELECT email FROM secured"), 'user3', 'policy: the own row');
-is(as('allowed', 1, "SET app.email = 'user3'; UPDATE secured SET email = email RETURNING email"), 'user3', 'policy: UPDATE of the own row');
-like(as('allowed', 1, "SET app.email = 'user3'; UPDATE secured SET email = 'user4'"), qr/violates row-level security policy/,
-	'policy: not into another\'s');
-like(as('allowed', 1, "SET app.email = 'user3'; INSERT INTO secured VALUES ('$ada', 'ada')"), qr/violates row-level security policy/,
-	'policy: nor INSERT of another\'s');
-like(as('allowed', 0, "SET app.email = 'user3'; SELECT email FROM secured"), $refused, 'policy: no row without the key');
+is(as('allowed', 1, "SET app.email = 'user3'; UPDATE secured SET email = email RETURNING email"),
+	'user3', 'policy: UPDATE of the own row');
+like(
+	as('allowed', 1, "SET app.email = 'user3'; UPDATE secured SET email = 'user4'"),
+	qr/violates row-level security policy/,
+	'policy: not into another\'s'
+);
+like(
+	as('allowed', 1, "SET app.email = 'user3'; INSERT INTO secured VALUES ('$ada', 'ada')"),
+	qr/violates row-level security policy/,
+	'policy: nor INSERT of another\'s'
+);
+like(as('allowed', 0, "SET app.email = 'user3'; SELECT email FROM secured"), $refused,
+	'policy: no row without the key');
 like(as('other', 1, "SET app.email = 'user3'; SELECT email FROM secured"), $denied, 'policy: nor without EXECUTE');
 
 # A function of the user's own, cheap as can be, sees no row before a policy or a barrier has let it through.
 my %peeks = (secured => qr/^$/, barrier => qr/^$/, open_view => qr/ERROR:  peeked at user/);
 for my $relation (sort keys %peeks)
 {
-	like(as('allowed', 1, qq{SET app.email = 'user3';
+	like(
+		as(
+			'allowed', 1, qq{SET app.email = 'user3';
 		CREATE FUNCTION pg_temp.peek(email text) RETURNS boolean LANGUAGE plpgsql COST 0.0001
 			AS \$\$BEGIN RAISE EXCEPTION 'peeked at %', email; END\$\$;
-		SELECT email FROM $relation WHERE id <> md5('3')::uuid AND pg_temp.peek(email)}), $peeks{$relation},
-		"$relation: what a user's own function sees");
+		SELECT email FROM $relation WHERE id <> md5('3')::uuid AND pg_temp.peek(email)}
+		),
+		$peeks{$relation},
+		"$relation: what a user's own function sees"
+	);
 }
 $node->stop;
 

@@ -15,7 +15,8 @@ my $new = caas_node('new', keyring => \@keyring);
 $old->start;
 {
 	local $ENV{PGOPTIONS} = with_key();
-	$old->safe_psql('postgres', q{
+	$old->safe_psql(
+		'postgres', q{
 		CREATE EXTENSION caas;
 		CREATE ROLE app;
 		GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text) TO app;
@@ -24,7 +25,8 @@ $old->start;
 		CREATE TABLE people (id uuid, email text);
 		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 		INSERT INTO users SELECT md5(n::text)::uuid, 'user' || n FROM generate_series(1, 100) n;
-		INSERT INTO people SELECT id, email FROM users});
+		INSERT INTO people SELECT id, email FROM users}
+	);
 }
 my $state = q{SELECT u.*, p.email, has_function_privilege('app', 'caas_encrypt(uuid,text)', 'EXECUTE'),
 	has_function_privilege('app', 'caas_verify(uuid,text,text)', 'EXECUTE') FROM users u JOIN people p USING (id) ORDER BY id};
@@ -34,22 +36,39 @@ $old->stop;
 my $bindir = $old->config_data('--bindir');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 chdir $folder or die "chdir: $!";
-command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $bindir,
-		'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade, without the key');
+command_ok(
+	[
+		'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir,
+		'-b', $bindir, '-B', $bindir, '-s', $new->host,
+		'-p', $old->port, '-P', $new->port
+	],
+	'pg_upgrade, without the key'
+);
 
 $new->start;
 is($new->safe_psql('postgres', $state), $before, 'equal digests, equal privileges');
 {
 	local $ENV{PGOPTIONS} = with_key();
-	is($new->safe_psql('postgres', q{
+	is(
+		$new->safe_psql(
+			'postgres', q{
 		INSERT INTO people VALUES (md5('new')::uuid, 'ada');
-		SELECT count(*) FROM people p LEFT JOIN users u USING (id) WHERE caas_verify(p.id, coalesce(u.email, 'ada'), p.email)}), '101',
-		'all verify, and the trigger goes on');
-	is($new->safe_psql('postgres', q{SET enable_seqscan = off;
-		SELECT email FROM users WHERE caas_encrypt(id, email) = (SELECT digest FROM users WHERE email = 'user7')}), 'user7',
-		'the index finds them');
+		SELECT count(*) FROM people p LEFT JOIN users u USING (id) WHERE caas_verify(p.id, coalesce(u.email, 'ada'), p.email)}
+		),
+		'101',
+		'all verify, and the trigger goes on'
+	);
+	is(
+		$new->safe_psql(
+			'postgres', q{SET enable_seqscan = off;
+		SELECT email FROM users WHERE caas_encrypt(id, email) = (SELECT digest FROM users WHERE email = 'user7')}
+		),
+		'user7',
+		'the index finds them'
+	);
 }
-is($new->safe_psql('postgres', 'SELECT extension_version = library_version FROM caas_status()'), 't', 'the extension is there');
+is($new->safe_psql('postgres', 'SELECT extension_version = library_version FROM caas_status()'),
+	't', 'the extension is there');
 $new->stop;
 
 done_testing();

@@ -16,7 +16,8 @@ $node->start;
 # writes it down: into the statistics, the index or the view that it is evaluated for, and into a table of hers.
 {
 	local $ENV{PGOPTIONS} = with_key();
-	$node->safe_psql('postgres', qq{
+	$node->safe_psql(
+		'postgres', qq{
 		CREATE EXTENSION caas;
 		CREATE TABLE patients (id uuid PRIMARY KEY, ssn bytea);
 		INSERT INTO patients VALUES ('$ada', caas_seal('$ada', '$secret', 'patients.ssn'));
@@ -24,7 +25,8 @@ $node->start;
 		GRANT SELECT ON patients TO mallory;
 		GRANT EXECUTE ON FUNCTION caas_open(uuid, bytea, text), caas_open_bytea(uuid, bytea, text),
 			caas_try_open(uuid, bytea, text), caas_try_open_bytea(uuid, bytea, text) TO mallory;
-		CREATE SCHEMA hers AUTHORIZATION mallory});
+		CREATE SCHEMA hers AUTHORIZATION mallory}
+	);
 }
 
 sub as_mallory
@@ -41,7 +43,8 @@ my %opening = (
 	caas_open => q{public.caas_open(id, ssn, 'patients.ssn')},
 	caas_open_bytea => q{convert_from(public.caas_open_bytea(id, ssn, 'patients.ssn'), 'UTF8')},
 	caas_try_open => q{public.caas_try_open(id, ssn, 'patients.ssn')},
-	caas_try_open_bytea => q{convert_from(public.caas_try_open_bytea(id, ssn, 'patients.ssn'), 'UTF8')});
+	caas_try_open_bytea => q{convert_from(public.caas_try_open_bytea(id, ssn, 'patients.ssn'), 'UTF8')}
+);
 
 # The table that mallory lets others maintain, with one of the functions.
 sub set_bait
@@ -64,7 +67,8 @@ sub set_bait
 	return;
 }
 
-my $in_statistics = q{SELECT count(*) FROM pg_stats_ext_exprs WHERE statistics_name = 'bait_peek' AND most_common_vals::text ~ 'Ada'};
+my $in_statistics =
+	q{SELECT count(*) FROM pg_stats_ext_exprs WHERE statistics_name = 'bait_peek' AND most_common_vals::text ~ 'Ada'};
 my $in_view = q{SELECT count(*) FROM hers.bait_view WHERE peek ~ 'Ada'};
 
 # Looks at what one command has let mallory see, and makes the table empty for the next.
@@ -85,9 +89,15 @@ sub has_no_copy
 
 # The maintenance commands that an administrator runs with the key.
 my @maintenance = (
-	'ANALYZE hers.bait', 'VACUUM ANALYZE hers.bait', 'VACUUM FULL hers.bait', 'CLUSTER hers.bait USING bait_pkey',
-	'REINDEX TABLE hers.bait', 'REINDEX INDEX CONCURRENTLY hers.bait_peek', 'CREATE INDEX ON hers.bait (hers.peek(n + 1))',
-	'REFRESH MATERIALIZED VIEW hers.bait_view');
+	'ANALYZE hers.bait',
+	'VACUUM ANALYZE hers.bait',
+	'VACUUM FULL hers.bait',
+	'CLUSTER hers.bait USING bait_pkey',
+	'REINDEX TABLE hers.bait',
+	'REINDEX INDEX CONCURRENTLY hers.bait_peek',
+	'CREATE INDEX ON hers.bait (hers.peek(n + 1))',
+	'REFRESH MATERIALIZED VIEW hers.bait_view'
+);
 for my $function (sort keys %opening)
 {
 	set_bait($opening{$function});
@@ -119,21 +129,47 @@ $node->append_conf('postgresql.conf', "autovacuum = off\ncaas.exempt_workers = o
 $node->reload;
 
 # The outcome of each function in a materialized view of the superuser, with the key. A new function needs a line here.
-my $opens = qr/ERROR:  42501: cannot execute (caas_\w+) within a security-restricted operation\n.*HINT:  .*CREATE TABLE AS/s;
+my $opens =
+	qr/ERROR:  42501: cannot execute (caas_\w+) within a security-restricted operation\n.*HINT:  .*CREATE TABLE AS/s;
 my %there = (
-	'caas_encrypt(uuid,text)' => '', 'caas_encrypt(uuid,bytea)' => '', 'caas_encrypt(uuid,text,integer)' => '',
-	'caas_encrypt(uuid,bytea,integer)' => '', 'caas_verify(uuid,text,text)' => '', 'caas_verify(uuid,bytea,bytea)' => '',
-	'caas_verified_by(uuid,text,text)' => '', 'caas_verified_by(uuid,bytea,bytea)' => '',
-	'caas_seal(uuid,text,text)' => '', 'caas_seal(uuid,bytea,text)' => '', 'caas_reseal(uuid,bytea,text)' => '',
-	'caas_open(uuid,bytea,text)' => $opens, 'caas_open_bytea(uuid,bytea,text)' => $opens,
-	'caas_try_open(uuid,bytea,text)' => $opens, 'caas_try_open_bytea(uuid,bytea,text)' => $opens,
-	'caas_generation(bytea)' => '', 'caas_sealed_info(bytea)' => '',
-	'caas_blind_index(text,text,integer)' => '', 'caas_blind_index(bytea,text,integer)' => '',
-	'caas_blind_candidates(text,text,integer)' => '', 'caas_blind_candidates(bytea,text,integer)' => '',
-	'caas_hash_password(uuid,text)' => '', 'caas_verify_password(uuid,text,text)' => $opens, 'caas_password_outdated(text)' => '',
-	'caas_version()' => '', 'caas_status()' => '', 'caas_profile(uuid)' => '', 'caas_keyring()' => '');
-is($node->safe_psql('postgres', q{SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^caas_' AND prorettype <> 'trigger'::regtype
-	ORDER BY oid::regprocedure::text COLLATE "C"}), join("\n", sort keys %there), 'the functions of the extension');
+	'caas_encrypt(uuid,text)' => '',
+	'caas_encrypt(uuid,bytea)' => '',
+	'caas_encrypt(uuid,text,integer)' => '',
+	'caas_encrypt(uuid,bytea,integer)' => '',
+	'caas_verify(uuid,text,text)' => '',
+	'caas_verify(uuid,bytea,bytea)' => '',
+	'caas_verified_by(uuid,text,text)' => '',
+	'caas_verified_by(uuid,bytea,bytea)' => '',
+	'caas_seal(uuid,text,text)' => '',
+	'caas_seal(uuid,bytea,text)' => '',
+	'caas_reseal(uuid,bytea,text)' => '',
+	'caas_open(uuid,bytea,text)' => $opens,
+	'caas_open_bytea(uuid,bytea,text)' => $opens,
+	'caas_try_open(uuid,bytea,text)' => $opens,
+	'caas_try_open_bytea(uuid,bytea,text)' => $opens,
+	'caas_generation(bytea)' => '',
+	'caas_sealed_info(bytea)' => '',
+	'caas_blind_index(text,text,integer)' => '',
+	'caas_blind_index(bytea,text,integer)' => '',
+	'caas_blind_candidates(text,text,integer)' => '',
+	'caas_blind_candidates(bytea,text,integer)' => '',
+	'caas_hash_password(uuid,text)' => '',
+	'caas_verify_password(uuid,text,text)' => $opens,
+	'caas_password_outdated(text)' => '',
+	'caas_version()' => '',
+	'caas_status()' => '',
+	'caas_profile(uuid)' => '',
+	'caas_keyring()' => ''
+);
+is(
+	$node->safe_psql(
+		'postgres',
+		q{SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^caas_' AND prorettype <> 'trigger'::regtype
+	ORDER BY oid::regprocedure::text COLLATE "C"}
+	),
+	join("\n", sort keys %there),
+	'the functions of the extension'
+);
 {
 	local $ENV{PGOPTIONS} = with_key();
 	my $sealed = $node->safe_psql('postgres', 'SELECT quote_literal(ssn) FROM patients') . '::bytea';
@@ -144,26 +180,31 @@ is($node->safe_psql('postgres', q{SELECT oid::regprocedure FROM pg_proc WHERE pr
 		my @arguments = map { $value{$_} // die "no value of type $_" } split /,/, $types;
 		$arguments[2] = '1' if $name eq 'caas_encrypt' && @arguments == 3;
 		my $sql = "SELECT * FROM $name(" . join(', ', @arguments) . ') AS made';
-		my ($code, $out, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; CREATE MATERIALIZED VIEW made AS $sql; ROLLBACK");
+		my ($code, $out, $error) =
+			$node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; CREATE MATERIALIZED VIEW made AS $sql; ROLLBACK");
 		like($error, $there{$function} || qr/^$/, "$function in a materialized view");
 		is($error =~ $opens ? $1 : $name, $name, 'the error names the function') if $there{$function};
 		is($node->psql('postgres', "BEGIN; CREATE TABLE made AS $sql; ROLLBACK"), 0, "$function in CREATE TABLE AS");
 	}
 	# A parallel worker inherits the restriction.
 	my $force = $node->pg_version < 16 ? 'force_parallel_mode' : 'debug_parallel_query';
-	my ($code, $out, $error) = $node->psql('postgres', "SET $force = on;
-		CREATE MATERIALIZED VIEW made AS SELECT caas_open(id, ssn, 'patients.ssn') FROM patients");
+	my ($code, $out, $error) = $node->psql(
+		'postgres', "SET $force = on;
+		CREATE MATERIALIZED VIEW made AS SELECT caas_open(id, ssn, 'patients.ssn') FROM patients"
+	);
 	like($error, qr/cannot execute caas_open within/, 'in a parallel worker');
 }
 
 # The key makes no difference: who has none is not told to show one.
-my ($code, $out, $error) = $node->psql('postgres', "CREATE MATERIALIZED VIEW made AS SELECT caas_open(id, ssn) FROM patients");
+my ($code, $out, $error) =
+	$node->psql('postgres', "CREATE MATERIALIZED VIEW made AS SELECT caas_open(id, ssn) FROM patients");
 like($error, qr/cannot execute caas_open within/, 'the same error without the key');
 
 # The seal trigger checks sealed values by itself: in a restricted operation, too.
 {
 	local $ENV{PGOPTIONS} = with_key();
-	$node->safe_psql('postgres', q{
+	$node->safe_psql(
+		'postgres', q{
 		CREATE TABLE copies (id uuid, ssn text, sealed bytea);
 		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON copies
 			FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=sealed@patients.ssn');
@@ -173,21 +214,29 @@ like($error, qr/cannot execute caas_open within/, 'the same error without the ke
 		CREATE MATERIALIZED VIEW sealed AS SELECT copy_row(id, 'another', NULL) FROM patients WITH NO DATA;
 		CREATE MATERIALIZED VIEW forged AS SELECT copy_row(gen_random_uuid(), NULL, ssn) FROM patients WITH NO DATA;
 		REFRESH MATERIALIZED VIEW copied;
-		REFRESH MATERIALIZED VIEW sealed});
-	is($node->safe_psql('postgres', q{SELECT ssn, caas_open(id, sealed, 'patients.ssn') FROM copies ORDER BY 2}), "|another\n|$secret",
-		'the trigger takes a sealed value and seals another');
+		REFRESH MATERIALIZED VIEW sealed}
+	);
+	is($node->safe_psql('postgres', q{SELECT ssn, caas_open(id, sealed, 'patients.ssn') FROM copies ORDER BY 2}),
+		"|another\n|$secret", 'the trigger takes a sealed value and seals another');
 	($code, $out, $error) = $node->psql('postgres', 'REFRESH MATERIALIZED VIEW forged');
 	like($error, qr/ERROR:  cannot open/, 'and refuses a value of another user');
 
 	# Expressions over digests and blind indexes stay what they were.
-	$node->safe_psql('postgres', q{
+	$node->safe_psql(
+		'postgres', q{
 		CREATE TABLE users (id uuid, email text);
 		INSERT INTO users SELECT md5(n::text)::uuid, 'user' || n FROM generate_series(1, 100) n;
 		CREATE INDEX users_digest ON users (caas_encrypt(id, email));
 		CREATE UNIQUE INDEX users_email ON users (caas_blind_index(email, 'users.email'));
-		ANALYZE users; REINDEX TABLE users; VACUUM FULL users});
-	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stats WHERE tablename IN ('users_digest', 'users_email')}), '2',
-		'expression indexes are built and analysed');
+		ANALYZE users; REINDEX TABLE users; VACUUM FULL users}
+	);
+	is(
+		$node->safe_psql(
+			'postgres', q{SELECT count(*) FROM pg_stats WHERE tablename IN ('users_digest', 'users_email')}
+		),
+		'2',
+		'expression indexes are built and analysed'
+	);
 }
 $node->stop;
 unlike(slurp_file($node->logfile), qr/\Q$secret\E|user\d/, 'no plaintext in the log');

@@ -15,8 +15,10 @@ my ($publisher, $subscriber) = map {
 	my $node = caas_node($_, keyring => \@keyring, extra => { allows_streaming => 'logical' });
 	$node->append_conf('postgresql.conf', 'wal_retrieve_retry_interval = 100ms');
 	$node->start;
-	$node->safe_psql('postgres', qq{CREATE EXTENSION caas;
-		CREATE TABLE users (n int PRIMARY KEY, id uuid, note text, email text, email_sealed bytea, email_index bytea); $trigger});
+	$node->safe_psql(
+		'postgres', qq{CREATE EXTENSION caas;
+		CREATE TABLE users (n int PRIMARY KEY, id uuid, note text, email text, email_sealed bytea, email_index bytea); $trigger}
+	);
 	$node;
 } qw(publisher subscriber);
 my $connection = $publisher->connstr . ' dbname=postgres';
@@ -51,16 +53,21 @@ sub opened_on_subscriber
 {
 	my ($n) = @_;
 	local $ENV{PGOPTIONS} = with_key();
-	return $subscriber->safe_psql('postgres', qq{SELECT email, caas_open(id, email_sealed, 'public.users.email'),
-		email_index = caas_blind_index('user$n\@example.com', 'public.users.email') FROM users WHERE n = $n});
+	return $subscriber->safe_psql(
+		'postgres', qq{SELECT email, caas_open(id, email_sealed, 'public.users.email'),
+		email_index = caas_blind_index('user$n\@example.com', 'public.users.email') FROM users WHERE n = $n}
+	);
 }
 
 $subscriber->safe_psql('postgres', 'ALTER TABLE users ENABLE ALWAYS TRIGGER protect');
-publish(q{CREATE PUBLICATION users FOR TABLE users;
-	INSERT INTO users (n, id, email) SELECT n, md5(n::text)::uuid, 'user' || n || '@example.com' FROM generate_series(1, 20) n});
+publish(
+	q{CREATE PUBLICATION users FOR TABLE users;
+	INSERT INTO users (n, id, email) SELECT n, md5(n::text)::uuid, 'user' || n || '@example.com' FROM generate_series(1, 20) n}
+);
 
 # The initial copy and later inserts and updates need caas.exempt_workers.
-my $refusal = qr/ERROR:  no accepted API key\n.*HINT:  Autovacuum and logical replication workers .*caas\.exempt_workers = on/;
+my $refusal =
+	qr/ERROR:  no accepted API key\n.*HINT:  Autovacuum and logical replication workers .*caas\.exempt_workers = on/;
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION users CONNECTION '$connection' PUBLICATION users");
 wait_for_log($subscriber, $refusal);
 set_on_subscriber('caas.exempt_workers', 'on');
@@ -82,7 +89,8 @@ publish(q{UPDATE users SET note = 'changed'; DELETE FROM users WHERE n = 20});
 equal('a row whose sealed value stays is replicated without an exemption');
 publish(q{INSERT INTO users (n, id, email) VALUES (22, md5('22')::uuid, 'user22@example.com')});
 wait_for_log($subscriber, $refusal, $end);
-is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 22'), '0', 'a new row is not replicated without an exemption');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 22'),
+	'0', 'a new row is not replicated without an exemption');
 set_on_subscriber('caas.require_api_key', 'off');
 equal('with require_api_key = off it is');
 
@@ -94,15 +102,20 @@ is(opened_on_subscriber(23), '|user23@example.com|t', 'plaintext is sealed by th
 
 # A foreign value stops the apply worker. Its error shows neither row nor statement.
 $end = -s $subscriber->logfile;
-publish(q{INSERT INTO users (n, id, note, email_sealed) SELECT 24, md5('24')::uuid, 'user24@example.com', email_sealed FROM users WHERE n = 22});
+publish(
+	q{INSERT INTO users (n, id, note, email_sealed) SELECT 24, md5('24')::uuid, 'user24@example.com', email_sealed FROM users WHERE n = 22}
+);
 wait_for_log($subscriber, qr/ERROR:  cannot open\n.*HINT:  Column "email_sealed" of relation "users" takes/, $end);
-is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 24'), '0', 'a foreign value is not applied');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM users WHERE n = 24'), '0',
+	'a foreign value is not applied');
 $subscriber->safe_psql('postgres', 'ALTER TABLE users ENABLE TRIGGER protect');
 $publisher->wait_for_catchup('users');
-is($subscriber->safe_psql('postgres', 'SELECT note FROM users WHERE n = 24'), 'user24@example.com', 'without ENABLE ALWAYS the trigger does not check replicated rows');
+is($subscriber->safe_psql('postgres', 'SELECT note FROM users WHERE n = 24'),
+	'user24@example.com', 'without ENABLE ALWAYS the trigger does not check replicated rows');
 
 $subscriber->stop;
 $publisher->stop;
-unlike(slurp_file($_->logfile), qr/user\d+\@example/, $_->name . ': the log has no plaintext') for $publisher, $subscriber;
+unlike(slurp_file($_->logfile), qr/user\d+\@example/, $_->name . ': the log has no plaintext')
+	for $publisher, $subscriber;
 
 done_testing();

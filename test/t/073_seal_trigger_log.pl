@@ -12,17 +12,21 @@ $node->start;
 my $secret = 'Tell nobody';
 my $ada = '4dbcbcfe-4800-40a8-badf-c26b73af230c';
 $ENV{PGOPTIONS} = with_key();
-$node->safe_psql('postgres', qq{
+$node->safe_psql(
+	'postgres', qq{
 	CREATE EXTENSION caas;
 	CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C';
 	CREATE TABLE users (id uuid, plain text NOT NULL DEFAULT '', ssn text, ssn_sealed bytea, email text, email_sealed bytea, email_index bytea);
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW
 		EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed:email_index');
-	INSERT INTO users (id, ssn) VALUES ('$ada', '078-05-1120')});
-$node->safe_psql('ascii', qq{
+	INSERT INTO users (id, ssn) VALUES ('$ada', '078-05-1120')}
+);
+$node->safe_psql(
+	'ascii', qq{
 	CREATE EXTENSION caas;
 	CREATE TABLE users (id uuid, ssn text, ssn_sealed bytea, email text, email_sealed bytea);
-	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed')});
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed', 'email=email_sealed')}
+);
 my $sealed = $node->safe_psql('postgres', 'SELECT ssn_sealed FROM users');
 
 # Runs a statement that contains the secret and must fail with this SQLSTATE. The log must show the error without the secret.
@@ -42,7 +46,11 @@ sub fails
 
 # The server's own errors show the statement. Otherwise the tests below would prove nothing.
 $node->psql('postgres', "INSERT INTO users (id, plain, ssn) VALUES ('$ada', NULL, '$secret')");
-like(slurp_file($node->logfile), qr/STATEMENT:  INSERT .*\Q$secret\E/, 'an error of the server itself shows the statement');
+like(
+	slurp_file($node->logfile),
+	qr/STATEMENT:  INSERT .*\Q$secret\E/,
+	'an error of the server itself shows the statement'
+);
 
 sub copy
 {
@@ -56,8 +64,10 @@ fails('uuid removed', '22004', "UPDATE users SET id = NULL, email = '$secret'");
 fails('plaintext in the wrong column', '22P03', "INSERT INTO users (id, ssn_sealed) VALUES ('$ada', '$secret')");
 fails('the same in COPY', '22P03', copy('id, ssn_sealed', $ada, $secret));
 fails('the same in UPDATE', '22P03', "UPDATE users SET ssn_sealed = '$secret'");
-fails('another user', '39000', "INSERT INTO users (id, email, ssn_sealed) VALUES ('65b4583e-d78b-5256-aa5a-851cf2f367b9', '$secret', '$sealed')");
-fails('another user in COPY', '39000', copy('id, email, ssn_sealed', '65b4583e-d78b-5256-aa5a-851cf2f367b9', $secret, '\\' . $sealed));
+fails('another user', '39000',
+	"INSERT INTO users (id, email, ssn_sealed) VALUES ('65b4583e-d78b-5256-aa5a-851cf2f367b9', '$secret', '$sealed')");
+fails('another user in COPY',
+	'39000', copy('id, email, ssn_sealed', '65b4583e-d78b-5256-aa5a-851cf2f367b9', $secret, '\\' . $sealed));
 fails('uuid changed', '39000', "UPDATE users SET id = '65b4583e-d78b-5256-aa5a-851cf2f367b9', email = '$secret'");
 fails('another column', '39000', "UPDATE users SET email_sealed = '$sealed', plain = '$secret'");
 fails('unknown generation', '22023', "UPDATE users SET ssn_sealed = set_byte(ssn_sealed, 2, 9), plain = '$secret'");
@@ -76,22 +86,30 @@ my %wrong = (
 	'39P01' => "'id'",
 	'42703' => "'id', 'nothing=ssn_sealed'",
 	'42804' => "'id', 'ssn=plain'",
-	'22023' => "'id', 'ssn=ssn_sealed\@" . 'x' x 1025 . "'");
+	'22023' => "'id', 'ssn=ssn_sealed\@" . 'x' x 1025 . "'"
+);
 for my $sqlstate (sort keys %wrong)
 {
-	$node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON users
-		FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger($wrong{$sqlstate})");
+	$node->safe_psql(
+		'postgres', "CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON users
+		FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger($wrong{$sqlstate})"
+	);
 	fails('wrong trigger', $sqlstate, "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
 }
-$node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')");
+$node->safe_psql('postgres',
+	"CREATE OR REPLACE TRIGGER protect AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')"
+);
 fails('fired after', '39P01', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
-$node->safe_psql('postgres', "CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')");
+$node->safe_psql('postgres',
+	"CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed')"
+);
 
 unlink $node->{caas_keyring} or die "unlink: $!";
 fails('no keyring', 'F0000', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
 $node->append_conf('postgresql.conf', "caas.keyring_file = ''");
 $node->reload;
-$node->poll_query_until('postgres', "SELECT keyring_problem = 'no keyring is configured' FROM caas_status()") or die 'not reloaded';
+$node->poll_query_until('postgres', "SELECT keyring_problem = 'no keyring is configured' FROM caas_status()")
+	or die 'not reloaded';
 fails('no keyring configured', '55000', "INSERT INTO users (id, ssn) VALUES ('$ada', '$secret')");
 
 is($node->safe_psql('postgres', 'SELECT count(*), count(ssn) FROM users'), '1|0', 'nothing was stored');

@@ -26,21 +26,40 @@ for my $preload ('none', 'shared')
 	append_to_file($script, "SELECT pg_advisory_lock_shared(1);\n" . $insert x $statements);
 	my @running = map {
 		my ($out, $error) = ('', '');
-		IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-f', $script, '-d', $node->connstr('postgres') ], '<', \undef, '>', \$out, '2>', \$error)
+		IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-f', $script, '-d', $node->connstr('postgres') ],
+			'<', \undef, '>', \$out, '2>', \$error)
 	} 1 .. $sessions;
-	$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, $sessions)
+	$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted},
+		$sessions)
 		or die 'the sessions do not wait';
 	$starter->quit;
 	ok($_->finish, "$preload: a session ends well") for @running;
 
 	my $nonce = 'substr(sealed, 4, 16)';
-	is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT session), count(DISTINCT $nonce), count(DISTINCT substr(sealed, 20)) FROM made"),
-		join('|', $sessions * $statements * $rows, $sessions, ($sessions * $statements * $rows) x 2), "$preload: 100,000 nonces of eight sessions");
-	is($node->safe_psql('postgres', "SELECT count(*) FROM made WHERE caas_open('$ada', sealed) = 'x'"), $sessions * $statements * $rows, "$preload: all open");
+	is(
+		$node->safe_psql(
+			'postgres',
+			"SELECT count(*), count(DISTINCT session), count(DISTINCT $nonce), count(DISTINCT substr(sealed, 20)) FROM made"
+		),
+		join('|', $sessions * $statements * $rows, $sessions, ($sessions * $statements * $rows) x 2),
+		"$preload: 100,000 nonces of eight sessions"
+	);
+	is(
+		$node->safe_psql('postgres', "SELECT count(*) FROM made WHERE caas_open('$ada', sealed) = 'x'"),
+		$sessions * $statements * $rows,
+		"$preload: all open"
+	);
 
 	# Bits that are as often set as not: each of the 128 within six standard deviations, 158 each.
-	is($node->safe_psql('postgres', qq{SELECT count(*) FROM (SELECT sum(get_bit($nonce, bit)) AS ones FROM made, generate_series(0, 127) AS bit GROUP BY bit) AS bits
-		WHERE abs(ones - 50000) > 6 * 158}), '0', "$preload: no bit of a nonce leans to a side");
+	is(
+		$node->safe_psql(
+			'postgres',
+			qq{SELECT count(*) FROM (SELECT sum(get_bit($nonce, bit)) AS ones FROM made, generate_series(0, 127) AS bit GROUP BY bit) AS bits
+		WHERE abs(ones - 50000) > 6 * 158}
+		),
+		'0',
+		"$preload: no bit of a nonce leans to a side"
+	);
 	$node->stop;
 }
 

@@ -13,7 +13,12 @@ my $hash = "SELECT caas_hash_password('$ada', 'x')";
 my $slow = "SET caas.scrypt_p = 8; $hash";
 
 my $node = caas_node('slots', preload => 'shared', extra => { allows_streaming => 0 });
-$node->append_conf('postgresql.conf', join "\n", 'restart_after_crash = on', 'caas.scrypt_p = 1', 'caas.max_password_hashes = 2');
+$node->append_conf(
+	'postgresql.conf', join "\n",
+	'restart_after_crash = on',
+	'caas.scrypt_p = 1',
+	'caas.max_password_hashes = 2'
+);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION caas');
 
@@ -21,7 +26,8 @@ $node->safe_psql('postgres', 'CREATE EXTENSION caas');
 sub session
 {
 	my $session = keyed_session($node);
-	$session->{pid} = outcome($session, 'SELECT pg_backend_pid() FROM (SELECT caas_version(), caas_password_outdated($$$$)) AS loaded');
+	$session->{pid} = outcome($session,
+		'SELECT pg_backend_pid() FROM (SELECT caas_version(), caas_password_outdated($$$$)) AS loaded');
 	die "no backend: $session->{pid}" unless $session->{pid} =~ /^\d+$/;
 	return $session;
 }
@@ -50,7 +56,8 @@ sub stopped_session
 		select undef, undef, undef, 0.002;
 	}
 	kill 'STOP', $session->{pid} or die "kill: $!";
-	is($node->safe_psql('postgres', "SELECT state, wait_event FROM pg_stat_activity WHERE pid = $session->{pid}"), 'active|', 'stopped within its hash');
+	is($node->safe_psql('postgres', "SELECT state, wait_event FROM pg_stat_activity WHERE pid = $session->{pid}"),
+		'active|', 'stopped within its hash');
 	return $session;
 }
 
@@ -58,11 +65,14 @@ sub stopped_session
 sub waiting
 {
 	my ($count) = @_;
-	my $activity = q{FROM pg_stat_activity WHERE state = 'active' AND query ~ 'caas_hash_password' AND pid <> pg_backend_pid()};
-	$node->poll_query_until('postgres', "SELECT count(*) FILTER (WHERE wait_event = 'Extension') $activity", $count) or die "not $count wait";
+	my $activity =
+		q{FROM pg_stat_activity WHERE state = 'active' AND query ~ 'caas_hash_password' AND pid <> pg_backend_pid()};
+	$node->poll_query_until('postgres', "SELECT count(*) FILTER (WHERE wait_event = 'Extension') $activity", $count)
+		or die "not $count wait";
 	return $node->safe_psql('postgres', "SELECT count(*) $activity AND wait_event IS DISTINCT FROM 'Extension'");
 }
 sub let_go { kill 'CONT', $_->{pid} or die "kill: $!" for @_; return; }
+
 sub limit
 {
 	my ($count, @sessions) = @_;
@@ -77,22 +87,30 @@ my @held = map { stopped_session() } 1 .. 2;
 my @others = map { session() } 1 .. 6;
 begin($_, $hash) for @others;
 is(waiting(6), '2', 'eight sessions and a limit of two: two hash, six wait');
-like($node->safe_psql('postgres', "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $others[0]{pid}"), qr/^Extension$/, 'pg_stat_activity says what for');
+like($node->safe_psql('postgres', "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $others[0]{pid}"),
+	qr/^Extension$/, 'pg_stat_activity says what for');
 
 # Who waits can be cancelled, timed out and ended; verification waits as well.
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($others[0]{pid})");
 is(finished($others[0]), '57014', 'a waiting session is cancelled');
 is(waiting(5), '2', 'the others go on waiting');
 answer($others[0], 'SET statement_timeout = 300');
-is(outcome($others[0], "SELECT caas_verify_password('$ada', 'x', '\$caas-scrypt\$v=1\$g=1,ln=10,r=8,p=1\$' || repeat('A', 22) || '\$' || repeat('A', 43)) -- caas_hash_password"),
-	'57014', 'verification waits too, until a timeout');
+is(
+	outcome(
+		$others[0],
+		"SELECT caas_verify_password('$ada', 'x', '\$caas-scrypt\$v=1\$g=1,ln=10,r=8,p=1\$' || repeat('A', 22) || '\$' || repeat('A', 43)) -- caas_hash_password"
+	),
+	'57014',
+	'verification waits too, until a timeout'
+);
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($others[1]{pid})");
 is(waiting(4), '2', 'a waiting session is ended');
-is(outcome($others[0], "SELECT caas_password_outdated('x'), caas_encrypt('$ada', 'x') IS NULL"), 't|f', 'what is no hash does not wait');
+is(outcome($others[0], "SELECT caas_password_outdated('x'), caas_encrypt('$ada', 'x') IS NULL"),
+	't|f', 'what is no hash does not wait');
 
 # One is cancelled at the very moment when it is woken: the slot is then for the next.
-my ($woken, $next) = @others[2, 3];
-my @rest = @others[4, 5];
+my ($woken, $next) = @others[ 2, 3 ];
+my @rest = @others[ 4, 5 ];
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($_->{pid})") for @rest, $woken, $next;
 is(finished($_), '57014', 'begin again') for @rest, $woken, $next;
 answer($next, "SET statement_timeout = '20s'");
@@ -120,7 +138,7 @@ begin($others[0], $hash);
 is(waiting(5), '2', 'with a limit of one it waits');
 let_go($held[0]);
 like(finished($held[0]), $phc, 'one of the two ends');
-like(finished($_), $phc, 'those who know the limit of two go on, one at a time') for @others[2 .. 5];
+like(finished($_), $phc, 'those who know the limit of two go on, one at a time') for @others[ 2 .. 5 ];
 is(waiting(1), '1', 'the one that knows the limit of one still waits');
 let_go($held[1]);
 like(finished($_), $phc, 'and ends when the last has ended') for $held[1], $others[0];
@@ -131,13 +149,19 @@ limit(1, $session);
 for (1 .. 3)
 {
 	is(outcome($session, "SET caas.scrypt_ln = 18; $hash"), '22023', 'a cost outside the limits');
-	is(outcome($session, "RESET caas.scrypt_ln; SELECT caas_verify_password('$ada', 'x', '\$caas-scrypt\$v=1\$g=9,ln=10,r=8,p=1\$' || repeat('A', 22) || '\$' || repeat('A', 43))"),
-		'22023', 'an unknown generation');
+	is(
+		outcome(
+			$session,
+			"RESET caas.scrypt_ln; SELECT caas_verify_password('$ada', 'x', '\$caas-scrypt\$v=1\$g=9,ln=10,r=8,p=1\$' || repeat('A', 22) || '\$' || repeat('A', 43))"
+		),
+		'22023',
+		'an unknown generation'
+	);
 	is(outcome($session, "SELECT caas_verify_password('$ada', 'x', 'y')"), 'f', 'no hash at all');
 }
 is(outcome($session, "BEGIN; SAVEPOINT s; SET LOCAL caas.scrypt_ln = 18; $hash"), '22023', 'in a subtransaction');
 like(outcome($session, "ROLLBACK TO s; RESET caas.scrypt_p; $hash; COMMIT"), $phc, 'after the errors there is a slot');
-$_->quit for $held[0], $session, @others[0, 2 .. 5];
+$_->quit for $held[0], $session, @others[ 0, 2 .. 5 ];
 
 # A hashing backend is killed: the server recovers, with every slot.
 my $killed = stopped_session();
@@ -168,12 +192,18 @@ like(finished($holder), $phc, 'nor did the other');
 $_->quit for $holder, $session;
 
 # Costs that a client sets before the library is loaded do not become those of its hashes.
-$node->safe_psql('postgres', 'CREATE ROLE client LOGIN; GRANT EXECUTE ON FUNCTION caas_hash_password(uuid, text) TO client');
-for my $way ([ '-c caas.scrypt_ln=10', '' ], [ '', 'SET caas.scrypt_ln = 10;' ], [ '', 'BEGIN; SET LOCAL caas.scrypt_ln = 10; SAVEPOINT s; SET LOCAL caas.scrypt_ln = 11;' ])
+$node->safe_psql('postgres',
+	'CREATE ROLE client LOGIN; GRANT EXECUTE ON FUNCTION caas_hash_password(uuid, text) TO client');
+for my $way (
+	[ '-c caas.scrypt_ln=10', '' ],
+	[ '', 'SET caas.scrypt_ln = 10;' ],
+	[ '', 'BEGIN; SET LOCAL caas.scrypt_ln = 10; SAVEPOINT s; SET LOCAL caas.scrypt_ln = 11;' ]
+	)
 {
 	my ($options, $before) = @$way;
 	local $ENV{PGOPTIONS} = with_key() . " $options";
-	my ($code, $out, $error) = $node->psql('postgres', "$before $hash; SHOW caas.scrypt_ln", extra_params => [ '-U', 'client' ]);
+	my ($code, $out, $error) =
+		$node->psql('postgres', "$before $hash; SHOW caas.scrypt_ln", extra_params => [ '-U', 'client' ]);
 	like($out, qr/,ln=15,.*\n15$/, "costs set by a client: '$options$before'");
 	like($error, qr/permission denied to set parameter "caas.scrypt_ln"/, 'which is told so');
 }

@@ -31,6 +31,7 @@ sub utf8_hex { return unpack 'H*', encode('UTF-8', $_[0]); }
 
 # SQL for a text in a database; undef when it has no place there. The server's own conversion is asked, not ours.
 my %bytes_in;
+
 sub text_in
 {
 	my ($database, $text) = @_;
@@ -46,8 +47,14 @@ for my $text (@texts)
 	my $hex = utf8_hex($text);
 	my $original = text_in('UTF8', $text);
 	my $context = text_in('UTF8', "users.$text");
-	my ($sealed, $in_context, $index, $hash) = (split /\|/, ask('UTF8', "set_config('caas.scrypt_ln', '10', false), set_config('caas.scrypt_p', '1', false), "
-			. "caas_seal('$ada', $original), caas_seal('$ada', 'x', $context), caas_blind_index($original, $context), caas_hash_password('$ada', $original)"))[2 .. 5];
+	my ($sealed, $in_context, $index, $hash) = (
+		split /\|/,
+		ask(
+			'UTF8',
+			"set_config('caas.scrypt_ln', '10', false), set_config('caas.scrypt_p', '1', false), "
+				. "caas_seal('$ada', $original), caas_seal('$ada', 'x', $context), caas_blind_index($original, $context), caas_hash_password('$ada', $original)"
+		)
+	)[ 2 .. 5 ];
 	for my $database (@databases)
 	{
 		my $name = encode('UTF-8', "$text in $database");
@@ -60,9 +67,15 @@ for my $text (@texts)
 			next;
 		}
 		my $local_context = text_in($database, "users.$text");
-		is(ask($database, "caas_open('$ada', '$sealed') = $local, caas_try_open('$ada', '$sealed') = $local, caas_open('$ada', '$in_context', $local_context), "
-				. "caas_blind_index($local, $local_context), caas_verify_password('$ada', $local, '$hash')"),
-			"t|t|x|$index|t", "$name: opens as text, in the same context, with the same blind index and password");
+		is(
+			ask(
+				$database,
+				"caas_open('$ada', '$sealed') = $local, caas_try_open('$ada', '$sealed') = $local, caas_open('$ada', '$in_context', $local_context), "
+					. "caas_blind_index($local, $local_context), caas_verify_password('$ada', $local, '$hash')"
+			),
+			"t|t|x|$index|t",
+			"$name: opens as text, in the same context, with the same blind index and password"
+		);
 		my $back = ask($database, "caas_seal('$ada', $local, $local_context)");
 		is(ask('UTF8', "caas_open('$ada', '$back', $context) = $original"), 't', "$name: sealed here it opens in UTF8");
 		$sealed_elsewhere++ if $database =~ /LATIN1|EUC_JP/ && $text =~ /[^\x00-\x7f]/;
@@ -77,14 +90,18 @@ for my $bytes (qw(ff 610062 c3 eda080 f4908080 c080))
 	for my $database (@databases)
 	{
 		is(ask($database, "caas_open('$ada', '$sealed')"), '22021', "$bytes is no text in $database");
-		is(ask($database, "caas_try_open('$ada', '$sealed') IS NULL, caas_open_bytea('$ada', '$sealed')"), "t|\\x$bytes", "$bytes in $database: NULL and bytes");
+		is(ask($database, "caas_try_open('$ada', '$sealed') IS NULL, caas_open_bytea('$ada', '$sealed')"),
+			"t|\\x$bytes", "$bytes in $database: NULL and bytes");
 	}
 }
 # SQL_ASCII holds what is no text: it is refused as value, context and password.
 my $no_text = q{E'a\\xff'};
-is(ask('SQL_ASCII', $_), '22021', "SQL_ASCII: $_") for "caas_seal('$ada', $no_text)", "caas_seal('$ada', 'x', $no_text)", "caas_seal('$ada', 'x'::bytea, $no_text)",
-	"caas_open('$ada', 'x', $no_text)", "caas_try_open('$ada', 'x', $no_text)", "caas_reseal('$ada', 'x', $no_text)", "caas_blind_index($no_text, 'c')",
-	"caas_blind_index('x', $no_text)", "caas_blind_candidates($no_text, 'c')", "caas_hash_password('$ada', $no_text)", "caas_verify_password('$ada', $no_text, 'y')";
+is(ask('SQL_ASCII', $_), '22021', "SQL_ASCII: $_")
+	for "caas_seal('$ada', $no_text)", "caas_seal('$ada', 'x', $no_text)", "caas_seal('$ada', 'x'::bytea, $no_text)",
+	"caas_open('$ada', 'x', $no_text)", "caas_try_open('$ada', 'x', $no_text)", "caas_reseal('$ada', 'x', $no_text)",
+	"caas_blind_index($no_text, 'c')",
+	"caas_blind_index('x', $no_text)", "caas_blind_candidates($no_text, 'c')", "caas_hash_password('$ada', $no_text)",
+	"caas_verify_password('$ada', $no_text, 'y')";
 
 # Longer than a piece of the conversion, whose end cuts a character.
 for my $database ('LATIN1', 'EUC_JP')
@@ -92,10 +109,23 @@ for my $database ('LATIN1', 'EUC_JP')
 	for my $pattern ($database eq 'LATIN1' ? ('é', 'aé') : ('日', 'a日', 'ｱ日Ă'))
 	{
 		my $long = 'repeat(' . text_in($database, $pattern) . ', 700000)';
-		is(ask($database, "caas_open_bytea('$ada', caas_seal('$ada', long)) = convert_to(long, 'UTF8'), caas_open('$ada', caas_seal('$ada', convert_to(long, 'UTF8'))) = long FROM $long AS long"),
-			't|t', encode('UTF-8', "$database: 700,000 times $pattern"));
+		is(
+			ask(
+				$database,
+				"caas_open_bytea('$ada', caas_seal('$ada', long)) = convert_to(long, 'UTF8'), caas_open('$ada', caas_seal('$ada', convert_to(long, 'UTF8'))) = long FROM $long AS long"
+			),
+			't|t',
+			encode('UTF-8', "$database: 700,000 times $pattern")
+		);
 	}
-	is(ask($database, "caas_try_open('$ada', caas_seal('$ada', convert_to(repeat('a', 1048576), 'UTF8') || '\\xe29882'::bytea)) IS NULL"), 't', "$database: no place in the second piece");
+	is(
+		ask(
+			$database,
+			"caas_try_open('$ada', caas_seal('$ada', convert_to(repeat('a', 1048576), 'UTF8') || '\\xe29882'::bytea)) IS NULL"
+		),
+		't',
+		"$database: no place in the second piece"
+	);
 }
 $node->stop;
 my $log = slurp_file($node->logfile);

@@ -74,11 +74,18 @@ sub fill
 	{
 		my %input = (context => '', length => 16, expected => '', %{ $_[$n] });
 		my @hex = map { '\\\\x' . unpack 'H*', $_ } @input{qw(data context)};
-		push @lines, join("\t", $n, @hex, $input{id}, $input{is_text} ? 't' : 'f', $input{length}, $input{generation} // '\\N', "\\\\x$input{expected}") . "\n";
+		push @lines,
+			join("\t",
+			$n, @hex, $input{id}, $input{is_text} ? 't' : 'f',
+			$input{length}, $input{generation} // '\\N',
+			"\\\\x$input{expected}")
+			. "\n";
 	}
 	write_file("$folder/input", join '', @lines);
-	sql("TRUNCATE input, loaded, answer; COPY loaded FROM '$folder/input';
-		INSERT INTO input SELECT n, id, data, is_text, convert_from(context, 'UTF8'), length, generation, expected FROM loaded; ANALYZE input");
+	sql(
+		"TRUNCATE input, loaded, answer; COPY loaded FROM '$folder/input';
+		INSERT INTO input SELECT n, id, data, is_text, convert_from(context, 'UTF8'), length, generation, expected FROM loaded; ANALYZE input"
+	);
 	return scalar @_;
 }
 
@@ -88,8 +95,10 @@ sub ask
 	my ($question, $operation, $request) = @_;
 	# In files: psql leaves U+FFFF and its like out of what it prints. JSON has no raw control characters.
 	my $raw = q{(FORMAT csv, QUOTE E'\001', DELIMITER E'\002')};
-	sql("COPY (SELECT jsonb_build_object('operation', '$operation', 'requests', jsonb_agg($request ORDER BY n))
-		FROM input i GROUP BY n / $BATCH ORDER BY n / $BATCH) TO '$folder/requests' $raw");
+	sql(
+		"COPY (SELECT jsonb_build_object('operation', '$operation', 'requests', jsonb_agg($request ORDER BY n))
+		FROM input i GROUP BY n / $BATCH ORDER BY n / $BATCH) TO '$folder/requests' $raw"
+	);
 	my $lines = '';
 	for my $body (split /\n/, read_file("$folder/requests"))
 	{
@@ -99,9 +108,11 @@ sub ask
 		$lines .= "$answer->{body}\n";
 	}
 	write_file("$folder/answers", $lines);
-	sql("TRUNCATE posted RESTART IDENTITY; COPY posted (body) FROM '$folder/answers' $raw;
+	sql(
+		"TRUNCATE posted RESTART IDENTITY; COPY posted (body) FROM '$folder/answers' $raw;
 		INSERT INTO answer SELECT '$question', number * $BATCH + place - 1, item
-			FROM posted, jsonb_array_elements(body->'answers') WITH ORDINALITY AS of(item, place)");
+			FROM posted, jsonb_array_elements(body->'answers') WITH ORDINALITY AS of(item, place)"
+	);
 	return;
 }
 
@@ -111,8 +122,10 @@ sub equal
 	my ($question, $condition, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $total = sql('SELECT count(*) FROM input');
-	my $got = sql("SELECT count(*), count(*) FILTER (WHERE $condition), min(n) FILTER (WHERE ($condition) IS NOT TRUE)
-		FROM input i JOIN answer a USING (n) WHERE a.question = '$question'");
+	my $got = sql(
+		"SELECT count(*), count(*) FILTER (WHERE $condition), min(n) FILTER (WHERE ($condition) IS NOT TRUE)
+		FROM input i JOIN answer a USING (n) WHERE a.question = '$question'"
+	);
 	return is($got, "$total|$total|", "$name ($total)");
 }
 
@@ -121,11 +134,17 @@ sub equals_program
 {
 	my ($question, @inputs) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my @answers = split /\n/, sql("SELECT answer->>'encrypted_data' FROM answer WHERE question = '$question' ORDER BY n LIMIT " . scalar @inputs);
+	my @answers = split /\n/,
+		sql(
+		"SELECT answer->>'encrypted_data' FROM answer WHERE question = '$question' ORDER BY n LIMIT " . scalar @inputs);
 	my @different = grep {
 		my $input = $inputs[$_];
-		my @options = ($input->{is_text} ? () : '--raw', defined $input->{generation} ? ('--generation', $input->{generation}) : ());
-		my ($code, $out) = caas({ input => $input->{data} }, 'encrypt', '--keyring', $node->{caas_keyring}, '--uuid', $input->{id}, @options);
+		my @options = (
+			$input->{is_text} ? () : '--raw',
+			defined $input->{generation} ? ('--generation', $input->{generation}) : ()
+		);
+		my ($code, $out) = caas({ input => $input->{data} },
+			'encrypt', '--keyring', $node->{caas_keyring}, '--uuid', $input->{id}, @options);
 		$code != 0 || $out ne "$answers[$_]\n";
 	} 0 .. $#inputs;
 	return is("@different", '', "$question: the program gives what the service gives (" . @inputs . ')');
@@ -139,8 +158,11 @@ sub use_keyring
 	$service->says(qr/^caas: note: reloaded\b/m, sub { $service->signal('HUP') }) or die 'the service has not reloaded';
 	$node->reload;
 	my ($active) = $generations[0] =~ /^([0-9]+)/;
-	$node->poll_query_until('postgres', q{SELECT count(*) OVER (), generation FROM caas_keyring() ORDER BY state LIMIT 1},
-		@generations . "|$active") or die 'the server has not reloaded';
+	$node->poll_query_until(
+		'postgres',
+		q{SELECT count(*) OVER (), generation FROM caas_keyring() ORDER BY state LIMIT 1},
+		@generations . "|$active"
+	) or die 'the server has not reloaded';
 	return;
 }
 
@@ -162,7 +184,8 @@ sub use_vectors
 			context => encode_utf8($vector->{context} // ''),
 			length => $vector->{length} // 16,
 			generation => $vector->{generation},
-			expected => $vector->{digest} // $vector->{sealed} // $vector->{index});
+			expected => $vector->{digest} // $vector->{sealed} // $vector->{index}
+		);
 		push @inputs, { %input, is_text => 1 }, { %input, is_text => 0 };
 	}
 	fill(@inputs);
@@ -171,29 +194,48 @@ sub use_vectors
 
 my @digests = use_vectors('digest');
 ask('vectors', 'encrypt', q{subject(i) || jsonb_build_object('generation', generation)});
-equal('vectors', q{a.answer = jsonb_build_object('encrypted_data', encode(expected, 'hex')) AND digest(i) = encode(expected, 'hex')}, 'digest vectors');
+equal(
+	'vectors',
+	q{a.answer = jsonb_build_object('encrypted_data', encode(expected, 'hex')) AND digest(i) = encode(expected, 'hex')},
+	'digest vectors'
+);
 equals_program('vectors', @digests);
 ask('stored vectors', 'verify', q{subject(i) || jsonb_build_object('encryptedData', encode(expected, 'hex'))});
 equal('stored vectors', q{a.answer = jsonb_build_object('valid', true, 'generation', generation)}, 'they verify');
 
 use_vectors('sealed');
 ask('sealed vectors', 'open', 'to_open(i, expected, context)');
-equal('sealed vectors', q{a.answer = jsonb_build_object('sensitive_data', in_json(i)) AND opened(i, expected) = data}, 'sealed vectors');
+equal(
+	'sealed vectors',
+	q{a.answer = jsonb_build_object('sensitive_data', in_json(i)) AND opened(i, expected) = data},
+	'sealed vectors'
+);
 
 use_vectors('blind_index');
-ask('index vectors', 'blind-index', q{subject(i) - 'userUUID' || jsonb_build_object('context', context, 'length', length)});
+ask('index vectors',
+	'blind-index', q{subject(i) - 'userUUID' || jsonb_build_object('context', context, 'length', length)});
 my $place = '(SELECT count(DISTINCT o.generation) FROM input o WHERE o.generation > i.generation)::int';
-equal('index vectors', qq{a.answer->'candidates'->>$place = base64(expected) AND a.answer->'candidates' = candidates(i)
-	AND a.answer->'blind_index' = a.answer->'candidates'->0}, 'blind index vectors');
+equal(
+	'index vectors', qq{a.answer->'candidates'->>$place = base64(expected) AND a.answer->'candidates' = candidates(i)
+	AND a.answer->'blind_index' = a.answer->'candidates'->0}, 'blind index vectors'
+);
 
 # ---- random inputs ----
 
 # Characters of every length in UTF-8, and those that JSON escapes.
-my @characters = map { encode_utf8(chr) } 1 .. 0x7F, (ord '"', ord '\\', ord '/', 8, 9, 10, 13) x 3, 0x80, 0xE9, 0x7FF, 0x800, 0x2028, 0x2029,
+my @characters = map { encode_utf8(chr) } 1 .. 0x7F, (ord '"', ord '\\', ord '/', 8, 9, 10, 13) x 3, 0x80, 0xE9, 0x7FF,
+	0x800, 0x2028, 0x2029,
 	0xD7FF, 0xE000, 0xFDD0, 0xFEFF, 0xFFFD, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF;
 
-sub random_text { return join '', map { $characters[ rand @characters ] } 1 .. $_[0]; }
-sub random_bytes { return join '', map { chr int rand 256 } 1 .. $_[0]; }
+sub random_text
+{
+	return join '', map { $characters[ rand @characters ] } 1 .. $_[0];
+}
+
+sub random_bytes
+{
+	return join '', map { chr int rand 256 } 1 .. $_[0];
+}
 
 sub random_input
 {
@@ -205,7 +247,8 @@ sub random_input
 		data => $is_text ? random_text($size) : random_bytes($size),
 		context => rand() < 0.3 ? '' : random_text(1 + int rand 30),
 		length => 4 + int rand 29,
-		generation => (undef, 1, 2)[ rand 3 ] };
+		generation => (undef, 1, 2)[ rand 3 ]
+	};
 }
 
 my @inputs = map { random_input() } 1 .. $COUNT;
@@ -220,27 +263,47 @@ sql('CREATE TABLE sealed AS SELECT n, seal(i) AS sealed FROM input i; ALTER TABL
 use_keyring(generation(2, 'active', $secrets[1]), generation(1, 'retired', $secrets[0]));
 ask('digest', 'encrypt', q{subject(i) || jsonb_build_object('generation', generation)});
 equal('digest', q{a.answer = jsonb_build_object('encrypted_data', digest(i))}, 'digests are equal');
-equal('digest', q{verified_by(i, a.answer->>'encrypted_data') = coalesce(generation, 2)}, 'those of HTTP verify in SQL');
+equal('digest', q{verified_by(i, a.answer->>'encrypted_data') = coalesce(generation, 2)},
+	'those of HTTP verify in SQL');
 equals_program('digest', @inputs[ 0 .. $SAMPLE - 1 ]);
 ask('stored', 'verify', q{subject(i) || jsonb_build_object('encryptedData', stored(i))});
-equal('stored', q{a.answer = CASE n % 5 WHEN 1 THEN '{"valid": false, "generation": null}' ELSE jsonb_build_object('valid', true, 'generation', coalesce(generation, 2)) END},
-	'those of SQL verify over HTTP, and others do not');
+equal(
+	'stored',
+	q{a.answer = CASE n % 5 WHEN 1 THEN '{"valid": false, "generation": null}' ELSE jsonb_build_object('valid', true, 'generation', coalesce(generation, 2)) END},
+	'those of SQL verify over HTTP, and others do not'
+);
 equal('stored', q{a.answer->>'generation' IS NOT DISTINCT FROM verified_by(i, stored(i))::text}, 'as they do in SQL');
 
 ask('sealed under 2', 'seal', $sealing);
 for my $number (1, 2)
 {
 	my $sealed = q{decode(a.answer->>'sealed_data', 'base64')};
-	equal("sealed under $number", "opened(i, $sealed) = data AND caas_generation($sealed) = $number", "sealed over HTTP under $number, opened in SQL");
+	equal(
+		"sealed under $number",
+		"opened(i, $sealed) = data AND caas_generation($sealed) = $number",
+		"sealed over HTTP under $number, opened in SQL"
+	);
 }
-ask('to open', 'open', 'to_open(i, CASE n % 2 WHEN 0 THEN (SELECT sealed FROM sealed s WHERE s.n = i.n) ELSE seal(i) END, context)');
-equal('to open', q{a.answer = jsonb_build_object('sensitive_data', in_json(i))}, 'sealed in SQL under 1 or 2, opened over HTTP');
+ask('to open', 'open',
+	'to_open(i, CASE n % 2 WHEN 0 THEN (SELECT sealed FROM sealed s WHERE s.n = i.n) ELSE seal(i) END, context)');
+equal(
+	'to open',
+	q{a.answer = jsonb_build_object('sensitive_data', in_json(i))},
+	'sealed in SQL under 1 or 2, opened over HTTP'
+);
 ask('misplaced', 'open', q{to_open(i, seal(i), CASE n % 2 WHEN 0 THEN context || 'x' ELSE context END)});
-equal('misplaced', q{CASE n % 2 WHEN 0 THEN a.answer->'error'->>'code' = 'cannot_open' ELSE a.answer = jsonb_build_object('sensitive_data', in_json(i)) END},
-	'another context is refused, its neighbours are not');
+equal(
+	'misplaced',
+	q{CASE n % 2 WHEN 0 THEN a.answer->'error'->>'code' = 'cannot_open' ELSE a.answer = jsonb_build_object('sensitive_data', in_json(i)) END},
+	'another context is refused, its neighbours are not'
+);
 
 ask('index', 'blind-index', q{subject(i) - 'userUUID' || jsonb_build_object('context', context, 'length', length)});
-equal('index', q{a.answer = jsonb_build_object('blind_index', base64(blind_index(i)), 'candidates', candidates(i))}, 'blind indexes and candidates are equal');
+equal(
+	'index',
+	q{a.answer = jsonb_build_object('blind_index', base64(blind_index(i)), 'candidates', candidates(i))},
+	'blind indexes and candidates are equal'
+);
 equal('index', q{jsonb_array_length(a.answer->'candidates') = 2}, 'one a generation');
 
 $service->stop;
