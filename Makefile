@@ -19,7 +19,7 @@ WARNINGS = -Wall -Wextra $(if $(WERROR),-Werror)
 PG_CPPFLAGS = -MMD -MP
 PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement -Wno-missing-field-initializers -Wno-unused-parameter
 PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fPIC -fvisibility=hidden -fvisibility-inlines-hidden
-SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=src/caas.map
+SHLIB_LINK = -lcrypto -licuuc -lstdc++ -Wl,--version-script=src/caas.map
 EXTRA_CLEAN = caas build $(PROGRAM_OBJS) $(OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(DATA_built)
 
 PG_CONFIG ?= pg_config
@@ -48,7 +48,7 @@ $(PROGRAM_OBJS): override CXXFLAGS += -g1
 # src/http/assertion.cpp handles what fails.
 $(filter src/http/%,$(PROGRAM_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
 
-PROGRAM_LIBS = -lssl -lcrypto -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
+PROGRAM_LIBS = -lssl -lcrypto -licuuc -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
 
 caas: $(PROGRAM_OBJS) $(CORE_OBJS)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)

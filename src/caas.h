@@ -3,8 +3,8 @@
  *
  * The extension and the HTTP service use the core through this header alone;
  * the commands of the program caas include the C++ headers of src/core as well.
- * The core keeps no global state but its memory for secrets, writes no log and
- * calls no function of its callers.
+ * The core keeps no global state but its memory for secrets and, in each thread,
+ * a hash of caas_user_uuid; it writes no log and calls no function of its callers.
  *
  * Rules that hold for every function here:
  *  - No exception leaves. Every failure is a caas_status; where an error
@@ -36,6 +36,7 @@ extern "C" {
 #define CAAS_API_KEYS_MAX 64
 #define CAAS_API_KEY_NAME_BYTES 65
 #define CAAS_CONTEXT_MAX_BYTES 1024
+#define CAAS_NAME_MAX_BYTES 1024
 #define CAAS_SEALED_OVERHEAD 51
 #define CAAS_SEAL_MAX_BYTES 0x7FFFFF00
 #define CAAS_BLIND_INDEX_MIN_BYTES 4
@@ -54,12 +55,17 @@ typedef enum caas_status {
     CAAS_ERR_KEYRING_SYNTAX,      /* line and reason say where and why */
     CAAS_ERR_KEYRING_ALGORITHM,   /* known, but not provided by this OpenSSL */
     CAAS_ERR_UNKNOWN_GENERATION,
-    CAAS_ERR_TEXT,         /* not valid UTF-8, or holds U+0000 */
-    CAAS_ERR_API_KEY_LIST, /* reason says why */
-    CAAS_ERR_CONTEXT,      /* a context of over 1024 bytes */
-    CAAS_ERR_MALFORMED,    /* not a sealed value */
-    CAAS_ERR_CANNOT_OPEN,  /* wrong user, context, commitment or tag; the status does not tell which */
-    CAAS_ERR_PASSWORD_COST /* outside the caps of section 8: algorithm names it */
+    CAAS_ERR_TEXT,          /* not valid UTF-8, or holds U+0000 */
+    CAAS_ERR_API_KEY_LIST,  /* reason says why */
+    CAAS_ERR_CONTEXT,       /* a context of over 1024 bytes */
+    CAAS_ERR_MALFORMED,     /* not a sealed value */
+    CAAS_ERR_CANNOT_OPEN,   /* wrong user, context, commitment or tag; the status does not tell which */
+    CAAS_ERR_PASSWORD_COST, /* outside the caps of section 8: algorithm names it */
+    CAAS_ERR_NOT_ACTIVE,    /* a generation that is not the active one */
+    CAAS_ERR_NAMESPACE,     /* a namespace that is not 1 to 1024 bytes */
+    CAAS_ERR_USER_ID,       /* an id that is not 1 to 1024 bytes */
+    CAAS_ERR_OUTPUT_SIZE,   /* the result does not fit: its length says how much room it needs */
+    CAAS_ERR_UNICODE        /* ICU reported a failure */
 } caas_status;
 
 typedef struct caas_error {
@@ -120,13 +126,14 @@ caas_status caas_engine_load(caas_engine *engine, const char *path, caas_error *
 void caas_engine_unload(caas_engine *engine);
 
 typedef struct caas_keyring_info {
-    int loaded;           /* 0 or 1; the rest is 0 when not loaded */
-    int active;           /* number of the active generation */
-    int count;            /* how many generations there are */
-    int longest;          /* bytes of the longest digest that the active pool can give */
-    uint32_t fingerprint; /* of the whole content, never 0; equal content, equal value */
-    unsigned warnings;    /* set of CAAS_WARN_* */
-    int64_t changed_usec; /* the file's last change, microseconds since 1970 */
+    int loaded;            /* 0 or 1; the rest is 0 when not loaded */
+    int active;            /* number of the active generation */
+    int count;             /* how many generations there are */
+    int longest;           /* bytes of the longest digest that the active pool can give */
+    uint64_t digest_sizes; /* of all generations' pools: bit n-1 is set when digests of n bytes exist */
+    uint32_t fingerprint;  /* of the whole content, never 0; equal content, equal value */
+    unsigned warnings;     /* set of CAAS_WARN_* */
+    int64_t changed_usec;  /* the file's last change, microseconds since 1970 */
 } caas_keyring_info;
 
 /* caas_engine_keyring describes the loaded keyring. It cannot fail. */
@@ -172,6 +179,13 @@ caas_status caas_digest(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES]
 caas_status caas_verify(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *data, size_t data_len,
                         const void *stored, size_t stored_len, caas_form form, int *generation, caas_error *error);
 
+/*
+ * caas_digest_size returns the size in bytes of the digest that the value can
+ * be by its shape, or 0: as many bytes, or hexadecimal digits of either case,
+ * as an algorithm of this library makes. It needs no keyring.
+ */
+size_t caas_digest_size(const void *value, size_t len, caas_form form);
+
 typedef struct caas_profile_info {
     int generation;
     const char *algorithm; /* static name, section 3 */
@@ -210,12 +224,14 @@ caas_status caas_open(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], 
                       const void *sealed, size_t sealed_len, uint8_t *out, size_t *out_len, caas_error *error);
 
 /*
- * caas_reseal gives the same bytes when the value is of the active generation,
- * else opens it and seals it again under that. out receives sealed_len bytes and
- * may not overlap sealed.
- * Errors: those of caas_open.
+ * caas_reseal opens a value of an older generation than the active one and seals
+ * it under that, with a nonce that is derived from user, context and old value:
+ * equal arguments give equal bytes. A value of the active generation or of a
+ * higher number is copied and not opened. generation is the active one, or 0 for
+ * it. out receives sealed_len bytes and may not overlap sealed.
+ * Errors: CAAS_ERR_NOT_ACTIVE, those of caas_open.
  */
-caas_status caas_reseal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], const void *context,
+caas_status caas_reseal(caas_engine *engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void *context,
                         size_t context_len, const void *sealed, size_t sealed_len, uint8_t *out, caas_error *error);
 
 typedef struct caas_sealed_info {
@@ -238,6 +254,27 @@ caas_status caas_sealed_describe(const void *sealed, size_t sealed_len, caas_sea
 caas_status caas_blind_index(caas_engine *engine, int generation, const void *context, size_t context_len,
                              const void *data, size_t data_len, uint8_t *out, size_t out_len, caas_error *error);
 
+typedef enum caas_normalization {
+    CAAS_NORMALIZE_NONE,     /* the text as it is */
+    CAAS_NORMALIZE_CASEFOLD, /* without case, variants of form, and blanks at the ends */
+    CAAS_NORMALIZE_DIGITS    /* the decimal digits alone, as those of ASCII */
+} caas_normalization;
+
+/* caas_normalization_parse reads a name, "none", "casefold" or "digits": 1, or 0 for another text. */
+int caas_normalization_parse(const char *name, size_t len, caas_normalization *out);
+
+/*
+ * caas_normalize normalises a text, whose blind index is then that of the result.
+ * out has room for out_size bytes and may not overlap text. *out_len receives the
+ * length of the result also when it does not fit: CAAS_ERR_OUTPUT_SIZE, and the
+ * caller calls again with that room. text_len bytes are enough for a text of
+ * ASCII, for "none" and "digits", and for most other texts. *out_len is 0 when
+ * nothing remains: such a text has no blind index.
+ * Errors: CAAS_ERR_TEXT, CAAS_ERR_OUTPUT_SIZE, CAAS_ERR_NO_MEMORY, CAAS_ERR_UNICODE.
+ */
+caas_status caas_normalize(caas_normalization normalization, const void *text, size_t text_len, void *out,
+                           size_t out_size, size_t *out_len, caas_error *error);
+
 /* --- passwords (section 8) ------------------------------------------------ */
 
 typedef struct caas_password_costs {
@@ -245,6 +282,10 @@ typedef struct caas_password_costs {
     uint32_t argon2_m, argon2_t, argon2_p; /* m in KiB: 8p to 262144, 1 to 16, 1 to 16, m * t at most 2^20 */
     uint32_t pbkdf2_i;                     /* 10,000 to 10,000,000 */
 } caas_password_costs;
+
+/* The default costs, those of section 8. */
+#define CAAS_PASSWORD_COSTS \
+    { 15, 3, 19456, 2, 1, 220000 }
 
 /*
  * caas_password_hash writes the text to store and a terminator, at most
@@ -284,6 +325,16 @@ caas_status caas_text_check(const void *text, size_t len);
 
 /* caas_uuid_parse reads RFC 9562's text form, hexadecimal digits of either case: 1, or 0 with out zeroed. */
 int caas_uuid_parse(const char *text, size_t len, uint8_t out[CAAS_UUID_BYTES]);
+
+/*
+ * caas_user_uuid makes the UUID of a user whose id is not a UUID (section 12): an
+ * id, which is a text or an integer in decimal, within a namespace such as
+ * "users". Both are UTF-8 of 1 to CAAS_NAME_MAX_BYTES. It needs no key, and a
+ * UUID is no secret.
+ * Errors: CAAS_ERR_NAMESPACE, CAAS_ERR_USER_ID, CAAS_ERR_TEXT, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_user_uuid(const void *name_space, size_t name_space_len, const void *id, size_t id_len,
+                           uint8_t out[CAAS_UUID_BYTES], caas_error *error);
 
 /* --- API keys ----------------------------------------------------------- */
 

@@ -19,6 +19,7 @@ using Action = std::function<int()>;
 void add_keyring_commands(CLI::App& app, Action& chosen);
 void add_api_key_commands(CLI::App& app, Action& chosen);
 void add_digest_commands(CLI::App& app, Action& chosen);
+void add_uuid_command(CLI::App& app, Action& chosen);
 void add_serve_command(CLI::App& app, Action& chosen);
 void add_setup_command(CLI::App& app, Action& chosen);
 

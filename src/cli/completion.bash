@@ -26,8 +26,8 @@ _caas_value() {
         --pgdata | --host) COMPREPLY=($(compgen -d -- "$2")) ;;
         --keyring | --api-keys | --tls-cert | --tls-key | --config) ;; # file names are the default
         --cluster | --port | --database | --superuser | --schema) compopt +o default 2>/dev/null ;;
-        --uuid | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
-        --listen | --threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
+        --uuid | --id | --namespace | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
+        --listen | --threads | --password-threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
         *) return 1 ;;
     esac
     return 0 # also when nothing begins like this
@@ -36,7 +36,7 @@ _caas_value() {
 # The words that may follow a command.
 _caas_words() {
     case $1 in
-        '') echo setup keyring api-key encrypt verify serve --help --version ;;
+        '') echo setup keyring api-key encrypt verify uuid serve --help --version ;;
         setup)
             echo --cluster --pgdata --port --host --superuser --database --schema --keyring --name --new-key --remove --dry-run \
                 --help
@@ -52,11 +52,12 @@ _caas_words() {
         api-key) echo new digest --help ;;
         'api-key new') echo --name --quiet --json --help ;;
         'api-key digest') echo --name --json --help ;;
-        encrypt) echo --keyring --uuid --generation --line --raw --help ;;
-        verify) echo --keyring --uuid --digest --line --raw --help ;;
+        encrypt) echo --keyring --uuid --id --namespace --generation --line --raw --help ;;
+        verify) echo --keyring --uuid --id --namespace --digest --line --raw --help ;;
+        uuid) echo --id --namespace --help ;;
         serve)
-            echo --keyring --api-keys --listen --tls-cert --tls-key --insecure --check --threads --max-body --max-memory --max-connections \
-                --max-connections-per-address --request-timeout --idle-timeout --rate-limit --access-log --config --help
+            echo --keyring --api-keys --listen --tls-cert --tls-key --insecure --check --threads --password-threads --max-body --max-memory \
+                --max-connections --max-connections-per-address --request-timeout --idle-timeout --rate-limit --access-log --config --help
             ;;
     esac
 }

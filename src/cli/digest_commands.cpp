@@ -4,6 +4,7 @@
 #include "input.hpp"
 #include "keyring_file.hpp"
 #include "register.hpp"
+#include "user_options.hpp"
 
 #include <array>
 #include <iostream>
@@ -13,7 +14,8 @@ namespace caas::cli {
 namespace {
 
 struct DigestOptions {
-    std::string keyring, uuid, digest;
+    UserOptions user;
+    std::string keyring, digest;
     int generation = kActiveGeneration;
     bool line = false;
     bool raw = false;
@@ -34,7 +36,7 @@ SecretText read_data(const DigestOptions& options) {
 // known to be good.
 struct Request {
     explicit Request(const DigestOptions& options)
-        : uuid(parse_uuid(options.uuid)), engine(load_engine(options.keyring)), data(read_data(options)) {}
+        : uuid(uuid_of(options.user)), engine(load_engine(options.keyring)), data(read_data(options)) {}
 
     std::array<std::uint8_t, kUuidBytes> uuid;
     Engine engine;
@@ -75,7 +77,7 @@ Command<DigestOptions> add(CLI::App& app, Action& chosen, const char* name, cons
     auto command = add_command(app, chosen, name, description, run);
     DigestOptions& options = *command.options;
     command.line->add_option("--keyring", options.keyring, "The keyring")->required()->type_name("FILE");
-    command.line->add_option("--uuid", options.uuid, "The user's UUID")->required()->type_name("UUID");
+    add_user_options(*command.line, options.user);
     command.line->add_flag("--line", options.line, "Leave out one LF or CR LF at the end of the data");
     command.line->add_flag("--raw", options.raw, "Accept any bytes, as the functions for bytea do");
     return command;

@@ -47,6 +47,9 @@ void add_network(CLI::App& line, ServeOptions& options) {
         ->envname(variable_of("--insecure"));
     add(line, "--threads", options.threads, "N", "Threads; by default the number of processors")
         ->check(CLI::Range(1, 1024));
+    add(line, "--password-threads", options.password_threads, "N",
+        "Password hashes computed at a time; by default half of the processors, 1 to 4")
+        ->check(CLI::Range(1, 1024));
     add(line, "--max-connections", options.max_connections, "N",
         "Open connections; for a further one, the longest-idle one is closed")
         ->check(CLI::Range(1, 1000000))

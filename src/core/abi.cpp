@@ -3,8 +3,10 @@
 
 #include "api_key.hpp"
 #include "cipher_pool.hpp"
+#include "normalize.hpp"
 #include "password_pool.hpp"
 #include "text.hpp"
+#include "user_uuid.hpp"
 
 #include <openssl/err.h>
 
@@ -205,6 +207,10 @@ caas_status caas_digest(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES]
     return status;
 }
 
+size_t caas_digest_size(const void* value, size_t len, caas_form form) {
+    return readable(value, len) ? digest_size_of(view(value, len), form == CAAS_FORM_HEX) : 0;
+}
+
 caas_status caas_verify(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], const void* data, size_t data_len,
                         const void* stored, size_t stored_len, caas_form form, int* generation, caas_error* error) {
     if (generation != nullptr) *generation = 0;
@@ -260,12 +266,12 @@ caas_status caas_open(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], 
     return status;
 }
 
-caas_status caas_reseal(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], const void* context,
+caas_status caas_reseal(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void* context,
                         size_t context_len, const void* sealed, size_t sealed_len, uint8_t* out, caas_error* error) {
     const bool complete =
         engine != nullptr && uuid != nullptr && readable(context, context_len) && readable(sealed, sealed_len);
     return produce(complete, context_len, out, sealed_len, error, [&] {
-        return engine->core.reseal(target_of(uuid, context, context_len), view(sealed, sealed_len), out);
+        return engine->core.reseal(generation, target_of(uuid, context, context_len), view(sealed, sealed_len), out);
     });
 }
 
@@ -286,6 +292,27 @@ caas_status caas_blind_index(caas_engine* engine, int generation, const void* co
     return produce(complete, context_len, out, out_len, error, [&] {
         return engine->core.blind_index(generation, view(context, context_len), view(data, data_len),
                                         std::span(out, out_len));
+    });
+}
+
+int caas_normalization_parse(const char* name, size_t len, caas_normalization* out) {
+    if (out == nullptr || !readable(name, len)) return 0;
+    const auto found = find_normalization({name, len});
+    *out = found.value_or(CAAS_NORMALIZE_NONE);
+    return found ? 1 : 0;
+}
+
+caas_status caas_normalize(caas_normalization normalization, const void* text, size_t text_len, void* out,
+                           size_t out_size, size_t* out_len, caas_error* error) {
+    if (out_len != nullptr) *out_len = 0;
+    const bool complete = out_len != nullptr && readable(text, text_len);
+    auto* const room = static_cast<std::uint8_t*>(out);
+    return produce(complete, 0, room, out_size, error, [&]() -> Outcome {
+        const auto length = normalize(normalization, view(text, text_len), std::span(room, out_size));
+        if (!length.ok()) return length.error();
+        *out_len = length.value();
+        if (length.value() > out_size) return Error{.status = CAAS_ERR_OUTPUT_SIZE};
+        return Done{};
     });
 }
 
@@ -347,6 +374,15 @@ int caas_uuid_parse(const char* text, size_t len, uint8_t out[CAAS_UUID_BYTES]) 
     if (uuid_decode({text, len}, std::span<std::uint8_t, CAAS_UUID_BYTES>(out, CAAS_UUID_BYTES))) return 1;
     std::memset(out, 0, CAAS_UUID_BYTES);
     return 0;
+}
+
+caas_status caas_user_uuid(const void* name_space, size_t name_space_len, const void* id, size_t id_len,
+                           uint8_t out[CAAS_UUID_BYTES], caas_error* error) {
+    const bool complete = out != nullptr && readable(name_space, name_space_len) && readable(id, id_len);
+    return produce(complete, 0, out, CAAS_UUID_BYTES, error, [&] {
+        return user_uuid(view(name_space, name_space_len), view(id, id_len),
+                         std::span<std::uint8_t, CAAS_UUID_BYTES>(out, CAAS_UUID_BYTES));
+    });
 }
 
 caas_status caas_api_key_digest(const void* key, size_t key_len, uint8_t out[CAAS_SHA256_BYTES]) {

@@ -2,9 +2,11 @@
 
 #include "hmac.hpp"
 #include "openssl.hpp"
+#include "text.hpp"
 
 #include <openssl/core_names.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace caas {
@@ -28,6 +30,16 @@ const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms = {{
     {"hmac-sha3-384", MacKind::hmac, "SHA3-384", 48, 104, false},
     {"hmac-sha3-512", MacKind::hmac, "SHA3-512", 64, 72, false},
 }};
+
+std::size_t digest_size_of(Bytes value, bool is_hex) {
+    const std::size_t size = is_hex ? value.size() / 2 : value.size();
+    const bool is_made = std::any_of(digest_algorithms.begin(), digest_algorithms.end(),
+                                     [&](const DigestAlgorithm& algorithm) { return algorithm.output_bytes == size; });
+    if (!is_made) return 0;
+    std::uint8_t digest[CAAS_DIGEST_MAX_BYTES];
+    if (is_hex && (value.size() % 2 != 0 || !hex_decode(value, digest))) return 0;
+    return size;
+}
 
 namespace {
 

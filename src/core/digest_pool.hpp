@@ -29,6 +29,10 @@ inline constexpr std::size_t kDigestAlgorithms = 16;
 extern const std::array<DigestAlgorithm, kDigestAlgorithms> digest_algorithms;  // an AlgorithmId is an index into it
 extern const PoolKind digest_pool;
 
+// The size in bytes of the digest that a value can be by its shape: that many bytes or hexadecimal digits, as an
+// algorithm makes. 0 when there is none.
+std::size_t digest_size_of(Bytes value, bool is_hex);
+
 // Mac computes one algorithm. Its OpenSSL context is made once and reused.
 class Mac {
 public:

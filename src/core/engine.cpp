@@ -72,6 +72,11 @@ Outcome Engine::install(std::string_view text, std::int64_t changed_usec) {
     for (const AlgorithmId id : keyring_->active().digests) {
         info_.longest = std::max(info_.longest, static_cast<int>(digest_algorithms[id].output_bytes));
     }
+    for (const Generation& generation : keyring_->generations()) {
+        for (const AlgorithmId id : generation.digests) {
+            info_.digest_sizes |= std::uint64_t{1} << (digest_algorithms[id].output_bytes - 1);
+        }
+    }
     info_.count = static_cast<int>(keyring_->generations().size());
     info_.fingerprint = print.value();
     info_.warnings = keyring_->warnings();
@@ -213,11 +218,21 @@ Outcome Engine::open(const SealedFor& target, Bytes sealed, std::uint8_t* out) {
     return open_value(tools.value(), target, sealed, out);
 }
 
-Outcome Engine::reseal(const SealedFor& target, Bytes sealed, std::uint8_t* out) {
+Outcome Engine::derive_reseal_nonce(const SealedFor& target, Bytes sealed, std::uint8_t* nonce) {
+    const auto key = keyring_->active().reseal_key();
+    if (!key.ok()) return key.error();
+    const auto mac = hmac();
+    if (!mac.ok()) return mac.error();
+    if (!reseal_nonce(*mac.value(), *key.value(), target, sealed, nonce)) return crypto_error("HMAC failed");
+    return Done{};
+}
+
+Outcome Engine::reseal(int number, const SealedFor& target, Bytes sealed, std::uint8_t* out) {
     if (!keyring_) return Error{.status = CAAS_ERR_NO_KEYRING};
-    const auto number = sealed_generation(sealed);
-    if (!number) return Error{.status = CAAS_ERR_MALFORMED};
-    if (*number == info_.active) {
+    if (number != kActiveGeneration && number != info_.active) return Error{.status = CAAS_ERR_NOT_ACTIVE};
+    const auto old = sealed_generation(sealed);
+    if (!old) return Error{.status = CAAS_ERR_MALFORMED};
+    if (*old >= info_.active) {
         std::memcpy(out, sealed.data(), sealed.size());
         return Done{};
     }
@@ -225,7 +240,10 @@ Outcome Engine::reseal(const SealedFor& target, Bytes sealed, std::uint8_t* out)
     std::uint8_t* plaintext = out + kSealedHeadBytes;
     const Outcome opened = open(target, sealed, plaintext);
     if (!opened.ok()) return opened;
-    return seal(target, Bytes(plaintext, sealed.size() - kSealedOverhead), out);
+    std::uint8_t nonce[kNonceBytes];
+    const Outcome derived = derive_reseal_nonce(target, sealed, nonce);
+    if (!derived.ok()) return derived;
+    return seal_with_nonce(target, Nonce(nonce), Bytes(plaintext, sealed.size() - kSealedOverhead), out);
 }
 
 // --- blind indexes ---

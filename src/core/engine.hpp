@@ -37,12 +37,13 @@ public:
 
     // out receives data.size() + kSealedOverhead bytes.
     Outcome seal(const SealedFor& target, Bytes data, std::uint8_t* out);
-    // The same with a chosen nonce, for test vectors: a nonce must never be used twice.
+    // The same with a chosen nonce, for reseal() and test vectors. A nonce must never be used for two plaintexts.
     Outcome seal_with_nonce(const SealedFor& target, Nonce nonce, Bytes data, std::uint8_t* out);
     // out receives sealed.size() - kSealedOverhead bytes.
     Outcome open(const SealedFor& target, Bytes sealed, std::uint8_t* out);
-    // out receives sealed.size() bytes: the same value, or sealed again when its generation is not active.
-    Outcome reseal(const SealedFor& target, Bytes sealed, std::uint8_t* out);
+    // out receives sealed.size() bytes: the value sealed again under the active generation, or as it is when its number
+    // is not lower. number is that of the active generation, or kActiveGeneration.
+    Outcome reseal(int number, const SealedFor& target, Bytes sealed, std::uint8_t* out);
     // out receives n bytes, kBlindIndexMin to kBlindIndexMax.
     Outcome blind_index(int number, Bytes context, Bytes data, std::span<std::uint8_t> out);
 
@@ -63,6 +64,7 @@ private:
     Result<Generation*> generation(int number);
     Result<HmacSha256*> hmac();
     Result<SealTools> seal_tools(Generation& generation);
+    Outcome derive_reseal_nonce(const SealedFor& target, Bytes sealed, std::uint8_t* nonce);
     // Fills input; the value is the algorithm that the UUID selects.
     Result<AlgorithmId> pepper(Generation& generation, Uuid uuid, Bytes password, PepperedInput& input);
     Result<std::size_t> digest_under(Generation& generation, Uuid uuid, Bytes data, std::uint8_t* out);

@@ -65,4 +65,9 @@ bool HmacSha256::compute_last(Bytes data, std::uint8_t* out) {
     return fine;
 }
 
+bool HmacSha256::compute_last(Bytes head, Bytes tail, std::uint8_t* out) {
+    keyed_ = keyed_ && EVP_DigestUpdate(inner_.get(), head.data(), head.size()) == 1;
+    return compute_last(tail, out);
+}
+
 }  // namespace caas

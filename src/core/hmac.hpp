@@ -28,6 +28,8 @@ public:
     bool compute(Bytes data, std::uint8_t* out);
     // The same, but uses up the key: it saves the copies of the two states.
     bool compute_last(Bytes data, std::uint8_t* out);
+    // The same for head || tail.
+    bool compute_last(Bytes head, Bytes tail, std::uint8_t* out);
 
 private:
     EvpMdCtx inner_;

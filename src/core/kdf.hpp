@@ -16,7 +16,7 @@ inline constexpr std::size_t kSecretBytes = 32;
 inline constexpr std::size_t kUuidBytes = CAAS_UUID_BYTES;
 using Uuid = std::span<const std::uint8_t, kUuidBytes>;
 
-// K_purpose of section 4; purpose is one of digest, seal, index, password, check.
+// K_purpose of section 4; purpose is one of digest, seal, reseal, index, password, check.
 Result<SecretKey<kSecretBytes>> derive_purpose_key(const SecretKey<kSecretBytes>& secret, std::string_view purpose);
 
 // The check value of section 4: 16 lower-case hex digits. The pools are names joined by commas.

@@ -203,6 +203,15 @@ Result<SubjectKdf*> Generation::subject_kdf(Purpose purpose) {
     return &*kdf;
 }
 
+Result<const SecretKey<kSecretBytes>*> Generation::reseal_key() {
+    if (!reseal_key_) {
+        auto key = derive_purpose_key(secret, "reseal");
+        if (!key.ok()) return key.error();
+        reseal_key_.emplace(std::move(key.value()));
+    }
+    return &*reseal_key_;
+}
+
 Result<BlindIndexer*> Generation::blind_indexer() {
     if (!blind_indexer_) {
         auto key = derive_purpose_key(secret, "index");

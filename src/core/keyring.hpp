@@ -41,11 +41,14 @@ public:
 
     // Derives what a UUID selects under K_purpose.
     Result<SubjectKdf*> subject_kdf(Purpose purpose);
+    // K_reseal of section 6.
+    Result<const SecretKey<kSecretBytes>*> reseal_key();
     // Computes blind indexes under K_index.
     Result<BlindIndexer*> blind_indexer();
 
 private:
     std::array<std::optional<SubjectKdf>, 3> subject_kdfs_;
+    std::optional<SecretKey<kSecretBytes>> reseal_key_;
     std::optional<BlindIndexer> blind_indexer_;
 };
 

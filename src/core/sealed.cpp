@@ -71,6 +71,19 @@ std::optional<int> sealed_generation(Bytes sealed) {
     return sealed[kGenerationAt] << 8 | sealed[kGenerationAt + 1];
 }
 
+bool reseal_nonce(HmacSha256& hmac, const SecretKey<kSecretBytes>& key, const SealedFor& target, Bytes sealed,
+                  std::uint8_t* out) {
+    std::uint8_t head[kUuidBytes + 2 + kMaxContextBytes];
+    std::uint8_t* end = put(head, target.uuid);
+    *end++ = static_cast<std::uint8_t>(target.context.size() >> 8);
+    *end++ = static_cast<std::uint8_t>(target.context.size());
+    end = put(end, target.context);
+    std::uint8_t full[kHashBytes];
+    if (!hmac.set_key(key.expose()) || !hmac.compute_last(Bytes(head, end), sealed, full)) return false;
+    std::copy_n(full, kNonceBytes, out);
+    return true;
+}
+
 bool seal_value(const SealTools& tools, int generation, const SealedFor& target, Nonce nonce, Bytes data,
                 std::uint8_t* out) {
     SubjectKey subject;

@@ -39,6 +39,11 @@ struct SealTools {
 // The generation that a sealed value names; nothing when the value is malformed.
 std::optional<int> sealed_generation(Bytes sealed);
 
+// The nonce of section 6 for a value that is sealed again, from K_reseal of the new generation. out receives
+// kNonceBytes. False when OpenSSL fails.
+bool reseal_nonce(HmacSha256& hmac, const SecretKey<kSecretBytes>& key, const SealedFor& target, Bytes sealed,
+                  std::uint8_t* out);
+
 // out receives data.size() + kSealedOverhead bytes. False when OpenSSL fails; out is then undefined.
 bool seal_value(const SealTools& tools, int generation, const SealedFor& target, Nonce nonce, Bytes data,
                 std::uint8_t* out);

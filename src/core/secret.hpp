@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <utility>
@@ -73,6 +74,24 @@ public:
 private:
     std::size_t used_ = 0;
     alignas(16) std::uint8_t bytes_[N];
+};
+
+// CleansingAllocator gives containers of the core memory that is cleansed before it is freed. It is for plaintext,
+// which may be larger than the arena; the memory is not locked.
+template <typename T>
+struct CleansingAllocator {
+    using value_type = T;
+
+    CleansingAllocator() = default;
+    template <typename U>
+    explicit CleansingAllocator(const CleansingAllocator<U>& /*other*/) {}
+
+    T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }
+    void deallocate(T* memory, std::size_t count) {
+        OPENSSL_cleanse(memory, count * sizeof(T));
+        std::allocator<T>().deallocate(memory, count);
+    }
+    bool operator==(const CleansingAllocator& /*other*/) const { return true; }
 };
 
 }  // namespace caas

@@ -9,7 +9,7 @@ my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 like(ok_caas('--version'), qr/\Acaas \Q$version\E \(OpenSSL .*\)\n\z/, 'the version');
 
 my @commands = commands();
-is(@commands, 15, 'the help lists all commands');
+is(@commands, 16, 'the help lists all commands');
 for my $command ('', @commands)
 {
 	my @words = split ' ', $command;
@@ -33,8 +33,13 @@ my %wrong = (
 	'keyring list file nonsense' => qr/a word too many; .*standard input\nTry/,
 	'keyring activate file' => qr/\bN is required\n/,
 	'encrypt' => qr/--keyring is required\nTry 'caas encrypt --help'/,
-	'encrypt --keyring file' => qr/--uuid is required\n/,
+	'encrypt --keyring file' => qr/--uuid is required, or --id and --namespace\n/,
 	'verify --keyring file --uuid u' => qr/--digest is required\n/,
+	'encrypt --keyring file --uuid u --id 1' => qr/--uuid names the user, so --id and --namespace cannot\n/,
+	'encrypt --keyring file --id 1' => qr/--namespace is required with --id\n/,
+	'verify --keyring file --digest d --namespace users' => qr/--id is required with --namespace\n/,
+	'uuid' => qr/--id is required\n/,
+	'uuid --id 1' => qr/--namespace is required with --id\n/,
 	'encrypt --keyring' => qr/--keyring: 1 required FILE missing/,
 );
 for my $line (sort keys %wrong)

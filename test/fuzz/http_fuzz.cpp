@@ -28,8 +28,9 @@ constexpr char kApiKeys[] =
 
 using Choices = std::vector<std::string>;
 const std::string free_line = "\n";
-const Choices paths = {"/encrypt", "/verify",  "/seal",         "/open",   "/blind-index", "/batch",
-                       "/health",  "/metrics", "/openapi.json", free_line, "/encrypt?x=1", "/"};
+const Choices paths = {"/encrypt",       "/verify",          "/seal",         "/open",   "/blind-index", "/batch",
+                       "/health",        "/metrics",         "/openapi.json", free_line, "/encrypt?x=1", "/",
+                       "/hash-password", "/verify-password", "/reseal"};
 const Choices methods = {"POST", "GET", "HEAD", free_line};
 const Choices types = {"application/json", "Application/JSON ;charset=x", "text/plain", "", free_line};
 const Choices keys = {"Bearer the key", "",       "bearer   the key", "Bearer a narrow key", "Bearer no key",
@@ -78,10 +79,12 @@ Handler& handler(std::size_t which) {
         limited(metrics, strict);
     static const bool made = [] {
         const auto api_keys = std::make_shared<const ApiKeys>(ApiKeys::parse("keys", kApiKeys));
-        whole.replace({engine(), api_keys});
-        without_keyring.replace({nullptr, api_keys});
-        without_keys.replace({engine(), nullptr});
-        limited.replace({engine(), api_keys});
+        auto for_passwords = std::make_shared<PasswordEngines>();
+        for_passwords->push_back(engine());
+        whole.replace({engine(), api_keys, for_passwords});
+        without_keyring.replace({nullptr, api_keys, nullptr});
+        without_keys.replace({engine(), nullptr, for_passwords});
+        limited.replace({engine(), api_keys, for_passwords});
         return true;
     }();
     require(made);
@@ -127,7 +130,7 @@ void check_value(std::string_view operation, const Json& answer) {
         require(keys == "valid generation " && answer["valid"].is_boolean());
         const Json& generation = answer["generation"];
         require(answer["valid"] == true ? generation == 1 || generation == 2 : generation.is_null());
-    } else if (operation == "seal") {
+    } else if (operation == "seal" || operation == "reseal") {
         require(keys == "sealed_data " && is_base64(answer["sealed_data"]));
     } else if (operation == "open") {
         require(keys == "sensitive_data " && answer["sensitive_data"].is_string());
@@ -149,9 +152,10 @@ void check_batch(const Json& request, const Json& answer) {
     }
 }
 
-// Calls a batch until it has its answer.
+// Calls a batch until it has its answer. A password is refused as if too many were hashed: a hash takes too long here.
 Answer finished(Work work) {
     if (auto* answer = std::get_if<Answer>(&work)) return std::move(*answer);
+    if (auto* password = std::get_if<std::shared_ptr<PasswordWork>>(&work)) return (*password)->refusal();
     while (true) {
         if (auto answer = std::get<std::unique_ptr<Batch>>(work)->proceed()) return std::move(*answer);
     }
@@ -224,7 +228,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string given = body;
     const Head head{method, route_at(target), type, authorization};
     const Answer answer = finished(asked.handle(head, body));
-    require((answer.allow != nullptr) == (answer.status == 405) && (answer.retry_after > 0) == (answer.status == 429));
+    require((answer.allow != nullptr) == (answer.status == 405) &&
+            (answer.retry_after == 0 || answer.status == 429 || answer.status == 503));
+    require(answer.status != 429 || answer.retry_after > 0);
     require(answer.route == nullptr || answer.route == head.route);
     if (answer.status == 200 && std::string_view(answer.content_type) != "application/json") {
         require(target.starts_with("/metrics"));

@@ -12,9 +12,10 @@ namespace caas::http {
 namespace {
 
 constexpr std::string_view kWord = "ada@example.com";
-const FieldSet kAll = {Field::api_key,     Field::user_uuid, Field::sensitive_data, Field::encrypted_data,
-                       Field::sealed_data, Field::context,   Field::encoding,       Field::generation,
-                       Field::length,      Field::operation, Field::requests};
+const FieldSet kAll = {Field::api_key,        Field::user_uuid,      Field::user_id,     Field::user_namespace,
+                       Field::sensitive_data, Field::encrypted_data, Field::sealed_data, Field::context,
+                       Field::encoding,       Field::generation,     Field::length,      Field::operation,
+                       Field::requests};
 
 std::string code_of(const std::optional<Rejection>& rejection) {
     if (!rejection) return "none";
@@ -51,6 +52,12 @@ TEST(HttpDocument, ValuesOfAnotherType) {
     for (const char* value : {"true", "false", "\"1\"", "[]", "{}", "[[{\"a\":1}]]"})
         EXPECT_EQ(fault_of("{\"generation\":" + std::string(value) + "}"), "wrong_type generation") << value;
     EXPECT_EQ(fault_of(R"({"generation":null})"), "none");
+    for (const char* id : {"0", "-7", "9223372036854775808", "-123456789012345678901234567890", "\"x\"", "null"})
+        EXPECT_EQ(fault_of("{\"userId\":" + std::string(id) + "}"), "none") << id;
+    for (const char* id : {"1.0", "1e2", "-1E0", "true", "[]", "{}"})
+        EXPECT_EQ(fault_of("{\"userId\":" + std::string(id) + "}"), "wrong_type userId") << id;
+    for (const char* id : {"007", "+1", "12345678901234567890123x", "-", "0x1"})
+        EXPECT_EQ(fault_of("{\"userId\":" + std::string(id) + "}"), "invalid_json") << id;
 }
 
 TEST(HttpDocument, HalfOfASurrogatePairIsNoText) {
@@ -59,6 +66,8 @@ TEST(HttpDocument, HalfOfASurrogatePairIsNoText) {
         const std::string text = "\"" + std::string(half) + "\"";
         EXPECT_EQ(fault_of("{\"sensitiveData\":" + text + "}"), "invalid_text sensitiveData") << half;
         EXPECT_EQ(fault_of("{\"context\":" + text + "}"), "invalid_context context") << half;
+        EXPECT_EQ(fault_of("{\"userId\":" + text + "}"), "invalid_user_id userId") << half;
+        EXPECT_EQ(fault_of("{\"namespace\":" + text + "}"), "invalid_namespace namespace") << half;
         EXPECT_EQ(fault_of("{" + text + ":1}"), "unknown_field") << half;
         EXPECT_EQ(fault_of("{\"requests\":[{" + text + ":" + text + "}]}"), "none") << half;
     }

@@ -1,21 +1,13 @@
 // From a request to its answer: the tables of routes and problems, batches, and failing allocations.
-#include "../../src/http/handler.hpp"
 #include "../../src/http/openapi.hpp"
 #include "faults.hpp"
-#include "support.hpp"
-
-#include <nlohmann/json.hpp>
+#include "http_support.hpp"
 
 #include <set>
 #include <sstream>
 
 namespace caas::http {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kUuid = "4dbcbcfe-4800-40a8-badf-c26b73af230c";
-constexpr const char* kDigest = "3a0aac44832e55528a834fec737786c999e7b8dea8bd601bb59f195237d58b2e";  // of "the key"
 
 using Found = std::set<std::pair<unsigned, std::string>>;
 
@@ -30,56 +22,6 @@ void add_codes(const std::string& line, Found& found) {
         if (quoted && is_code) found.emplace(status, piece);
     }
 }
-
-// Calls a batch until it has its answer.
-Answer finished(Work work) {
-    if (auto* answer = std::get_if<Answer>(&work)) return std::move(*answer);
-    while (true) {
-        if (auto answer = std::get<std::unique_ptr<Batch>>(work)->proceed()) return std::move(*answer);
-    }
-}
-
-// A keyring with this many generations, the highest of which is active.
-std::string keyring_of(int generations) {
-    std::string text(test::kVersionLine);
-    for (int number = generations; number > 0; number--) {
-        text += test::generation_line(number, number == generations ? "active" : "retired",
-                                      test::secret_of(static_cast<unsigned>(number)));
-    }
-    return text;
-}
-
-class HttpHandler : public testing::Test {
-protected:
-    HttpHandler() { make_anew(); }
-
-    void make_anew() {
-        handler_.emplace(metrics_, limiter_);
-        use_keyring(keyring_of(2));
-    }
-    void use_keyring(const std::string& keyring) {
-        const std::string keys = std::string("app:") + kDigest + "\n";
-        handler_->replace(State{EnginePtr(test::engine_with(keyring).release()),
-                                std::make_shared<const ApiKeys>(ApiKeys::parse("/keys", keys))});
-    }
-
-    Work begin(const std::string& path, std::string body, const char* authorization = "Bearer the key") {
-        return handler_->handle({"POST", route_at(path), "application/json", authorization}, body);
-    }
-    Answer answer_to(const std::string& path, const Json& request) { return finished(begin(path, request.dump())); }
-    Json ask(const std::string& path, const Json& request) { return Json::parse(answer_to(path, request).body); }
-    // The answer to a text, as "status" or "status code".
-    std::string told(const std::string& path, const std::string& body, const char* authorization) {
-        const Answer answer = finished(begin(path, body, authorization));
-        const Json json = Json::parse(answer.body);
-        return std::to_string(answer.status) +
-               (json.contains("error") ? " " + json["error"]["code"].get<std::string>() : "");
-    }
-
-    Metrics metrics_;
-    RateLimiter limiter_{0};
-    std::optional<Handler> handler_;
-};
 
 // ---- problems ----
 
@@ -119,7 +61,7 @@ TEST(HttpProblems, EveryStatusOfTheCoreHasOne) {
 // ---- routes ----
 
 TEST(HttpRoutes, ATargetLeadsToItsWholePath) {
-    EXPECT_EQ(routes.size(), 9U);
+    EXPECT_EQ(routes.size(), 12U);
     for (const Route& route : routes) {
         const std::string path = route.path;
         EXPECT_EQ(route_at(path), &route);
@@ -140,7 +82,7 @@ TEST(HttpRoutes, AnOperationIsFoundByItsName) {
     for (const Route& route : routes) {
         const bool is_operation = route.kind == RouteKind::operation;
         EXPECT_EQ(operation_named(route.name), is_operation ? &route : nullptr) << route.name;
-        EXPECT_EQ(route.run != nullptr, is_operation) << route.name;
+        EXPECT_EQ((route.run != nullptr) + (route.hash != nullptr), is_operation ? 1 : 0) << route.name;
         EXPECT_EQ(route.answer.fields().empty(), !is_operation && route.kind != RouteKind::health) << route.name;
     }
     EXPECT_EQ(operation_named(""), nullptr);
@@ -254,7 +196,7 @@ Json random_request(test::Random& random, const std::string& operation, const Js
     Json request = {{"sensitiveData", "value " + std::to_string(random.below(5))}};
     if (operation != "blind-index") request["userUUID"] = kUuid;
     if (operation == "verify") request["encryptedData"] = std::string(64, 'a');
-    if (operation == "open") {
+    if (operation == "open" || operation == "reseal") {
         request.erase("sensitiveData");
         request["sealedData"] = sealed[random.below(sealed.size())];
     }
@@ -275,6 +217,11 @@ Json random_request(test::Random& random, const std::string& operation, const Js
         case 5:
             request["apiKey"] = "the key";
             break;
+        case 6:
+            request.erase("userUUID");
+            request["userId"] = random.below(3);
+            request["namespace"] = random.below(2) == 0 ? "users" : "";
+            break;
         default:
             break;
     }
@@ -287,7 +234,7 @@ TEST_F(HttpHandler, ABatchAnswersEachRequestAsIfAlone) {
     Json sealed = Json::array({"AQAB", "x"});
     for (const char* data : {"a", "b"})
         sealed.push_back(ask("/seal", {{"userUUID", kUuid}, {"sensitiveData", data}})["sealed_data"]);
-    for (const std::string operation : {"encrypt", "verify", "open", "blind-index"}) {
+    for (const std::string operation : {"encrypt", "verify", "open", "reseal", "blind-index"}) {
         Json requests = Json::array(), expected = Json::array();
         int failed = 0;
         for (int i = 0; i < 300; i++) {
@@ -315,7 +262,7 @@ TEST_F(HttpHandler, ABatchHasABound) {
         return finished(begin("/batch", request + std::string(bytes, ' '))).status;
     };
     EXPECT_EQ(status("encrypt", 0), 200U);
-    for (const char* operation : {"encrypt", "verify", "seal", "open", "blind-index"}) {
+    for (const char* operation : {"encrypt", "verify", "seal", "open", "reseal", "blind-index"}) {
         EXPECT_EQ(status(operation, 10000), 200U) << operation;
         EXPECT_EQ(status(operation, 10001), 413U) << operation;
     }
@@ -346,6 +293,74 @@ TEST_F(HttpHandler, OneValueUnderManyGenerationsHasABound) {
     }
 }
 
+// ---- users ----
+
+// The UUID of a userId as the core computes it, or the error.
+TEST_F(HttpHandler, AUserMayHaveAnIdInPlaceOfAUuid) {
+    const auto digest = [&](const std::string& user) {
+        const Json answer = Json::parse(finished(begin("/encrypt", "{\"sensitiveData\":\"x\"," + user + "}")).body);
+        return answer.contains("error") ? answer["error"]["code"] : answer["encrypted_data"];
+    };
+    const auto of_id = [&](const std::string& id) { return digest("\"namespace\":\"users\",\"userId\":" + id); };
+    const auto of_name = [&](const std::string& name_space, const std::string& id) {
+        std::array<std::uint8_t, CAAS_UUID_BYTES> uuid{};
+        EXPECT_EQ(caas_user_uuid(name_space.data(), name_space.size(), id.data(), id.size(), uuid.data(), nullptr),
+                  CAAS_OK);
+        const std::string text = test::hex(uuid);
+        return digest("\"userUUID\":\"" + text.substr(0, 8) + "-" + text.substr(8, 4) + "-" + text.substr(12, 4) + "-" +
+                      text.substr(16, 4) + "-" + text.substr(20) + "\"");
+    };
+    const std::string limit(CAAS_NAME_MAX_BYTES, 'x');
+    EXPECT_EQ(digest(R"("userUUID":"3b28f350-bc02-5d31-a9ef-e1b9eaa50d4d")"), of_id("42")) << "spec, section 12";
+    for (const char* number : {"0", "42", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
+                               "123456789012345678901234567890"}) {
+        EXPECT_EQ(of_id(number), of_name("users", number)) << number;
+        EXPECT_EQ(of_id('"' + std::string(number) + '"'), of_name("users", number)) << number << " as text";
+    }
+    EXPECT_EQ(of_id("-0"), of_id("0"));
+    EXPECT_EQ(of_id(R"("-0")"), of_name("users", "-0"));
+    EXPECT_EQ(of_id(R"("\u015e")"), of_name("users", "\u015e"));
+    EXPECT_EQ(of_id('"' + limit + '"'), of_name("users", limit));
+    EXPECT_NE(of_id("42"), of_id(R"("042")"));
+    EXPECT_NE(of_id("42"), digest(R"("namespace":"patients","userId":42)"));
+    for (const char* other : {"1.0", "1e2", "true", "[]", "{}", "42.5"}) EXPECT_EQ(of_id(other), "wrong_type") << other;
+    for (const std::string& wrong : {std::string(), limit + "x", std::string("\\u0000"), std::string("\\ud800")}) {
+        EXPECT_EQ(of_id('"' + wrong + '"'), "invalid_user_id") << wrong;
+        EXPECT_EQ(digest("\"userId\":1,\"namespace\":\"" + wrong + "\""), "invalid_namespace") << wrong;
+    }
+    EXPECT_EQ(of_id("null"), "missing_field");
+    EXPECT_EQ(digest(R"("userId":1)"), "missing_field");
+    EXPECT_EQ(digest(R"("encoding":null)"), "missing_field");
+    const std::string uuid = R"("userUUID":")" + std::string(kUuid) + '"';
+    EXPECT_EQ(digest(uuid + R"(,"userId":1,"namespace":"users")"), "ambiguous_user");
+    EXPECT_EQ(digest(uuid + R"(,"userId":1)"), "ambiguous_user");
+    EXPECT_EQ(digest(uuid + R"(,"namespace":"users")"), "ambiguous_user");
+    EXPECT_EQ(digest(uuid + R"(,"userId":null,"namespace":null)"), digest(uuid));
+    EXPECT_EQ(digest(R"("userUUID":null,"userId":7,"namespace":"users")"), of_id("7"));
+}
+
+// The bytes are those of the core's reseal, which the tests of the core compare with vectors.
+TEST_F(HttpHandler, AResealedValueOpensUnderTheActiveGeneration) {
+    const Json user = {{"userUUID", kUuid}, {"context", "users.ssn"}};
+    const auto with = [&](const char* field, const Json& value) {
+        Json request = user;
+        request[field] = value;
+        return request;
+    };
+    const Json old = ask("/seal", with("sensitiveData", "the data"))["sealed_data"];
+    use_keyring(keyring_of(3));
+    const Json fresh = ask("/reseal", with("sealedData", old))["sealed_data"];
+    EXPECT_NE(fresh, old);
+    EXPECT_EQ(ask("/reseal", with("sealedData", old))["sealed_data"], fresh) << "each time the same";
+    EXPECT_EQ(ask("/reseal", with("sealedData", fresh))["sealed_data"], fresh) << "it is of the active generation";
+    EXPECT_EQ(ask("/open", with("sealedData", fresh))["sensitive_data"], "the data");
+    EXPECT_EQ(ask("/reseal", {{"userUUID", kUuid}, {"sealedData", old}})["error"]["code"], "cannot_open");
+    EXPECT_EQ(ask("/reseal", with("sealedData", "AQAB"))["error"]["code"], "malformed_value");
+    EXPECT_EQ(ask("/reseal", with("sealedData", ""))["error"]["code"], "malformed_value");
+    use_keyring(std::string(test::kVersionLine) + test::generation_line(3, "active", test::secret_of(3)));
+    EXPECT_EQ(ask("/reseal", with("sealedData", old))["error"]["code"], "unknown_generation");
+}
+
 // ---- memory ----
 
 // Each allocation of a request fails once: the first, then the second, and so on. OpenSSL works without some of them.
@@ -357,7 +372,11 @@ TEST_F(HttpHandler, MemoryThatRunsOutIsNoFaultOfTheRequest) {
         {"/encrypt", seal},
         {"/seal", seal},
         {"/open", open},
+        {"/reseal", open},
+        {"/encrypt", {{"userId", 42}, {"namespace", "users"}, {"sensitiveData", "x"}}},
         {"/blind-index", {{"sensitiveData", "eA=="}, {"encoding", "base64"}, {"context", "c"}}},
+        {"/verify-password",
+         {{"userUUID", kUuid}, {"password", "x"}, {"passwordHash", stored_hash("2,ln=10,r=8,p=1")}}},
         {"/batch", {{"operation", "open"}, {"requests", {open, 7}}}},
         {"/verify", {{"userUUID", kUuid}}}};
     for (const auto allocator : {test::Allocator::openssl, test::Allocator::cpp}) {

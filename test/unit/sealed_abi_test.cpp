@@ -1,5 +1,6 @@
 // The contract of caas.h for sealed values: arguments, limits, the three failures, resealing.
 #include "../../src/core/text.hpp"
+#include "reference.hpp"
 #include "sealed_support.hpp"
 
 #include <cstring>
@@ -34,7 +35,7 @@ caas_status call_open(const Arguments& a, std::uint8_t* out, caas_error* error) 
     return status;
 }
 caas_status call_reseal(const Arguments& a, std::uint8_t* out, caas_error* error) {
-    return caas_reseal(a.engine, a.uuid, a.context, a.context_len, a.data, a.data_len, out, error);
+    return caas_reseal(a.engine, a.uuid, 0, a.context, a.context_len, a.data, a.data_len, out, error);
 }
 
 void expect_failure(Call call, const Arguments& arguments, caas_status status) {
@@ -109,7 +110,7 @@ TEST(SealedAbi, NullOfLengthZero) {
     EXPECT_EQ(caas_open(engine.get(), kUuid.data(), nullptr, 0, nullptr, 0, nullptr, &length, nullptr),
               CAAS_ERR_MALFORMED);
     EXPECT_EQ(length, 0U);
-    EXPECT_EQ(caas_reseal(engine.get(), kUuid.data(), nullptr, 0, nullptr, 0, nullptr, nullptr), CAAS_ERR_MALFORMED);
+    EXPECT_EQ(caas_reseal(engine.get(), kUuid.data(), 0, nullptr, 0, nullptr, 0, nullptr, nullptr), CAAS_ERR_MALFORMED);
 }
 
 TEST(SealedAbi, Describe) {
@@ -165,7 +166,7 @@ TEST(SealedAbi, ErrorIsTouchedOnFailureOnly) {
     ASSERT_EQ(
         caas_open(engine.get(), kUuid.data(), context, 9, sealed.data(), sealed.size(), out.data(), &length, &error),
         CAAS_OK);
-    ASSERT_EQ(caas_reseal(engine.get(), kUuid.data(), context, 9, sealed.data(), sealed.size(), out.data(), &error),
+    ASSERT_EQ(caas_reseal(engine.get(), kUuid.data(), 0, context, 9, sealed.data(), sealed.size(), out.data(), &error),
               CAAS_OK);
     ASSERT_EQ(caas_blind_index(engine.get(), 0, context, 9, kData.data(), kData.size(), out.data(), 16, &error),
               CAAS_OK);
@@ -179,6 +180,64 @@ TEST(Reseal, ActiveGenerationStaysAsItIs) {
         const Value same = reseal_of(engine.get(), kUuid, kContext, sealed);
         ASSERT_EQ(same.status, CAAS_OK);
         EXPECT_EQ(hex(same.bytes), hex(sealed));
+    }
+}
+
+// A run never goes back, so a value of a higher number is copied too, whether or not the keyring has that generation.
+TEST(Reseal, HigherGenerationStaysAsItIs) {
+    const EnginePtr newer = engine_with(keyring_of(3));
+    const EnginePtr engine = engine_with(keyring_of(3, "", 2));
+    const EnginePtr without = engine_with(keyring_of(2));
+    const Blob sealed = seal_of(newer.get(), kUuid, kContext, kData).bytes;
+    for (caas_engine* const each : {engine.get(), without.get()}) {
+        EXPECT_EQ(hex(reseal_of(each, kUuid, kContext, sealed).bytes), hex(sealed));
+        EXPECT_EQ(hex(reseal_of(each, Blob(kUuidBytes), "other", sealed, 2).bytes), hex(sealed)) << "it is not opened";
+    }
+}
+
+TEST(Reseal, NamedGenerationMustBeTheActiveOne) {
+    const EnginePtr engine = engine_with(keyring_of(3, "", 2));
+    const EnginePtr older = engine_with(keyring_of(2, "", 1));
+    const Blob old = seal_of(older.get(), kUuid, kContext, kData).bytes;
+    const Blob current = seal_of(engine.get(), kUuid, kContext, kData).bytes;
+    for (const Blob& value : {old, current}) {
+        for (const int number : {-1, 1, 3, 4, 65536}) {
+            EXPECT_EQ(reseal_of(engine.get(), kUuid, kContext, value, number).status, CAAS_ERR_NOT_ACTIVE) << number;
+        }
+        const Value named = reseal_of(engine.get(), kUuid, kContext, value, 2);
+        EXPECT_EQ(named.status, CAAS_OK);
+        EXPECT_EQ(hex(named.bytes), hex(reseal_of(engine.get(), kUuid, kContext, value).bytes));
+    }
+}
+
+// The nonce of section 6 over OpenSSL's one-shot HMAC.
+Blob reference_reseal_nonce(const Blob& secret, const Blob& uuid, std::string_view context, const Blob& sealed) {
+    Blob input(uuid);
+    input.push_back(static_cast<std::uint8_t>(context.size() / 256));
+    input.push_back(static_cast<std::uint8_t>(context.size() % 256));
+    input.insert(input.end(), context.begin(), context.end());
+    input.insert(input.end(), sealed.begin(), sealed.end());
+    Blob nonce = reference_hmac("SHA256", reference_purpose_key(secret, "reseal"), input);
+    nonce.resize(kNonceBytes);
+    return nonce;
+}
+
+TEST(Reseal, IsTheFormat) {
+    Random random;
+    const EnginePtr older = engine_with(keyring_of(2, " ciphers=aes-256-gcm", 1));
+    const EnginePtr engine = engine_with(keyring_of(2, " ciphers=aes-256-gcm"));
+    const EnginePtr other = engine_with(keyring_of(2, " ciphers=aes-256-gcm"));
+    for (int i = 0; i < 300; i++) {
+        const Blob uuid = random.bytes(kUuidBytes);
+        const std::string context(i % 10 == 0 ? random.below(kMaxContextBytes + 1) : random.below(300), 'c');
+        const Blob data = random.bytes(random.below(i % 10 == 0 ? 5000 : 60));
+        const Blob sealed = seal_of(older.get(), uuid, context, data).bytes;
+        const Blob nonce = reference_reseal_nonce(secret_of(2), uuid, context, sealed);
+        const std::string expected =
+            hex(reference_sealed(secret_of(2), 2, {"aes-256-gcm"}, uuid, context, nonce, data));
+        ASSERT_EQ(hex(reseal_of(engine.get(), uuid, context, sealed).bytes), expected);
+        ASSERT_EQ(hex(reseal_of(other.get(), uuid, context, sealed).bytes), expected) << "another engine, another call";
+        ASSERT_EQ(hex(reseal_of(engine.get(), uuid, context, unhex(expected)).bytes), expected) << "a second run";
     }
 }
 
@@ -221,7 +280,7 @@ TEST(Reseal, FailuresAreThoseOfOpen) {
     changed.back() ^= 1;
     EXPECT_EQ(reseal_of(engine.get(), kUuid, kContext, changed).status, CAAS_ERR_CANNOT_OPEN);
     changed = sealed;
-    changed[2] = 9;
+    changed[2] = 0;
     EXPECT_EQ(reseal_of(engine.get(), kUuid, kContext, changed).status, CAAS_ERR_UNKNOWN_GENERATION);
     changed = sealed;
     changed[0] = 2;

@@ -92,7 +92,7 @@ void SealedOutOfMemory::fails_for(const std::string& ciphers) {
     }
     fail_first_and_later(
         [&](caas_engine* on) {
-            return caas_reseal(on, kUuid.data(), "c", 1, retired_.data(), retired_.size(), out.data(), nullptr);
+            return caas_reseal(on, kUuid.data(), 0, "c", 1, retired_.data(), retired_.size(), out.data(), nullptr);
         },
         [&](caas_engine*, caas_status status) {
             if (status == CAAS_OK) {

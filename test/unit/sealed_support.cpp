@@ -89,11 +89,11 @@ Value open_of(caas_engine* engine, const Blob& uuid, std::string_view context, B
     return checked(status, error, place, length);
 }
 
-Value reseal_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes sealed) {
+Value reseal_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes sealed, int generation) {
     Place place(sealed.size());
     caas_error error = {};
-    const caas_status status = caas_reseal(engine, uuid.data(), context.data(), context.size(), sealed.data(),
-                                           sealed.size(), place.data(), &error);
+    const caas_status status = caas_reseal(engine, uuid.data(), generation, context.data(), context.size(),
+                                           sealed.data(), sealed.size(), place.data(), &error);
     return checked(status, error, place, sealed.size());
 }
 

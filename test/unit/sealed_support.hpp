@@ -21,7 +21,7 @@ struct Value {
 // than it may.
 Value seal_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes data);
 Value open_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes sealed);
-Value reseal_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes sealed);
+Value reseal_of(caas_engine* engine, const Blob& uuid, std::string_view context, Bytes sealed, int generation = 0);
 Value index_of(caas_engine* engine, std::string_view context, std::string_view data, std::size_t length,
                int generation = 0);
 

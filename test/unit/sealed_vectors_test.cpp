@@ -21,11 +21,12 @@ public:
         const int number = number_of(record);
         const Blob secret = unhex(record.at("secret"));
         std::string line = generation_line(number, "active", secret, pools_of(record));
+        lines_[number] = {secret, pools_of(record)};
         engines_[number] = engine_with(std::string(kVersionLine) + line);
         caas_generation_info info = {};
         ASSERT_EQ(caas_engine_generation(engines_[number].get(), 0, &info, nullptr), CAAS_OK);
         EXPECT_EQ(info.check_value, record.at("check_value"));
-        for (const char* purpose : {"seal", "index", "password"}) {
+        for (const char* purpose : {"seal", "reseal", "index", "password"}) {
             const std::string field = "key_" + std::string(purpose);
             if (!record.contains(field)) continue;
             const auto key = derive_purpose_key(
@@ -36,6 +37,15 @@ public:
         }
     }
     caas_engine* of(const Record& vector) const { return engines_.at(number_of(vector)).get(); }
+    // An engine with all generations that were added; that of the vector is the active one.
+    EnginePtr all_with(const Record& vector) const {
+        std::string keyring(kVersionLine);
+        for (const auto& [number, line] : lines_) {
+            keyring +=
+                generation_line(number, number == number_of(vector) ? "active" : "retired", line.first, line.second);
+        }
+        return engine_with(keyring);
+    }
 
 private:
     static std::string pools_of(const Record& record) {
@@ -43,6 +53,7 @@ private:
                " passwords=" + record.at("passwords");
     }
     std::map<int, EnginePtr> engines_;
+    std::map<int, std::pair<Blob, std::string>> lines_;  // secret and pools
 };
 
 void check_sealed(caas_engine* engine, const Record& vector) {
@@ -60,9 +71,41 @@ void check_sealed(caas_engine* engine, const Record& vector) {
     EXPECT_EQ(info.data_len, data.size());
 }
 
+// The engine has both generations of the vector.
+void check_reseal(caas_engine* engine, const Record& vector) {
+    const Blob uuid = parse_uuid(vector.at("uuid"));
+    const std::string context = vector.at("context");
+    const Blob old = unhex(vector.at("sealed"));
+    const Value resealed = reseal_of(engine, uuid, context, old, number_of(vector));
+    ASSERT_EQ(resealed.status, CAAS_OK);
+    ASSERT_EQ(hex(resealed.bytes), vector.at("resealed"));
+    ASSERT_EQ(hex(Bytes(resealed.bytes).subspan(3, kNonceBytes)), vector.at("nonce"));
+    ASSERT_EQ(hex(open_of(engine, uuid, context, resealed.bytes).bytes),
+              hex(open_of(engine, uuid, context, old).bytes));
+}
+
 void check_blind_index(caas_engine* engine, const Record& vector) {
     const Value index = index_of(engine, vector.at("context"), vector.at("text"), std::stoul(vector.at("length")));
     ASSERT_EQ(index.status, CAAS_OK);
+    ASSERT_EQ(hex(index.bytes), vector.at("index"));
+}
+
+// An index of the normalised text; the empty one stands for none.
+void check_normalized(caas_engine* engine, const Record& vector) {
+    const std::string name = vector.at("normalize");
+    const std::string text = vector.at("text");
+    caas_normalization kind = CAAS_NORMALIZE_NONE;
+    ASSERT_EQ(caas_normalization_parse(name.data(), name.size(), &kind), 1);
+    std::string out(vector.at("normalized").size(), '\0');
+    std::size_t length = 99;
+    ASSERT_EQ(caas_normalize(kind, text.data(), text.size(), out.data(), out.size(), &length, nullptr), CAAS_OK);
+    ASSERT_EQ(out, vector.at("normalized"));
+    ASSERT_EQ(length, out.size());
+    if (vector.at("index").empty()) {
+        EXPECT_EQ(length, 0U);
+        return;
+    }
+    const Value index = index_of(engine, vector.at("context"), out, std::stoul(vector.at("length")));
     ASSERT_EQ(hex(index.bytes), vector.at("index"));
 }
 
@@ -115,8 +158,12 @@ std::map<std::string, int> run_file(const std::string& file) {
             records[number_of(vector)] = vector;
         } else if (kind == "sealed") {
             check_sealed(generations.of(vector), vector);
+        } else if (kind == "reseal") {
+            check_reseal(generations.all_with(vector).get(), vector);
         } else if (kind == "blind_index") {
             check_blind_index(generations.of(vector), vector);
+        } else if (kind == "normalized") {
+            check_normalized(generations.of(vector), vector);
         } else if (kind == "password") {
             check_password(generations.of(vector), vector);
             check_pepper(records.at(number_of(vector)), vector);
@@ -131,8 +178,14 @@ using Counts = std::map<std::string, int>;
 
 TEST(SealedVectors, Sealed) { EXPECT_EQ(run_file("sealed.json"), (Counts{{"generation", 4}, {"sealed", 43}})); }
 
+TEST(SealedVectors, Reseal) { EXPECT_EQ(run_file("reseal.json"), (Counts{{"generation", 4}, {"reseal", 26}})); }
+
 TEST(SealedVectors, BlindIndex) {
     EXPECT_EQ(run_file("blind_index.json"), (Counts{{"generation", 4}, {"blind_index", 49}}));
+}
+
+TEST(SealedVectors, Normalized) {
+    EXPECT_EQ(run_file("normalized.json"), (Counts{{"generation", 2}, {"normalized", 77}}));
 }
 
 TEST(SealedVectors, Passwords) { EXPECT_EQ(run_file("password.json"), (Counts{{"generation", 6}, {"password", 17}})); }
