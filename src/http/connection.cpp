@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -104,6 +105,8 @@ private:
     void on_head();
     void on_request();
     void proceed_with_batch();
+    void wait_for_hash(const std::shared_ptr<PasswordWork>& work);
+    void on_hash_end();
     void answer_request(Answer answer);
     void refuse(ProblemId problem);
     void send(Answer answer, Microseconds taken, bool keep_alive);
@@ -119,7 +122,9 @@ private:
     Clock::time_point deadline_ = Clock::now();
     beast::flat_buffer buffer_{kBufferBytes};
     std::optional<http::request_parser<GrowingBody>> parser_;
-    std::unique_ptr<Batch> batch_;  // the one that is being worked on
+    std::unique_ptr<Batch> batch_;            // the one that is being worked on
+    std::shared_ptr<PasswordWork> password_;  // the one that is waited for, until the timer ends
+    std::unique_ptr<asio::steady_timer> hash_end_;
     Clock::time_point request_begun_;
     std::shared_ptr<const std::string> answer_head_;
     std::string answer_body_;
@@ -256,8 +261,9 @@ void Connection<Stream>::on_request() {
     request_begun_ = Clock::now();
     Work work = tools().handler.handle(head_, parser_->get().body());
     if (auto* answer = std::get_if<Answer>(&work)) return answer_request(std::move(*answer));
-    batch_ = std::move(std::get<std::unique_ptr<Batch>>(work));
     enter(Phase::working, tools().limits.request_timeout);
+    if (auto* password = std::get_if<std::shared_ptr<PasswordWork>>(&work)) return wait_for_hash(*password);
+    batch_ = std::move(std::get<std::unique_ptr<Batch>>(work));
     proceed_with_batch();
 }
 
@@ -271,6 +277,33 @@ void Connection<Stream>::proceed_with_batch() {
         self->batch_.reset();
         self->answer_request(std::move(*answer));
     });
+}
+
+// The hashing thread cancels a timer that would never end, by way of this thread. The timer refers to the connection;
+// the hashing thread must not, because a connection has to end in its own thread.
+template <typename Stream>
+void Connection<Stream>::wait_for_hash(const std::shared_ptr<PasswordWork>& work) {
+    std::string().swap(parser_->get().body());
+    const bool accepted =
+        tools().passwords.submit(work, [executor = socket().get_executor(), weak = this->weak_from_this(), work] {
+            asio::post(executor, [weak, work] {
+                const auto self = weak.lock();
+                if (self && self->password_ == work) self->hash_end_->cancel();
+            });
+        });
+    if (!accepted) return answer_request(work->refusal());
+    password_ = work;
+    hash_end_ = std::make_unique<asio::steady_timer>(socket().get_executor(), Clock::time_point::max());
+    hash_end_->async_wait([self = this->shared_from_this()](const ErrorCode&) { self->on_hash_end(); });
+}
+
+// The hash is computed, its time is over, or the connection is closed.
+template <typename Stream>
+void Connection<Stream>::on_hash_end() {
+    const std::shared_ptr<PasswordWork> work = std::move(password_);
+    hash_end_.reset();
+    tools().passwords.withdraw(*work);
+    if (socket().is_open()) answer_request(work->computed() ? work->answer() : work->refusal());
 }
 
 template <typename Stream>
@@ -348,6 +381,7 @@ template <typename Stream>
 void Connection<Stream>::close() {
     ErrorCode ignored;
     socket().close(ignored);
+    if (hash_end_) hash_end_->cancel();
 }
 
 template <typename Stream>
@@ -357,6 +391,8 @@ void Connection<Stream>::on_tick(Clock::time_point now) {
         timed_out_ = true;
         ErrorCode ignored;
         socket().cancel(ignored);  // on_read answers
+    } else if (hash_end_) {
+        hash_end_->cancel();  // on_hash_end answers
     } else {
         close();
     }

@@ -5,6 +5,7 @@
 #include "handler.hpp"
 #include "memory_budget.hpp"
 #include "open_connections.hpp"
+#include "password_threads.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -65,6 +66,7 @@ struct ConnectionTools {
     RequestMetrics requests;
     const Limits& limits;
     MemoryBudget& memory;
+    PasswordThreads& passwords;
     AnswerHeads heads{};
 };
 

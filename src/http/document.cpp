@@ -77,6 +77,14 @@ bool is_scalar(std::string_view token) {
     return token == "true" || token == "false" || token == "null" || is_number(token);
 }
 
+// Reads a number that is an integer: a double such as 2.0 is none here.
+void read_integer(std::string_view token, JsonValue& read) {
+    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), read.integer);
+    if (end != token.data() + token.size() || error == std::errc::invalid_argument) return;
+    read.kind = error == std::errc() ? JsonValue::Kind::integer : JsonValue::Kind::long_integer;
+    read.text = token == "-0" ? "0" : token;
+}
+
 // The content of the string that begins here. simdjson has checked that every string ends.
 std::string_view content_at(const char* begin) {
     const char* end = begin;
@@ -191,10 +199,7 @@ bool Document::read_value(ondemand::value value, unsigned depth, JsonValue& read
         read.kind = JsonValue::Kind::null;
         return true;
     }
-    // A double such as 2.0 is no integer here, and neither is a number beyond 64 bits.
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), read.integer);
-    const bool is_integer = error == std::errc() && end == token.data() + token.size();
-    if (is_integer) read.kind = JsonValue::Kind::integer;
+    read_integer(token, read);
     return is_scalar(token);
 }
 

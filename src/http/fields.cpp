@@ -7,6 +7,14 @@ namespace {
 constexpr std::array<FieldRule, kFieldCount> rules = {{
     {"apiKey", FieldType::text, {ProblemId::invalid_api_key}, "The API key, unless the header Authorization has it."},
     {"userUUID", FieldType::text, {ProblemId::invalid_uuid}, "The user, in the text form of RFC 9562."},
+    {"userId",
+     FieldType::text_or_integer,
+     {ProblemId::invalid_user_id, ProblemId::ambiguous_user},
+     "The user's id in place of userUUID: an integer, or text of 1 to 1024 bytes."},
+    {"namespace",
+     FieldType::text,
+     {ProblemId::invalid_namespace},
+     "The kind of userId, such as users: text of 1 to 1024 bytes."},
     {"sensitiveData",
      FieldType::text,
      {ProblemId::invalid_text, ProblemId::invalid_base64},
@@ -29,6 +37,15 @@ constexpr std::array<FieldRule, kFieldCount> rules = {{
      {ProblemId::unknown_generation},
      "A generation of the keyring; the active one by default."},
     {"length", FieldType::integer, {ProblemId::invalid_length}, "Bytes of the blind index, 4 to 32; 16 by default."},
+    {"normalize",
+     FieldType::text,
+     {ProblemId::invalid_normalize, ProblemId::too_much_work},
+     "What of a text counts: none, by default, casefold or digits."},
+    {"password", FieldType::text, {ProblemId::invalid_text}, "The password: text without U+0000."},
+    {"passwordHash",
+     FieldType::text,
+     {ProblemId::invalid_text, ProblemId::unknown_generation},
+     "The stored password hash."},
     {"operation", FieldType::text, {ProblemId::invalid_operation}, "What to do with each of the requests."},
     {"requests", FieldType::array, {}, "Requests of the operation, without apiKey."},
 }};
@@ -38,6 +55,29 @@ std::optional<Field> field_named(std::string_view name) {
         if (name == rules[i].name) return static_cast<Field>(i);
     }
     return std::nullopt;
+}
+
+bool fits(FieldType type, JsonValue::Kind kind) {
+    using Kind = JsonValue::Kind;
+    switch (type) {
+        case FieldType::text:
+            return kind == Kind::text;
+        case FieldType::integer:
+            return kind == Kind::integer;
+        case FieldType::text_or_integer:
+            return kind == Kind::text || kind == Kind::integer || kind == Kind::long_integer;
+        case FieldType::array:
+            return kind == Kind::array;
+    }
+    return false;
+}
+
+// What a field's text with half of a surrogate pair is.
+ProblemId problem_of_text(const FieldRule& rule) {
+    for (const ProblemId own : {ProblemId::invalid_context, ProblemId::invalid_user_id, ProblemId::invalid_namespace}) {
+        if (rule.problems.has(own)) return own;
+    }
+    return ProblemId::invalid_text;
 }
 
 }  // namespace
@@ -58,18 +98,14 @@ void Fields::add(const JsonValue& name, const JsonValue& value) {
 
 void Fields::keep(Field field, const JsonValue& value) {
     const FieldRule& rule = rule_of(field);
-    if (rule.type == FieldType::text && value.kind == JsonValue::Kind::unpaired_surrogate) {
-        const bool is_context = rule.problems.has(ProblemId::invalid_context);
-        return fault(is_context ? ProblemId::invalid_context : ProblemId::invalid_text, field);
+    if (fits(rule.type, JsonValue::Kind::text) && value.kind == JsonValue::Kind::unpaired_surrogate) {
+        return fault(problem_of_text(rule), field);
     }
-    const JsonValue::Kind wanted = rule.type == FieldType::text      ? JsonValue::Kind::text
-                                   : rule.type == FieldType::integer ? JsonValue::Kind::integer
-                                                                     : JsonValue::Kind::array;
-    if (value.kind != wanted) return fault(ProblemId::wrong_type, field);
+    if (!fits(rule.type, value.kind)) return fault(ProblemId::wrong_type, field);
     present_.add(field);
     texts_[index(field)] = value.text;
     integers_[index(field)] = value.integer;
-    if (wanted == JsonValue::Kind::array) elements_ = value.elements;
+    if (rule.type == FieldType::array) elements_ = value.elements;
 }
 
 void Fields::fault(ProblemId problem, Field field) {

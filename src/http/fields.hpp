@@ -13,6 +13,8 @@ namespace caas::http {
 enum class Field : std::uint8_t {
     api_key,
     user_uuid,
+    user_id,
+    user_namespace,
     sensitive_data,
     encrypted_data,
     sealed_data,
@@ -20,13 +22,16 @@ enum class Field : std::uint8_t {
     encoding,
     generation,
     length,
+    normalize,
+    password,
+    password_hash,
     operation,
     requests
 };
 
-inline constexpr std::size_t kFieldCount = 11;
+inline constexpr std::size_t kFieldCount = 16;
 
-enum class FieldType : std::uint8_t { text, integer, array };
+enum class FieldType : std::uint8_t { text, integer, text_or_integer, array };
 
 struct FieldRule {
     const char* name;
@@ -41,11 +46,11 @@ using FieldSet = EnumSet<Field>;
 
 // JsonValue is a value, or the name of a field, as it was read.
 struct JsonValue {
-    enum class Kind : std::uint8_t { null, text, unpaired_surrogate, integer, array, other };
+    enum class Kind : std::uint8_t { null, text, unpaired_surrogate, integer, long_integer, array, other };
 
     Kind kind = Kind::other;
-    std::string_view text;     // of Kind::text
-    std::int64_t integer = 0;  // of Kind::integer
+    std::string_view text;     // of Kind::text; of the two kinds of integer, their digits
+    std::int64_t integer = 0;  // of Kind::integer, which has 64 bits at most
     std::size_t elements = 0;  // of Kind::array
 };
 

@@ -2,6 +2,7 @@
 
 #include "json_text.hpp"
 #include "openapi.hpp"
+#include "operation.hpp"
 
 #include <boost/beast/core/string.hpp>
 
@@ -127,6 +128,8 @@ Work Handler::handle(const Head& head, std::string& body) {
             reply = *rejection;
         } else if (head.route->kind == RouteKind::batch) {
             return begin_batch(*head.route, body, client);
+        } else if (head.route->hash != nullptr) {
+            return begin_password(*head.route, body, client);
         } else {
             reply = head.route->is_post() ? post(*head.route, body, client) : get(*head.route);
         }
@@ -171,6 +174,25 @@ Reply Handler::post(const Route& route, std::string& body, const Client*& client
     return reply;
 }
 
+Work Handler::begin_password(const Route& route, std::string& body, const Client*& client) {
+    PasswordWork::Order order{.route = &route, .input = {}, .engines = state_.password_engines, .client = {}};
+    const auto rejection = order_password(order, body, client);
+    if (client != nullptr) order.client = client->name;
+    if (!rejection) return std::make_shared<PasswordWork>(std::move(order), metrics_);
+    Answer answer = refusal(*rejection, &route);
+    answer.client = std::move(order.client);
+    return answer;
+}
+
+std::optional<Rejection> Handler::order_password(PasswordWork::Order& order, std::string& body, const Client*& client) {
+    Document document(parser_, body);
+    Fields fields;
+    if (auto rejection = read(document, fields, client)) return rejection;
+    if (auto rejection = permit(*client, *order.route, 1)) return rejection;
+    if (auto rejection = check_fields(*order.route, fields, true)) return rejection;
+    return read_password(fields, order.input);
+}
+
 Work Handler::begin_batch(const Route& route, std::string& body, const Client*& client) {
     Batch::Order order;
     order.text = std::make_unique<BatchText>(std::move(body));
@@ -190,7 +212,7 @@ std::optional<Rejection> Handler::order_batch(Batch::Order& order, const Client*
     if (auto rejection = read(order.text->document(), fields, client)) return rejection;
     if (auto rejection = fields.check(order.route->required, {Field::api_key})) return rejection;
     order.operation = operation_named(fields.text(Field::operation));
-    if (order.operation == nullptr) {
+    if (order.operation == nullptr || order.operation->run == nullptr) {
         return Rejection{ProblemId::invalid_operation, rule_of(Field::operation).name};
     }
     order.requests = fields.elements();

@@ -4,7 +4,9 @@
 #include "api_keys.hpp"
 #include "batch.hpp"
 #include "document.hpp"
+#include "engine_ptr.hpp"
 #include "metrics.hpp"
+#include "password_work.hpp"
 #include "routes.hpp"
 
 #include <memory>
@@ -14,19 +16,16 @@
 
 namespace caas::http {
 
-struct EngineFree {
-    void operator()(caas_engine* engine) const { caas_engine_free(engine); }
-};
-using EnginePtr = std::unique_ptr<caas_engine, EngineFree>;
-
 // State is what the answers depend on. A reload replaces it; a part that could not be read is null.
 struct State {
     std::shared_ptr<caas_engine> engine;
     std::shared_ptr<const ApiKeys> api_keys;
+    std::shared_ptr<const PasswordEngines> password_engines;  // there if engine is; of the same content
 };
 
-// Work is the answer to a request, or a batch that has begun and is to be called until it has its answer.
-using Work = std::variant<Answer, std::unique_ptr<Batch>>;
+// Work is the answer to a request, or a batch that has begun and is to be called until it has its answer, or a password
+// that is to be hashed by the threads for that.
+using Work = std::variant<Answer, std::unique_ptr<Batch>, std::shared_ptr<PasswordWork>>;
 
 class Handler {
 public:
@@ -52,6 +51,8 @@ private:
     Reply get(const Route& route) const;
     Reply health(const Route& route) const;
     Reply post(const Route& route, std::string& body, const Client*& client);
+    Work begin_password(const Route& route, std::string& body, const Client*& client);
+    std::optional<Rejection> order_password(PasswordWork::Order& order, std::string& body, const Client*& client);
     Work begin_batch(const Route& route, std::string& body, const Client*& client);
     std::optional<Rejection> order_batch(Batch::Order& order, const Client*& client);
 

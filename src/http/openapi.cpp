@@ -34,6 +34,15 @@ Json schema_of(Field field) {
         case Field::user_uuid:
             schema.update({{"type", "string"}, {"format", "uuid"}});
             break;
+        case Field::user_id:
+            schema["anyOf"] = Json::array({{{"type", "string"}, {"minLength", 1}}, {{"type", "integer"}}});
+            break;
+        case Field::user_namespace:
+            schema.update({{"type", "string"}, {"minLength", 1}});
+            break;
+        case Field::password:
+            schema.update({{"type", "string"}, {"format", "password"}});
+            break;
         case Field::encoding:
             schema.update({{"type", "string"}, {"enum", {"text", "base64"}}});
             break;
@@ -44,6 +53,9 @@ Json schema_of(Field field) {
             schema.update({{"type", "integer"},
                            {"minimum", CAAS_BLIND_INDEX_MIN_BYTES},
                            {"maximum", CAAS_BLIND_INDEX_MAX_BYTES}});
+            break;
+        case Field::normalize:
+            schema.update({{"type", "string"}, {"enum", {"none", "casefold", "digits"}}});
             break;
         case Field::operation:
             schema.update({{"type", "string"}, {"enum", Json::array()}});
@@ -60,23 +72,44 @@ Json schema_of(Field field) {
     return schema;
 }
 
-Json request_schema(FieldSet required, FieldSet optional) {
+// A user is named by a UUID, or by an id and its namespace.
+Json ways_to_name_a_user() {
+    Json ways = Json::array();
+    for (const auto& way : {std::vector{Field::user_uuid}, std::vector{Field::user_id, Field::user_namespace}}) {
+        Json names = Json::array();
+        for (const Field field : way) names.push_back(rule_of(field).name);
+        ways.push_back({{"required", std::move(names)}});
+    }
+    return ways;
+}
+
+// What is optional may be null.
+void allow_null(Json& schema) {
+    if (schema.contains("anyOf")) {
+        for (Json& type : schema["anyOf"]) type["nullable"] = true;
+    } else {
+        schema["nullable"] = true;
+    }
+    if (schema.contains("enum")) schema["enum"].push_back(nullptr);
+}
+
+Json request_schema(const Route& route, FieldSet optional) {
     Json schema = {{"type", "object"},
                    {"additionalProperties", false},
                    {"properties", Json::object()},
                    {"required", Json::array()}};
     for (std::size_t i = 0; i < kFieldCount; i++) {
         const auto field = static_cast<Field>(i);
-        if (!required.has(field) && !optional.has(field)) continue;
-        schema["properties"][rule_of(field).name] = schema_of(field);
-        if (required.has(field)) {
+        const bool required = route.required.has(field);
+        if (!required && !optional.has(field)) continue;
+        Json& property = schema["properties"][rule_of(field).name] = schema_of(field);
+        if (required) {
             schema["required"].push_back(rule_of(field).name);
         } else {
-            Json& property = schema["properties"][rule_of(field).name];
-            property["nullable"] = true;
-            if (property.contains("enum")) property["enum"].push_back(nullptr);
+            allow_null(property);
         }
     }
+    if (route.of_user) schema["anyOf"] = ways_to_name_a_user();
     return schema;
 }
 
@@ -86,6 +119,8 @@ Json schema_of(AnswerType type) {
             return {{"type", "string"}, {"pattern", "^([0-9a-f]{2})+$"}};
         case AnswerType::base64:
             return {{"type", "string"}, {"format", "byte"}};
+        case AnswerType::base64_or_null:
+            return {{"type", "string"}, {"format", "byte"}, {"nullable", true}};
         case AnswerType::base64_list:
             return array_of(schema_of(AnswerType::base64));
         case AnswerType::boolean:
@@ -144,7 +179,7 @@ ProblemSet problems_of(const Route& route) {
     if (route.is_post()) all.add(kOfEveryPost);
     for (std::size_t i = 0; i < kFieldCount; i++) {
         const auto field = static_cast<Field>(i);
-        if (route.required.has(field) || route.optional.has(field)) all.add(rule_of(field).problems);
+        if (route.required.has(field) || route.all_optional().has(field)) all.add(rule_of(field).problems);
     }
     return all;
 }
@@ -216,12 +251,13 @@ Json schemas() {
     Json answers = Json::array({reference("Error")});
     for (const Route& route : routes) {
         if (!route.is_post()) continue;
-        FieldSet optional = route.optional;
+        FieldSet optional = route.all_optional();
         optional.add(Field::api_key);
-        all[type_name(route) + "Request"] = request_schema(route.required, optional);
-        if (route.run == nullptr) continue;
-        all[type_name(route) + "Item"] = request_schema(route.required, route.optional);
+        all[type_name(route) + "Request"] = request_schema(route, optional);
+        if (route.kind != RouteKind::operation) continue;
         all[type_name(route) + "Answer"] = answer_schema(route);
+        if (route.run == nullptr) continue;
+        all[type_name(route) + "Item"] = request_schema(route, route.all_optional());
         items.push_back(reference_to(route, "Item"));
         answers.push_back(reference_to(route, "Answer"));
     }

@@ -10,6 +10,10 @@ using enum Field;
 
 Rejection about(ProblemId problem, Field field) { return {problem, rule_of(field).name}; }
 
+// A string of this size lies on the heap, where freed memory is cleansed: a shorter one lies within the object on the
+// stack (small-string optimisation).
+constexpr std::size_t kHeapBytes = 64;
+
 // Input is what the operations share: decoded and checked.
 struct Input {
     std::array<std::uint8_t, CAAS_UUID_BYTES> uuid{};
@@ -17,11 +21,26 @@ struct Input {
     std::string_view data;  // in `decoded`, or in the request
     std::string_view context;
     bool base64 = false;
+    bool nothing_remains = false;  // of a text that was normalised
 
-    std::optional<Rejection> read_uuid(const Fields& fields) {
+    std::optional<Rejection> read_user(const Fields& fields) {
+        if (fields.has(user_id)) return read_user_id(fields.text(user_namespace), fields.text(user_id));
         const std::string_view text = fields.text(user_uuid);
         if (caas_uuid_parse(text.data(), text.size(), uuid.data()) == 1) return std::nullopt;
         return about(ProblemId::invalid_uuid, user_uuid);
+    }
+
+    std::optional<Rejection> read_user_id(std::string_view name_space, std::string_view id) {
+        const auto is_name = [](std::string_view text) {
+            return !text.empty() && text.size() <= CAAS_NAME_MAX_BYTES &&
+                   caas_text_check(text.data(), text.size()) == CAAS_OK;
+        };
+        if (!is_name(id)) return about(ProblemId::invalid_user_id, user_id);
+        if (!is_name(name_space)) return about(ProblemId::invalid_namespace, user_namespace);
+        const caas_status status =
+            caas_user_uuid(name_space.data(), name_space.size(), id.data(), id.size(), uuid.data(), nullptr);
+        if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+        return std::nullopt;
     }
 
     std::optional<Rejection> read_encoding(const Fields& fields) {
@@ -50,16 +69,44 @@ struct Input {
         return about(ProblemId::invalid_context, Field::context);
     }
 
+    // Replaces the data by what a blind index is to be made of.
+    std::optional<Rejection> normalize_data(const Fields& fields) {
+        constexpr std::size_t kMostBytes = std::size_t{256} * 1024;  // the slowest text takes 50 ms
+        const std::string_view name = fields.has(normalize) ? fields.text(normalize) : "none";
+        caas_normalization how{};
+        if (caas_normalization_parse(name.data(), name.size(), &how) != 1) {
+            return about(ProblemId::invalid_normalize, normalize);
+        }
+        if (how == CAAS_NORMALIZE_NONE) return std::nullopt;
+        if (data.size() > kMostBytes) return about(ProblemId::too_much_work, normalize);
+        std::string normalized(std::max(data.size(), kHeapBytes), '\0');
+        std::size_t size = 0;
+        const auto run = [&] {
+            return caas_normalize(how, data.data(), data.size(), normalized.data(), normalized.size(), &size, nullptr);
+        };
+        caas_status status = run();
+        if (status == CAAS_ERR_OUTPUT_SIZE) {
+            normalized.resize(size);
+            status = run();
+        }
+        if (status == CAAS_ERR_TEXT) return about(ProblemId::invalid_text, sensitive_data);
+        if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+        normalized.resize(size);
+        decoded = std::move(normalized);
+        data = decoded;
+        nothing_remains = data.empty();
+        return std::nullopt;
+    }
+
     std::optional<Rejection> read_user_and_data(const Fields& fields) {
-        if (auto rejection = read_uuid(fields)) return rejection;
+        if (auto rejection = read_user(fields)) return rejection;
         if (auto rejection = read_encoding(fields)) return rejection;
         return read_data(fields, sensitive_data, base64);
     }
 };
 
-// A string of this size lies on the heap, where freed memory is cleansed: a shorter one lies within the object on the
-// stack (small-string optimisation).
-constexpr std::size_t kHeapBytes = 64;
+// The costs of new hashes, the same as the defaults of the database.
+constexpr caas_password_costs password_costs = CAAS_PASSWORD_COSTS;
 
 std::uint8_t* writable_bytes(std::string& text) { return reinterpret_cast<std::uint8_t*>(text.data()); }
 
@@ -116,7 +163,7 @@ Reply seal(const Call& call) {
 
 Reply open(const Call& call) {
     Input input;
-    if (auto rejection = input.read_uuid(call.fields)) return *rejection;
+    if (auto rejection = input.read_user(call.fields)) return *rejection;
     if (auto rejection = input.read_encoding(call.fields)) return *rejection;
     if (auto rejection = input.read_context(call.fields)) return *rejection;
     if (auto rejection = input.read_data(call.fields, sealed_data, true)) return *rejection;
@@ -130,6 +177,19 @@ Reply open(const Call& call) {
     return input.base64 ? call.answer.object({base64_encode(data)}) : call.answer.object({data});
 }
 
+Reply reseal(const Call& call) {
+    Input input;
+    if (auto rejection = input.read_user(call.fields)) return *rejection;
+    if (auto rejection = input.read_context(call.fields)) return *rejection;
+    if (auto rejection = input.read_data(call.fields, sealed_data, true)) return *rejection;
+    std::string sealed(input.data.size(), '\0');
+    const caas_status status =
+        caas_reseal(call.engine, input.uuid.data(), 0, input.context.data(), input.context.size(), input.data.data(),
+                    input.data.size(), writable_bytes(sealed), nullptr);
+    if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+    return call.answer.object({base64_encode(sealed)});
+}
+
 Reply blind_index(const Call& call) {
     constexpr std::int64_t kDefaultLength = 16;
     Input input;
@@ -140,6 +200,8 @@ Reply blind_index(const Call& call) {
     if (bytes < CAAS_BLIND_INDEX_MIN_BYTES || bytes > CAAS_BLIND_INDEX_MAX_BYTES) {
         return about(ProblemId::invalid_length, length);
     }
+    if (auto rejection = input.normalize_data(call.fields)) return *rejection;
+    if (input.nothing_remains) return call.answer.object({"", ""});
     std::string index(static_cast<std::size_t>(bytes), '\0');
     std::string active;
     std::string candidates;
@@ -151,6 +213,41 @@ Reply blind_index(const Call& call) {
         status = append_index(call, input, number, index, candidates);
     }
     return Rejection{problem_for_status(status)};
+}
+
+std::optional<Rejection> read_password(const Fields& fields, PasswordInput& input) {
+    Input read;
+    if (auto rejection = read.read_user(fields)) return rejection;
+    if (auto rejection = read.read_data(fields, password, false)) return rejection;
+    input.uuid = read.uuid;
+    input.password.reserve(kHeapBytes);
+    input.password = read.data;
+    input.stored = fields.text(password_hash);
+    return std::nullopt;
+}
+
+Reply hash_password(const PasswordCall& call) {
+    std::array<char, CAAS_PASSWORD_TEXT_BYTES> text{};
+    const caas_status status = caas_password_hash(call.engine, call.input.uuid.data(), call.input.password.data(),
+                                                  call.input.password.size(), &password_costs, text.data(), nullptr);
+    if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+    return call.answer.object({text.data()});
+}
+
+Reply verify_password(const PasswordCall& call) {
+    const PasswordInput& input = call.input;
+    int match = 0;
+    int outdated = 0;
+    caas_status status =
+        caas_password_verify(call.engine, input.uuid.data(), input.password.data(), input.password.size(),
+                             input.stored.data(), input.stored.size(), &match, nullptr);
+    if (status == CAAS_OK) {
+        status = caas_password_outdated(call.engine, input.stored.data(), input.stored.size(), &password_costs,
+                                        &outdated, nullptr);
+    }
+    if (status == CAAS_ERR_UNKNOWN_GENERATION) return about(ProblemId::unknown_generation, password_hash);
+    if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+    return call.answer.object({match != 0 ? "true" : "false", outdated != 0 ? "true" : "false"});
 }
 
 }  // namespace caas::http

@@ -19,11 +19,15 @@ enum class ProblemId : std::uint8_t {
     duplicate_field,
     wrong_type,
     invalid_uuid,
+    invalid_user_id,
+    invalid_namespace,
+    ambiguous_user,
     invalid_text,
     invalid_base64,
     invalid_encoding,
     invalid_context,
     invalid_length,
+    invalid_normalize,
     invalid_operation,
     unknown_generation,
     malformed_value,
@@ -42,6 +46,7 @@ enum class ProblemId : std::uint8_t {
     headers_too_large,
     internal,
     busy,
+    passwords_busy,
     no_keyring,
     no_api_keys
 };
@@ -67,13 +72,19 @@ inline constexpr auto problems = std::to_array<Problem>({
     {ProblemId::duplicate_field, 400, "duplicate_field", "the field is there twice"},
     {ProblemId::wrong_type, 400, "wrong_type", "the field has another type, or is no integer of 64 bits"},
     {ProblemId::invalid_uuid, 400, "invalid_uuid", "it is not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"},
+    {ProblemId::invalid_user_id, 400, "invalid_user_id",
+     "a userId is an integer, or text of 1 to 1024 bytes without U+0000"},
+    {ProblemId::invalid_namespace, 400, "invalid_namespace", "a namespace is text of 1 to 1024 bytes without U+0000"},
+    {ProblemId::ambiguous_user, 400, "ambiguous_user", "a user is userUUID, or userId with its namespace, not both"},
     {ProblemId::invalid_text, 400, "invalid_text",
      "text holds neither U+0000 nor half of a surrogate pair; other bytes need \"encoding\": \"base64\""},
     {ProblemId::invalid_base64, 400, "invalid_base64", "it is not standard base64 with padding"},
     {ProblemId::invalid_encoding, 400, "invalid_encoding", "it is \"text\" or \"base64\""},
     {ProblemId::invalid_context, 400, "invalid_context", "a context is text of at most 1024 bytes without U+0000"},
     {ProblemId::invalid_length, 400, "invalid_length", "a blind index has 4 to 32 bytes"},
-    {ProblemId::invalid_operation, 400, "invalid_operation", "it is encrypt, verify, seal, open or blind-index"},
+    {ProblemId::invalid_normalize, 400, "invalid_normalize", "it is \"none\", \"casefold\" or \"digits\""},
+    {ProblemId::invalid_operation, 400, "invalid_operation",
+     "it is encrypt, verify, seal, open, reseal or blind-index"},
     {ProblemId::unknown_generation, 400, "unknown_generation", "the keyring has no such generation"},
     {ProblemId::malformed_value, 400, "malformed_value", "this is not a sealed value"},
     {ProblemId::cannot_open, 400, "cannot_open", "the value cannot be opened for this user and context"},
@@ -89,7 +100,8 @@ inline constexpr auto problems = std::to_array<Problem>({
     {ProblemId::batch_too_large, 413, "batch_too_large",
      "a batch has at most 10000 values and 100000 units of work: its values and its KiB, times the generations tried"},
     {ProblemId::too_much_work, 413, "too_much_work",
-     "a request has at most 100000 units of work: 1 and its KiB, times the generations tried"},
+     "a request has at most 100000 units of work: 1 and its KiB, times the generations tried; a text to normalize has "
+     "at most 256 KiB"},
     {ProblemId::unsupported_media_type, 415, "unsupported_media_type",
      "send Content-Type: application/json, without a Content-Encoding"},
     {ProblemId::rate_limited, 429, "rate_limited",
@@ -98,6 +110,8 @@ inline constexpr auto problems = std::to_array<Problem>({
     {ProblemId::internal, 500, "internal", "the service failed"},
     {ProblemId::busy, 503, "busy",
      "requests in flight use all memory that the service may have; the header Retry-After says when to try again"},
+    {ProblemId::passwords_busy, 503, "passwords_busy",
+     "as many password hashes as may be are running and waiting; the header Retry-After says when to try again"},
     {ProblemId::no_keyring, 503, "no_keyring", "the keyring cannot be used; the log of the service says why"},
     {ProblemId::no_api_keys, 503, "no_api_keys", "the API keys cannot be used; the log of the service says why"},
 });
@@ -116,7 +130,7 @@ constexpr const Problem& problem(ProblemId id) { return problems[static_cast<std
 struct Rejection {
     ProblemId problem;
     const char* field = nullptr;  // a static name
-    unsigned retry_after = 0;     // seconds, of rate_limited and busy
+    unsigned retry_after = 0;     // seconds, of rate_limited, busy and passwords_busy
 };
 
 // The problem that a status of the core other than CAAS_OK stands for.

@@ -19,7 +19,8 @@ constexpr auto table = std::to_array<Route>({
      .kind = RouteKind::operation,
      .name = "encrypt",
      .summary = "A keyed one-way digest of a user's data",
-     .required = {user_uuid, sensitive_data},
+     .of_user = true,
+     .required = {sensitive_data},
      .optional = {encoding, generation},
      .answer = {{"encrypted_data", AnswerType::hex}},
      .run = encrypt},
@@ -27,7 +28,8 @@ constexpr auto table = std::to_array<Route>({
      .kind = RouteKind::operation,
      .name = "verify",
      .summary = "Whether a digest is that of a user's data",
-     .required = {user_uuid, sensitive_data, encrypted_data},
+     .of_user = true,
+     .required = {sensitive_data, encrypted_data},
      .optional = {encoding},
      .answer = {{"valid", AnswerType::boolean}, {"generation", AnswerType::integer_or_null}},
      .problems = {ProblemId::too_much_work},
@@ -37,7 +39,8 @@ constexpr auto table = std::to_array<Route>({
      .kind = RouteKind::operation,
      .name = "seal",
      .summary = "Data sealed for a user and a context",
-     .required = {user_uuid, sensitive_data},
+     .of_user = true,
+     .required = {sensitive_data},
      .optional = {context, encoding},
      .answer = {{"sealed_data", AnswerType::base64}},
      .run = seal},
@@ -45,21 +48,49 @@ constexpr auto table = std::to_array<Route>({
      .kind = RouteKind::operation,
      .name = "open",
      .summary = "The data of a sealed value",
-     .required = {user_uuid, sealed_data},
+     .of_user = true,
+     .required = {sealed_data},
      .optional = {context, encoding},
      .answer = {{"sensitive_data", AnswerType::text}},
      .problems = {ProblemId::not_text},
      .run = open},
+    {.path = "/reseal",
+     .kind = RouteKind::operation,
+     .name = "reseal",
+     .summary = "A sealed value, sealed again under the active generation",
+     .of_user = true,
+     .required = {sealed_data},
+     .optional = {context},
+     .answer = {{"sealed_data", AnswerType::base64}},
+     .run = reseal},
     {.path = "/blind-index",
      .kind = RouteKind::operation,
      .name = "blind-index",
      .summary = "A blind index to find rows by",
      .required = {sensitive_data},
-     .optional = {context, length, encoding},
-     .answer = {{"blind_index", AnswerType::base64}, {"candidates", AnswerType::base64_list}},
+     .optional = {context, length, encoding, normalize},
+     .answer = {{"blind_index", AnswerType::base64_or_null}, {"candidates", AnswerType::base64_list}},
      .problems = {ProblemId::too_much_work},
      .run = blind_index,
      .tries = Tries::active_and_every_generation},
+    {.path = "/hash-password",
+     .kind = RouteKind::operation,
+     .name = "hash-password",
+     .summary = "A password hash to store",
+     .of_user = true,
+     .required = {password},
+     .answer = {{"password_hash", AnswerType::text}},
+     .problems = {ProblemId::passwords_busy},
+     .hash = hash_password},
+    {.path = "/verify-password",
+     .kind = RouteKind::operation,
+     .name = "verify-password",
+     .summary = "Whether a password is that of a stored hash, and whether the hash is to be renewed",
+     .of_user = true,
+     .required = {password, password_hash},
+     .answer = {{"valid", AnswerType::boolean}, {"outdated", AnswerType::boolean}},
+     .problems = {ProblemId::passwords_busy},
+     .hash = verify_password},
     {.path = "/batch",
      .kind = RouteKind::batch,
      .name = "batch",
@@ -95,12 +126,19 @@ std::string_view path_of(std::string_view target) {
 
 void append_value(std::string& object, AnswerType type, std::string_view value) {
     switch (type) {
+        case AnswerType::base64_or_null:
+        case AnswerType::base64_list:
+            if (value.empty()) {
+                object += type == AnswerType::base64_list ? "[]" : "null";
+            } else if (type == AnswerType::base64_list) {
+                object.append("[\"").append(value).append("\"]");
+            } else {
+                object.append("\"").append(value).append("\"");
+            }
+            break;
         case AnswerType::hex:
         case AnswerType::base64:
             object.append("\"").append(value).append("\"");
-            break;
-        case AnswerType::base64_list:
-            object.append("[\"").append(value).append("\"]");
             break;
         case AnswerType::text: {
             std::string quoted = json_string(value);
@@ -134,10 +172,25 @@ const Route* operation_named(std::string_view name) {
     return nullptr;
 }
 
-Reply perform(const Route& route, caas_engine* engine, const Fields& fields, bool may_have_key) {
-    FieldSet optional = route.optional;
+std::optional<Rejection> check_fields(const Route& route, const Fields& fields, bool may_have_key) {
+    FieldSet required = route.required;
+    FieldSet optional = route.all_optional();
     if (may_have_key) optional.add(api_key);
-    if (auto rejection = fields.check(route.required, optional)) return *rejection;
+    if (!route.of_user) return fields.check(required, optional);
+    const bool by_uuid = fields.has(user_uuid);
+    const bool by_id = fields.has(user_id) || fields.has(user_namespace);
+    if (!by_id) {
+        required.add(user_uuid);
+    } else if (!by_uuid) {
+        required.add({user_id, user_namespace});
+    }
+    if (auto rejection = fields.check(required, optional)) return rejection;
+    if (by_uuid && by_id) return Rejection{ProblemId::ambiguous_user};
+    return std::nullopt;
+}
+
+Reply perform(const Route& route, caas_engine* engine, const Fields& fields, bool may_have_key) {
+    if (auto rejection = check_fields(route, fields, may_have_key)) return *rejection;
     return route.run({engine, fields, route.answer});
 }
 

@@ -17,8 +17,18 @@ using Reply = std::variant<std::string, Rejection>;
 
 enum class RouteKind : std::uint8_t { operation, batch, health, metrics, description };
 
-// How a field of an answer is written. A base64_list is given as its elements, joined by `","`.
-enum class AnswerType : std::uint8_t { hex, base64, base64_list, boolean, integer, integer_or_null, text };
+// How a field of an answer is written. A base64_list is given as its elements, joined by `","`; an empty text
+// is an empty list, and as base64_or_null it is null.
+enum class AnswerType : std::uint8_t {
+    hex,
+    base64,
+    base64_or_null,
+    base64_list,
+    boolean,
+    integer,
+    integer_or_null,
+    text
+};
 
 struct AnswerField {
     const char* name;
@@ -50,6 +60,19 @@ struct Call {
     const AnswerShape& answer;
 };
 
+// PasswordInput is what an operation on a password works on. It refers to nothing of the request, which ends before.
+struct PasswordInput {
+    std::array<std::uint8_t, CAAS_UUID_BYTES> uuid{};
+    std::string password;
+    std::string stored;  // the hash to compare with
+};
+
+struct PasswordCall {
+    caas_engine* engine;
+    const PasswordInput& input;
+    const AnswerShape& answer;
+};
+
 // Under how many generations an operation computes.
 enum class Tries : std::uint8_t { one, every_generation, active_and_every_generation };
 
@@ -58,14 +81,22 @@ struct Route {
     RouteKind kind;
     const char* name;  // operationId in /openapi.json; of an operation also its name in /batch and in the API key file
     const char* summary;
-    FieldSet required = {};  // fields of a POST besides apiKey
+    bool of_user = false;    // a POST names a user: by userUUID, or by userId and namespace
+    FieldSet required = {};  // fields of a POST besides these and apiKey
     FieldSet optional = {};
     AnswerShape answer = {};
     ProblemSet problems = {};  // those that come neither with the kind of the route nor with one of its fields
-    Reply (*run)(const Call&) = nullptr;  // of an operation
+    Reply (*run)(const Call&) = nullptr;           // of an operation that takes microseconds, and may be in a batch
+    Reply (*hash)(const PasswordCall&) = nullptr;  // of one that hashes a password: hashing threads run it
     Tries tries = Tries::one;
 
     constexpr bool is_post() const { return kind == RouteKind::operation || kind == RouteKind::batch; }
+    // The optional fields, among them those of which one way to name a user needs some.
+    constexpr FieldSet all_optional() const {
+        FieldSet all = optional;
+        if (of_user) all.add({Field::user_uuid, Field::user_id, Field::user_namespace});
+        return all;
+    }
     constexpr const char* allow() const { return is_post() ? "POST" : "GET, HEAD"; }
 };
 
@@ -80,7 +111,10 @@ const Route* route_at(std::string_view target);
 // The route of an operation, or nullptr.
 const Route* operation_named(std::string_view name);
 
-// Checks the fields (apiKey is one more where a request may have it) and runs the operation.
+// Whether a request has the fields of its route; apiKey is one more where it may have it.
+std::optional<Rejection> check_fields(const Route& route, const Fields& fields, bool may_have_key);
+
+// Checks the fields and runs the operation.
 Reply perform(const Route& route, caas_engine* engine, const Fields& fields, bool may_have_key);
 
 }  // namespace caas::http

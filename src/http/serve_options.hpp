@@ -13,8 +13,9 @@ struct ServeOptions {
     std::vector<std::string> listen{"127.0.0.1:8443"};
     std::string tls_cert, tls_key;
     bool insecure = false;
-    bool check = false;    // read the files and exit
-    unsigned threads = 0;  // 0: the number of processors
+    bool check = false;             // read the files and exit
+    unsigned threads = 0;           // 0: the number of processors
+    unsigned password_threads = 0;  // 0: half of the processors, 1 to 4
     std::uint64_t max_body = std::uint64_t{1024} * 1024;
     std::uint64_t max_memory = 0;  // 0: kMaxMemory, or four times max_body where that is more
     std::size_t max_connections = 16384;

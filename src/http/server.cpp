@@ -1,7 +1,6 @@
 #include "server.hpp"
 
 #include "../program/report.hpp"
-#include "state.hpp"
 #include "tls.hpp"
 
 #include <malloc.h>
@@ -12,6 +11,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <functional>
 #include <thread>
@@ -27,6 +27,8 @@ constexpr std::chrono::seconds kTrim{1};
 // The wait for a log that does not take its last lines.
 constexpr std::chrono::milliseconds kLastLines{400};
 constexpr std::chrono::milliseconds kLastLinesAtOnce{100};
+// The wait for the threads that hash passwords, when every connection has ended.
+constexpr std::chrono::milliseconds kLastHashes{200};
 constexpr rlim_t kOtherFiles = 32;  // besides connections
 constexpr rlim_t kFilesEach = 4;    // of a thread
 
@@ -55,6 +57,12 @@ std::size_t allowed_connections(std::size_t asked, std::size_t threads) {
 
 std::size_t thread_count(unsigned asked) {
     return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+}
+
+// A hash takes a whole processor and tens of MiB: half of the processors stay to other requests.
+std::size_t password_thread_count(unsigned asked) {
+    constexpr unsigned kMost = 4;
+    return asked != 0 ? asked : std::clamp(std::thread::hardware_concurrency() / 2, 1U, kMost);
 }
 
 std::size_t max_memory(const ServeOptions& options) {
@@ -100,18 +108,18 @@ Server::Server(const ServeOptions& options)
     : options_(options),
       limits_{options.max_body, std::chrono::seconds(options.request_timeout),
               std::chrono::seconds(options.idle_timeout)},
+      threads_{thread_count(options.threads), password_thread_count(options.password_threads)},
       messages_(metrics_),
       log_(options.access_log, metrics_),
       limiter_(options.rate_limit),
-      open_(thread_count(options.threads)),
-      memory_(max_memory(options)) {
+      open_(threads_.workers),
+      memory_(max_memory(options)),
+      passwords_(threads_.passwords) {
     tls_ = tls_of(options);
-    const std::size_t threads = thread_count(options.threads);
-    const Worker::Shared shared{log_, metrics_, limiter_, limits_, open_, memory_};
-    std::vector<EnginePtr> engines = load_engines(options.keyring, threads);
+    const Worker::Shared shared{log_, metrics_, limiter_, limits_, open_, memory_, passwords_};
+    std::vector<EnginePtr> engines = load_engines(options.keyring, threads_.all());
     const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(options.api_keys));
-    for (EnginePtr& engine : engines) {
-        State state{std::move(engine), keys};
+    for (State& state : states_of(std::move(engines), keys, threads_)) {
         in_use_ = description(state);
         metrics_.active_generation(active_generation(state));
         workers_.push_back(std::make_unique<Worker>(shared, workers_.size(), std::move(state)));
@@ -130,6 +138,7 @@ void Server::run() {
     if (max_per_address_ == 0) max_per_address_ = std::max<std::size_t>(1, max_connections_ / 2);
     trim_memory_later();
     running_ = workers_.size();
+    passwords_.start();
     for (const auto& worker : workers_) {
         worker->start([this] { asio::post(context_, [this] { on_worker_end(); }); });
     }
@@ -143,10 +152,12 @@ void Server::run() {
     notify("READY=1");
     context_.run();
     for (const auto& worker : workers_) worker->join();
+    const bool all_ended = passwords_.finish(Clock::now() + kLastHashes);
     program::note("stopped");
     const std::chrono::milliseconds at_most = at_once_ ? kLastLinesAtOnce : kLastLines;
     log_.finish(at_most);
     messages_.finish(at_most);
+    if (!all_ended) std::_Exit(program::kExitOk);  // a hash still runs, and nobody waits for it
 }
 
 Worker& Server::next_worker() { return *workers_[next_++ % workers_.size()]; }
@@ -259,7 +270,7 @@ void Server::reload() {
     notify_reloading();
     const bool log = renewed([this] { log_.reopen(); });
     const bool certificate = renewed([this] { tls_ = tls_of(options_); });
-    std::vector<State> states = load_what_can_be_used(options_.keyring, options_.api_keys, workers_.size());
+    std::vector<State> states = load_what_can_be_used(options_.keyring, options_.api_keys, threads_);
     const bool well = log && certificate && states.front().engine && states.front().api_keys;
     metrics_.active_generation(active_generation(states.front()));
     in_use_ = description(states.front());

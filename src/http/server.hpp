@@ -3,6 +3,7 @@
 #include "listener.hpp"
 #include "message_log.hpp"
 #include "serve_options.hpp"
+#include "state.hpp"
 #include "worker.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -56,6 +57,7 @@ private:
 
     const ServeOptions options_;
     const Limits limits_;
+    const ThreadCounts threads_;
     Metrics metrics_;
     MessageLog messages_;
     LogFile log_;
@@ -63,6 +65,7 @@ private:
     OpenConnections open_;
     MemoryBudget memory_;
     TlsContext tls_;
+    PasswordThreads passwords_;
     std::vector<std::unique_ptr<Worker>> workers_;
     asio::io_context context_{1};
     asio::signal_set signals_{context_, SIGHUP, SIGTERM, SIGINT};

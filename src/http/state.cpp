@@ -2,6 +2,9 @@
 
 #include "../program/report.hpp"
 
+#include <cstddef>
+#include <iterator>
+
 namespace caas::http {
 
 namespace {
@@ -43,21 +46,38 @@ std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t coun
     return engines;
 }
 
-std::vector<State> load_what_can_be_used(const std::string& keyring, const std::string& api_keys, std::size_t count) {
-    std::vector<State> states(count);
-    try {
-        std::vector<EnginePtr> engines = load_engines(keyring, count);
-        for (std::size_t i = 0; i < count; i++) states[i].engine = std::move(engines[i]);
-    } catch (const program::ProgramError& failure) {
-        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+std::vector<State> states_of(std::vector<EnginePtr> engines, const std::shared_ptr<const ApiKeys>& api_keys,
+                             ThreadCounts threads) {
+    std::shared_ptr<PasswordEngines> for_passwords;
+    if (!engines.empty()) {
+        const auto first = engines.begin() + static_cast<std::ptrdiff_t>(threads.workers);
+        for_passwords =
+            std::make_shared<PasswordEngines>(std::make_move_iterator(first), std::make_move_iterator(engines.end()));
     }
-    try {
-        const auto keys = std::make_shared<const ApiKeys>(ApiKeys::read(api_keys));
-        for (State& state : states) state.api_keys = keys;
-    } catch (const program::ProgramError& failure) {
-        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    std::vector<State> states(threads.workers);
+    for (std::size_t i = 0; i < threads.workers; i++) {
+        if (!engines.empty()) states[i].engine = std::move(engines[i]);
+        states[i].api_keys = api_keys;
+        states[i].password_engines = for_passwords;
     }
     return states;
+}
+
+std::vector<State> load_what_can_be_used(const std::string& keyring, const std::string& api_keys,
+                                         ThreadCounts threads) {
+    std::vector<EnginePtr> engines;
+    std::shared_ptr<const ApiKeys> keys;
+    try {
+        engines = load_engines(keyring, threads.all());
+    } catch (const program::ProgramError& failure) {
+        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    }
+    try {
+        keys = std::make_shared<const ApiKeys>(ApiKeys::read(api_keys));
+    } catch (const program::ProgramError& failure) {
+        program::warn(std::string(failure.what()) + "; requests are refused until it can be used again");
+    }
+    return states_of(std::move(engines), keys, threads);
 }
 
 int active_generation(const State& state) { return state.engine ? info_of(*state.engine).active : 0; }

@@ -7,11 +7,21 @@
 
 namespace caas::http {
 
-// One engine a worker, all of the same content. Throws program::ProgramError.
+// How many threads there are of each kind. Each of them has its own engine.
+struct ThreadCounts {
+    std::size_t workers, passwords;
+    std::size_t all() const { return workers + passwords; }
+};
+
+// So many engines, all of the same content. Throws program::ProgramError.
 std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t count);
 
-// A state a worker. What cannot be used is null in all of them, and said on standard error.
-std::vector<State> load_what_can_be_used(const std::string& keyring, const std::string& api_keys, std::size_t count);
+// A state a worker, with these engines: one for each thread, or none.
+std::vector<State> states_of(std::vector<EnginePtr> engines, const std::shared_ptr<const ApiKeys>& api_keys,
+                             ThreadCounts threads);
+
+// The same from the files. What cannot be used is null in all of them, and said on standard error.
+std::vector<State> load_what_can_be_used(const std::string& keyring, const std::string& api_keys, ThreadCounts threads);
 
 // The active generation, 0 without a keyring.
 int active_generation(const State& state);

@@ -1,11 +1,9 @@
 #include "worker.hpp"
 
 #include "../program/report.hpp"
+#include "stack.hpp"
 
-#include <openssl/crypto.h>
 #include <boost/asio/post.hpp>
-
-#include <array>
 
 namespace caas::http {
 
@@ -13,12 +11,6 @@ namespace {
 
 // The precision of time limits, and the longest delay of a line of the access log.
 constexpr std::chrono::milliseconds kTick{100};
-
-// Overwrites the stack below, where earlier calls of OpenSSL, Asio (8 KiB of an answer under TLS) and JSON leave data.
-[[gnu::noinline]] void cleanse_stack() {
-    std::array<unsigned char, std::size_t{64} * 1024> dead;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    OPENSSL_cleanse(dead.data(), dead.size());
-}
 
 }  // namespace
 
@@ -31,7 +23,8 @@ Worker::Worker(const Shared& shared, std::size_t number, State state)
                     .log = log_,
                     .requests = RequestMetrics(shared.metrics),
                     .limits = shared.limits,
-                    .memory = shared.memory},
+                    .memory = shared.memory,
+                    .passwords = shared.passwords},
                    shared.metrics) {
     handler_.replace(std::move(state));
 }

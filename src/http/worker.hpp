@@ -20,6 +20,7 @@ public:
         const Limits& limits;
         OpenConnections& open;
         MemoryBudget& memory;
+        PasswordThreads& passwords;
     };
 
     Worker(const Shared& shared, std::size_t number, State state);

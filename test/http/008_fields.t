@@ -13,19 +13,31 @@ my %required = (
 	'/verify' => [ @user, 'encryptedData' ],
 	'/seal' => [@user],
 	'/open' => [qw(userUUID sealedData)],
+	'/reseal' => [qw(userUUID sealedData)],
 	'/blind-index' => ['sensitiveData'],
+	'/hash-password' => [qw(userUUID password)],
+	'/verify-password' => [qw(userUUID password passwordHash)],
 	'/batch' => [qw(operation requests)]
 );
+my @by_id = qw(userId namespace);
 my %optional = (
-	'/encrypt' => [qw(encoding generation)],
-	'/verify' => ['encoding'],
-	'/seal' => [qw(context encoding)],
-	'/open' => [qw(context encoding)],
-	'/blind-index' => [qw(context length encoding)],
+	'/encrypt' => [ @by_id, qw(encoding generation) ],
+	'/verify' => [ @by_id, 'encoding' ],
+	'/seal' => [ @by_id, qw(context encoding) ],
+	'/open' => [ @by_id, qw(context encoding) ],
+	'/reseal' => [ @by_id, 'context' ],
+	'/blind-index' => [qw(context length encoding normalize)],
+	'/hash-password' => [@by_id],
+	'/verify-password' => [@by_id],
 	'/batch' => []
 );
 my %of_type = (
-	(map { ($_ => 'string') } qw(apiKey encoding context operation encryptedData sealedData), @user),
+	(
+		map { ($_ => 'string') }
+			qw(apiKey encoding context operation normalize encryptedData sealedData password passwordHash),
+		@user,
+		@by_id
+	),
 	requests => 'array',
 	generation => 'number',
 	length => 'number'
@@ -56,7 +68,8 @@ sub with
 }
 
 # The codes that a field of the right type may lead to; its value can still be refused.
-my $taken = qr/\A(?:accepted|cannot_open|malformed_value|invalid_(?!json|utf8)[a-z0-9_]+|unknown_generation)\z/;
+my $taken =
+	qr/\A(?:accepted|ambiguous_user|cannot_open|malformed_value|invalid_(?!json|utf8)[a-z0-9_]+|unknown_generation)\z/;
 
 for my $route (sort keys %required)
 {
@@ -79,7 +92,10 @@ for my $route (sort keys %required)
 			{
 				like($code, qr/\A(?:wrong_type|missing_field)\z/, "$route: null for $field");
 			}
-			elsif ($kind eq $of_type{$field} || $kind eq 'null') { like($code, $taken, "$route: $kind for $field"); }
+			elsif ($kind eq $of_type{$field} || $kind eq 'null' || $field eq 'userId' && $kind eq 'number')
+			{
+				like($code, $taken, "$route: $kind for $field");
+			}
 			elsif ($kind eq 'fraction') { isnt($code, 'accepted', "$route: a fraction for $field"); }
 			else { is($code, 'wrong_type', "$route: $kind for $field"); }
 		}

@@ -5,6 +5,7 @@ use utf8;
 use lib 'test/http';
 use HttpService;
 use JSON::PP;
+use Encode ();
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
@@ -46,7 +47,30 @@ for my $bad (@no_uuid)
 	refused(encrypt($bad), 400, 'invalid_uuid', "no UUID: $name");
 }
 refused($service->post($_, body_of($_, userUUID => 'x')), 400, 'invalid_uuid', "nor for $_")
-	for '/verify', '/seal', '/open';
+	for '/verify', '/seal', '/open', '/reseal', '/hash-password';
+
+# A user whose id is not a UUID.
+sub by_id { return $service->post('/encrypt', { sensitiveData => 'x', namespace => $_[0], userId => $_[1] }); }
+for my $vector (file_vectors('uuid'))
+{
+	my ($namespace, $id) = @$vector{qw(namespace id)};
+	my $name = substr "$namespace, $id", 0, 50;
+	given (by_id($namespace, $id), encrypt($vector->{uuid})->{json}, $name =~ s/[^ -~]/?/gr);
+	next unless $id =~ /\A(?:0|-?[1-9][0-9]*)\z/;
+	my $body = qq({"sensitiveData":"x","namespace":"$namespace","userId":$id});
+	given (
+		$service->post('/encrypt', Encode::encode_utf8($body)),
+		encrypt($vector->{uuid})->{json},
+		($name =~ s/[^ -~]/?/gr) . ' as a number'
+	);
+}
+is(by_id('users', $_)->{code}, 200, 'an id of 1024 bytes') for 'x' x 1024, 'é' x 512;
+is(by_id($_, 1)->{code}, 200, 'a namespace of 1024 bytes') for 'x' x 1024, 'é' x 512;
+for my $bad ('', 'x' x 1025, 'é' x 512 . 'x', "a\0b")
+{
+	refused(by_id('users', $bad), 400, 'invalid_user_id', 'an id of ' . length($bad) . ' characters');
+	refused(by_id($bad, 1), 400, 'invalid_namespace', 'a namespace of ' . length($bad) . ' characters');
+}
 
 for my $route ('/seal', '/blind-index')
 {
@@ -62,8 +86,8 @@ for my $route ('/seal', '/blind-index')
 		'the message fits a context'
 	);
 }
-refused($service->post('/open', body_of('/open', context => 'x' x 1025)),
-	400, 'invalid_context', '/open: a longer context');
+refused($service->post($_, body_of($_, context => 'x' x 1025)), 400, 'invalid_context', "$_: a longer context")
+	for '/open', '/reseal';
 
 for my $length (4 .. 32)
 {
@@ -116,6 +140,6 @@ given (
 	'a digest does'
 ) for $hex, uc $hex, ucfirst $hex;
 refused($service->post('/batch', { operation => $_, requests => [] }), 400, 'invalid_operation', "operation '$_'")
-	for '', 'ENCRYPT', '/encrypt', 'batch', 'health', 'blind_index', "encrypt\0";
+	for '', 'ENCRYPT', '/encrypt', 'batch', 'health', 'blind_index', 'hash-password', 'verify-password', "encrypt\0";
 $service->stop;
 done_testing();

@@ -6,16 +6,16 @@ use HttpService;
 use Test::More;
 
 my $service = service();
-my @posts = qw(/encrypt /verify /seal /open /blind-index /batch);
+my @posts = qw(/encrypt /verify /seal /open /reseal /blind-index /hash-password /verify-password /batch);
 my @gets = qw(/health /metrics /openapi.json);
 
 for my $path (
 	'/', '/encrypt/', '//encrypt', '/Encrypt',
 	'/encrypt/x', '/v1/encrypt', '/%65ncrypt', '/encrypt%00',
 	'/./encrypt', '/x/../encrypt', '/blind_index', '/decrypt',
-	'/reseal', '/password', '/openapi', '/openapi.yaml',
-	'/healthz', '/favicon.ico', '/..', '/etc/passwd',
-	'/../../etc/passwd', '/' . 'x' x 2000
+	'/renew', '/password', '/hash_password', '/openapi',
+	'/openapi.yaml', '/healthz', '/favicon.ico', '/..',
+	'/etc/passwd', '/../../etc/passwd', '/' . 'x' x 2000
 	)
 {
 	my $name = substr $path, 0, 30;

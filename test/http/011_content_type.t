@@ -19,7 +19,7 @@ refused($service->post('/encrypt', $body, type => $_), 415, 'unsupported_media_t
 	'*/*',
 	'application/ json', 'charset=utf-8; application/json';
 refused($service->post($_, body_of($_), type => 'text/plain'), 415, 'unsupported_media_type', $_)
-	for qw(/verify /seal /open /blind-index /batch);
+	for qw(/verify /seal /open /reseal /blind-index /verify-password /batch);
 is($service->get('/health', headers => ['Content-Type: text/plain'])->{code}, 200, 'a GET has none');
 
 for my $name ('content-type', 'CONTENT-TYPE', 'cOnTeNt-tYpE')
@@ -37,7 +37,7 @@ refused($service->post('/encrypt', $body, headers => ["$_"]), 415, 'unsupported_
 	'Content-Encoding: gzip, gzip', "Content-Encoding: gzip\r\nContent-Encoding: identity";
 refused($service->post($_, body_of($_), headers => ['Content-Encoding: gzip']),
 	415, 'unsupported_media_type', "$_, compressed")
-	for qw(/verify /seal /open /blind-index /batch);
+	for qw(/verify /seal /open /reseal /blind-index /verify-password /batch);
 my $client = $service->connect;
 $client->send(question('POST', '/encrypt', $body, headers => ['Content-Encoding: gzip']));
 refused($client->answer, 415, 'unsupported_media_type', 'on a connection');

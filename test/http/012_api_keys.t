@@ -36,7 +36,7 @@ my $null = qq({"apiKey":null,"userUUID":"${\ some_uuid()}","sensitiveData":"x"})
 given ($service->post('/encrypt', $null), $digest, 'null is as no field');
 refused($service->post('/encrypt', $null, %none), 401, 'invalid_api_key', 'and no key');
 
-for my $route (qw(/encrypt /verify /seal /open /blind-index /batch))
+for my $route (qw(/encrypt /verify /seal /open /reseal /blind-index /verify-password /batch))
 {
 	refused($service->post($route, body_of($route), %none), 401, 'invalid_api_key', "$route: no key");
 	refused($service->post($route, body_of($route), key => 'stranger'), 401, 'invalid_api_key', 'a wrong one');

@@ -102,6 +102,18 @@ sub kept_out
 			ok(forgets($service, $word), 'nor when it has ended');
 		}
 	}
+	for my $size (1, 2)
+	{
+		my $password = of_size(new_word(), 20**$size);
+		for my $route (qw(/hash-password /verify-password))
+		{
+			my $client = $service->connect(%connect);
+			$client->send(question('POST', $route, body_of($route, password => $password)));
+			is($client->answer->{code}, 200, "$name: a password of " . length($password) . " bytes to $route");
+			ok(forgets($service, $password), 'nothing of it is left');
+			$client->close;
+		}
+	}
 	return $service->stop;
 }
 kept_out('plain', 0);

@@ -48,6 +48,7 @@ config(
 	"api-keys = \"$keys\"",
 	'listen = ["127.0.0.1:0", "127.0.0.2:0"]',
 	'threads = 1',
+	'password-threads = 1',
 	'max-connections = 50',
 	'max-connections-per-address = 50',
 	'max-memory = 10000000',
@@ -66,6 +67,7 @@ my %environment = (
 	CAAS_API_KEYS => $keys,
 	CAAS_LISTEN => '127.0.0.1:0',
 	CAAS_THREADS => 1,
+	CAAS_PASSWORD_THREADS => 1,
 	CAAS_MAX_BODY => 600,
 	CAAS_MAX_CONNECTIONS => 50,
 	CAAS_REQUEST_TIMEOUT => 5,
@@ -155,8 +157,9 @@ start_fails(3, qr/config/, "no such file", args => [ '--config', "$dir/none" ]);
 start_fails(2, qr/max.body/i, "environment: '$_'", env => { CAAS_MAX_BODY => $_ }) for 'x', '-1', '1x';
 
 for my $option (
-	'--threads', '--max-body', '--max-memory', '--max-connections',
-	'--max-connections-per-address', '--request-timeout', '--idle-timeout', '--rate-limit'
+	'--threads', '--password-threads', '--max-body', '--max-memory',
+	'--max-connections', '--max-connections-per-address', '--request-timeout', '--idle-timeout',
+	'--rate-limit'
 	)
 {
 	start_fails(2, qr/$option/, "$option $_", args => [ $option, $_ ])
@@ -176,6 +179,7 @@ start_fails(2, qr/--nonsense/, 'an unknown option', args => ['--nonsense']);
 start_fails(2, qr/a word too many/, 'a word', args => ['nonsense']);
 my $help = ok_caas('serve', '--help');
 like($help, qr/^ +(?:-h, *)?$_\b/m, "the help tells of $_")
-	for qw(--keyring --api-keys --listen --tls-cert --tls-key --insecure --threads --max-body --max-memory
+	for
+	qw(--keyring --api-keys --listen --tls-cert --tls-key --insecure --threads --password-threads --max-body --max-memory
 	--max-connections --max-connections-per-address --request-timeout --idle-timeout --rate-limit --access-log --config);
 done_testing();

@@ -28,7 +28,7 @@ for my $name (sort keys %broken)
 		'the reason is said');
 	eventually(sub { $service->get('/health')->{code} == 503 }, 'the health is bad');
 	refused($service->post("/$_", body_of("/$_")), 503, 'no_keyring', $_)
-		for qw(encrypt verify seal open blind-index batch);
+		for qw(encrypt verify seal open reseal blind-index hash-password verify-password batch);
 	my $unhealthy = $service->get('/health');
 	like($unhealthy->{headers}{'content-type'} // '', qr{\Aapplication/json}, 'the health is JSON');
 	unlike($unhealthy->{body}, qr/"status": ?"ok"/, 'and does not say ok');

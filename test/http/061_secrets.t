@@ -44,7 +44,19 @@ note_error($service->post($_->[0], @{$_}[ 1 .. $#$_ ]))
 	[ '/encrypt', { %user, encoding => 'base64' } ], [ '/encrypt', { %user, sensitiveData => [$mark] } ],
 	[ '/encrypt', { %user, generation => $mark } ],
 	[ '/blind-index', { sensitiveData => $mark, length => 99, context => $mark } ],
-	[ '/seal', { %user, context => $mark x 1000 } ], [ '/batch', { operation => $mark, requests => [] } ],
+	[ '/seal', { %user, context => $mark x 1000 } ],
+	[ '/encrypt', { userId => $mark, namespace => '', sensitiveData => $mark } ],
+	[ '/encrypt', { userId => "\0$mark", namespace => $mark, sensitiveData => $mark } ],
+	[ '/encrypt', { %user, userId => $mark } ],
+	[ '/reseal', { userUUID => $marked_uuid, sealedData => $sealed, context => $mark } ],
+	[ '/reseal', { userUUID => $marked_uuid, sealedData => $mark } ],
+	[ '/hash-password', { userUUID => $marked_uuid, password => "\0$mark" } ],
+	[ '/hash-password', { userUUID => $mark, password => $mark } ],
+	[ '/verify-password', { userUUID => $marked_uuid, password => $mark, passwordHash => $mark } ],
+	[
+	'/verify-password', { userUUID => $marked_uuid, password => $mark, passwordHash => password_hash() =~ s/g=1/g=9/r }
+	],
+	[ '/batch', { operation => $mark, requests => [] } ],
 	[
 	'/batch',
 	{

@@ -53,7 +53,10 @@ my %ask = (
 	'/verify 200' => sub { $service->post('/verify', body_of('/verify')) },
 	'/seal 200' => sub { $service->post('/seal', body_of('/seal')) },
 	'/open 400' => sub { $service->post('/open', body_of('/open')) },
+	'/reseal 400' => sub { $service->post('/reseal', body_of('/reseal')) },
 	'/blind-index 200' => sub { $service->post('/blind-index', body_of('/blind-index')) },
+	'/hash-password 200' => sub { $service->post('/hash-password', body_of('/hash-password')) },
+	'/verify-password 200' => sub { $service->post('/verify-password', body_of('/verify-password')) },
 	'/batch 200' => sub { $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x 7 ])) },
 	'/encrypt 401' => sub { $service->post('/encrypt', body_of('/encrypt'), key => 'stranger') },
 	'/encrypt 403' => sub { $service->post('/encrypt', body_of('/encrypt'), key => 'marked-name') },
@@ -123,7 +126,7 @@ unlike(
 my $values = sub {
 	my ($samples) = @_;
 	return { map { ($_ => $samples->{"caas_values_total operation=$_"} // 0) }
-			qw(encrypt verify seal open blind-index) };
+			qw(encrypt verify seal open reseal blind-index hash-password verify-password) };
 };
 
 sub counts
@@ -142,13 +145,25 @@ counts($_->[0], $_->[1], @{ $_->[2] // [] })
 	[ 'what does not match', sub { $service->post('/verify', body_of('/verify')) }, [ verify => 1 ] ],
 	[ 'one sealed', sub { $service->post('/seal', body_of('/seal')) }, [ seal => 1 ] ],
 	[ 'one opened', sub { $service->post('/open', body_of('/open', sealedData => $sealed)) }, [ open => 1 ] ],
+	[ 'one resealed', sub { $service->post('/reseal', body_of('/reseal', sealedData => $sealed)) }, [ reseal => 1 ] ],
 	[ 'a blind index', sub { $service->post('/blind-index', body_of('/blind-index')) }, [ 'blind-index' => 1 ] ],
+	[ 'a password', sub { $service->post('/hash-password', body_of('/hash-password')) }, [ 'hash-password' => 1 ] ],
+	[
+	'a password that is not the one',
+	sub { $service->post('/verify-password', body_of('/verify-password')) },
+	[ 'verify-password' => 1 ]
+	],
 	[
 	'what cannot be opened',
 	sub { $service->post('/open', body_of('/open', sealedData => $sealed, context => 'x')) }
 	],
-	[ 'what is not sealed', sub { $service->post('/open', body_of('/open')) } ],
-	[ 'no fields', sub { $service->post("/$_", {}) for qw(encrypt verify seal open blind-index batch) } ],
+	[ 'what is not sealed', sub { $service->post('/open', body_of('/open')) } ], [
+	'no fields',
+	sub {
+		$service->post("/$_", {})
+			for qw(encrypt verify seal open reseal blind-index hash-password verify-password batch);
+	}
+	],
 	[ 'wrong fields', sub { $service->post('/encrypt', body_of('/encrypt', userUUID => 'x')) } ],
 	[ 'no such generation', sub { $service->post('/encrypt', body_of('/encrypt', generation => 9)) } ],
 	[

@@ -14,7 +14,7 @@ is($api->{info}{version}, $version, 'the version');
 my @paths = sort keys %{ $api->{paths} };
 is(
 	"@paths",
-	'/batch /blind-index /encrypt /health /metrics /open /openapi.json /seal /verify',
+	'/batch /blind-index /encrypt /hash-password /health /metrics /open /openapi.json /reseal /seal /verify /verify-password',
 	'the documented paths, and no others'
 );
 is_deeply($api->{servers}, [ { url => '/' } ], 'where it is asked for');
@@ -34,7 +34,10 @@ sub resolved
 sub fits
 {
 	my ($value, $schema) = (shift, resolved(shift));
-	return !!grep { fits($value, $_) } @{ $schema->{anyOf} } if $schema->{anyOf};
+	my $ways = $schema->{anyOf};
+	return 0 if $ways && !grep { fits($value, $_) } @$ways;
+	return 1 if $ways && !$schema->{type};
+	return !grep { !exists $value->{$_} } @{ $schema->{required} } if $schema->{required} && !$schema->{type};
 	my $enum = $schema->{enum};
 	return $schema->{nullable} && (!$enum || !!grep { !defined } @$enum) unless defined $value;
 	my $type = $schema->{type} // '';
@@ -102,7 +105,7 @@ for my $path (@paths)
 	my $request = component($operation->{requestBody}{content}{'application/json'}{schema}, "$path: the request");
 	component($operation->{responses}{200}{content}{'application/json'}{schema}, "$path: the answer");
 	my @fields = sort keys %{ $request->{properties} };
-	my @required = sort @{ $request->{required} };
+	my @required = sort @{ $request->{required} }, of_user($request, $path) ? 'userUUID' : ();
 	ok($request->{additionalProperties} eq JSON::PP::false, "$path: no further fields");
 	ok($operation->{requestBody}{required}, "$path: with a body");
 	is("@required", join(' ', sort keys %{ body_of($path) }), "$path: what is required is what is enough");
@@ -120,17 +123,13 @@ for my $path (@paths)
 		unlike(error_code($answer->{json}), qr/unknown_field|wrong_type|duplicate/, "$path: $field is taken");
 		described($path, 'post', $answer, "$path with $field");
 		my $needed = !!grep { $_ eq $field } @required;
-		is(!!fits(undef, $schema), !$needed, "$path: $field may be null, or has to be there");
+		is(!!fits(undef, $schema), !$needed || $field eq 'userUUID', "$path: $field may be null, or has to be there");
 		my $null = error_code($service->post($path, { %{ body_of($path) }, $field => undef })->{json});
 		is($null eq 'missing_field' || $null eq 'wrong_type' || 0, $needed || 0, "$path: and is so");
 		refused($service->post($path, body_of($path, $field => undef)), 400, 'missing_field', "$path without $field")
 			if $needed;
-		refused(
-			$service->post($path, body_of($path, $field => $_)),
-			400,
-			qw(invalid_encoding invalid_operation) [ $field eq 'operation' ],
-			"$path: another $field"
-		) for map { "$_ " } grep { defined } @{ $schema->{enum} // [] };
+		refused($service->post($path, body_of($path, $field => $_)), 400, "invalid_$field", "$path: another $field")
+			for map { "$_ " } grep { defined } @{ $schema->{enum} // [] };
 		next unless exists $schema->{maximum};
 		is(error_code($service->post($path, body_of($path, $field => $schema->{minimum} - 1))->{json}),
 			"invalid_$field", "$path: $field below its minimum");
@@ -142,8 +141,8 @@ for my $path (@paths)
 	my %known = map { ($_ => 1) } @fields;
 	refused($service->post($path, body_of($path, $_ => 'x')), 400, 'unknown_field', "$path: no $_")
 		for grep { !$known{$_} }
-		qw(apiKey userUUID sensitiveData encryptedData sealedData context encoding generation length operation requests other);
-	my $good = { 200 => $service->post($path, $path eq '/open' ? sealed() : body_of($path)) };
+		qw(apiKey userUUID sensitiveData encryptedData sealedData context encoding generation length userId namespace normalize password passwordHash operation requests other);
+	my $good = { 200 => $service->post($path, $path =~ /open|reseal/ ? sealed() : body_of($path)) };
 	described($path, 'post', $good->{200}, $path);
 	is($good->{200}{code}, 200, "$path: it is a success");
 	described($path, 'post', $service->post($path, body_of($path), @$_), "$path @{ [ map { $_ // 'undef' } @$_ ] }")
@@ -151,6 +150,19 @@ for my $path (@paths)
 	described($path, 'post', $service->post($path, '{'), "$path, broken");
 	ok(fits($error, $operation->{responses}{400}{content}{'application/json'}{schema}), 'an error is described');
 	ok(!fits($wrong, $operation->{responses}{400}{content}{'application/json'}{schema}), 'with its codes');
+}
+
+# True for a request of a user, who is named in one of two ways.
+sub of_user
+{
+	my ($request, $path) = @_;
+	return 0 unless $request->{properties}{userUUID};
+	is_deeply(
+		$request->{anyOf},
+		[ { required => ['userUUID'] }, { required => [qw(userId namespace)] } ],
+		"$path: a user by UUID, or by id"
+	);
+	return 1;
 }
 
 # The schema under a name. A generated client makes a type of each.
@@ -177,7 +189,7 @@ described(
 	'/batch', 'post',
 	$service->post('/batch', body_of('/batch', operation => $_, requests => [ {}, body_of("/$_") ])),
 	"a batch of $_"
-) for qw(encrypt verify seal open blind-index);
+) for qw(encrypt verify seal open reseal blind-index);
 
 # The requests of a batch are those of its operations, without a key.
 my $batch = resolved($api->{paths}{'/batch'}{post}{requestBody}{content}{'application/json'}{schema});
@@ -186,9 +198,9 @@ my $fields_of = sub { join ',', sort keys %{ $_[0]{properties} } };
 my @in_batch = map { $fields_of->(component($_, 'a request of a batch')) } @{ $items->{anyOf} };
 my @alone =
 	map { $fields_of->(resolved($_->{post}{requestBody}{content}{'application/json'}{schema})) =~ s/\AapiKey,//r }
-	@{ $api->{paths} }{qw(/encrypt /verify /seal /open /blind-index)};
+	@{ $api->{paths} }{qw(/encrypt /verify /seal /open /reseal /blind-index)};
 is(join(' ', sort @in_batch), join(' ', sort @alone), 'a request of a batch is one of the other paths');
-for my $path (qw(/encrypt /verify /seal /open /blind-index))
+for my $path (qw(/encrypt /verify /seal /open /reseal /blind-index))
 {
 	ok(fits(body_of($path), $items), "$path: as in a batch");
 	ok(!fits(body_of($path, $_ => 'x'), $items), "$path: without $_") for qw(apiKey other);
@@ -250,15 +262,20 @@ sub expected_codes
 		my $request = resolved($api->{paths}{$path}{post}{requestBody}{content}{'application/json'}{schema});
 		my %of_field = (
 			userUUID => ['invalid_uuid'],
+			userId => [qw(invalid_user_id ambiguous_user)],
+			namespace => ['invalid_namespace'],
 			sensitiveData => ['invalid_base64'],
 			encoding => ['invalid_encoding'],
 			sealedData => [qw(invalid_base64 malformed_value unknown_generation cannot_open)],
 			context => ['invalid_context'],
 			generation => ['unknown_generation'],
+			passwordHash => ['unknown_generation'],
 			length => ['invalid_length'],
+			normalize => [qw(invalid_normalize too_much_work)],
 			operation => ['invalid_operation']
 		);
 		push @codes, map { @{ $of_field{$_} // [] } } keys %{ $request->{properties} };
+		push @codes, 'passwords_busy' if $path =~ /password/;
 		push @codes, 'not_text' if $path eq '/open';
 		push @codes, 'batch_too_large' if $path eq '/batch';
 		push @codes, 'too_much_work' if $path =~ m{\A/(?:verify|blind-index)\z};

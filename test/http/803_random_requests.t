@@ -37,7 +37,12 @@ my @requests = (
 	question('POST', '/verify', { %user, encryptedData => '00ff' }),
 	question('POST', '/seal', \%user),
 	question('POST', '/open', { userUUID => $user{userUUID}, sealedData => $sealed }),
+	question('POST', '/reseal', { userUUID => $user{userUUID}, sealedData => $sealed }),
+	question('POST', '/encrypt', { userId => '9' x 30, namespace => 'users', sensitiveData => $word }),
 	question('POST', '/blind-index', { sensitiveData => $word, length => 8 }),
+	question(
+		'POST', '/verify-password', { userUUID => $user{userUUID}, password => $word, passwordHash => password_hash() }
+	),
 	question('POST', '/batch', { operation => 'encrypt', requests => [ \%user, {}, \%user ] }),
 	question('POST', '/encrypt', { %user, apiKey => api_key('app') }, key => undef),
 	chunked('/encrypt', \%user),

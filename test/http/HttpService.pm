@@ -15,7 +15,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 our @EXPORT = (
-	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid wait_for),
+	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid password_hash wait_for),
 	qw(request_bytes error_code read_file write_file folder generation write_keyring published_keyring vectors file_vectors vector_keyring)
 );
 
@@ -304,11 +304,21 @@ sub body_of
 		'/verify' => { userUUID => some_uuid(), sensitiveData => 'x', encryptedData => '00' },
 		'/seal' => { userUUID => some_uuid(), sensitiveData => 'x' },
 		'/open' => { userUUID => some_uuid(), sealedData => 'AQAB' },
+		'/reseal' => { userUUID => some_uuid(), sealedData => 'AQAB' },
 		'/blind-index' => { sensitiveData => 'x' },
+		'/hash-password' => { userUUID => some_uuid(), password => 'x' },
+		'/verify-password' => { userUUID => some_uuid(), password => 'x', passwordHash => password_hash() },
 		'/batch' => { operation => 'encrypt', requests => [] }
 	);
 	my %body = (%{ $needs{$route} }, %over);
 	return { map { defined $body{$_} ? ($_ => $body{$_}) : () } keys %body };
+}
+
+# A stored password hash of zeros: no password has it. Its cost decides how long that takes to see, by default milliseconds.
+sub password_hash
+{
+	my ($costs) = @_;
+	return '$caas-scrypt$v=1$g=1,' . ($costs // 'ln=10,r=8,p=1') . '$' . 'A' x 22 . '$' . 'A' x 43;
 }
 
 sub some_uuid { return '4dbcbcfe-4800-40a8-badf-c26b73af230c'; }

@@ -71,10 +71,13 @@ my @steps = (
 		my $bytes = rand() < 0.5;
 		my %how = $bytes ? (encoding => 'base64') : ();
 		my $given = $bytes ? encode_base64($value, '') : $value;
-		my $sealed = ask($client, '/seal', body_of('/seal', sensitiveData => $given, context => 'c', %how));
+		my %who = rand() < 0.3 ? (userUUID => undef, userId => int rand 1000, namespace => 'users') : ();
+		my $sealed = ask($client, '/seal', body_of('/seal', sensitiveData => $given, context => 'c', %how, %who));
 		return 1 unless $sealed->{code} == 200;
-		my $opened =
-			ask($client, '/open', body_of('/open', sealedData => $sealed->{json}{sealed_data}, context => 'c', %how));
+		my $stored = $sealed->{json}{sealed_data};
+		my $resealed = ask($client, '/reseal', body_of('/reseal', sealedData => $stored, context => 'c', %who));
+		$stored = $resealed->{json}{sealed_data} if $resealed->{code} == 200;
+		my $opened = ask($client, '/open', body_of('/open', sealedData => $stored, context => 'c', %how, %who));
 		$counts->{wrong}++ if $opened->{code} == 200 && $opened->{json}{sensitive_data} ne $given;
 		return 1;
 	},
@@ -100,6 +103,23 @@ my @steps = (
 		} 0 .. rand 40;
 		my $answer = ask($client, '/batch', body_of('/batch', operation => 'blind-index', requests => \@requests));
 		$counts->{wrong}++ if $answer->{code} == 200 && @{ $answer->{json}{answers} } != @requests;
+		return 1;
+	},
+	sub {    # passwords, some of which are too many, and some of whose clients leave
+		my ($client, $counts) = @_;
+		return 1 if rand() < 0.8;
+		my $hash = question('POST', '/verify-password',
+			body_of('/verify-password', passwordHash => password_hash('ln=11,r=8,p=' . (1 + int rand 4))));
+		my $count = 1 + int rand 3;
+		$client->send($hash x $count);
+		if (rand() < 0.3) { close $client->{socket}; return 0; }
+		for (1 .. $count)
+		{
+			my $answer = $client->answer // die "no answer\n";
+			my $code =
+				$answer->{code} == 200 ? $answer->{json}{valid} ? 'valid' : 'not valid' : error_code($answer->{json});
+			$counts->{wrong}++ unless $code =~ /\A(?:not valid|passwords_busy|no_keyring|no_api_keys)\z/;
+		}
 		return 1;
 	},
 	sub {    # what needs no key
