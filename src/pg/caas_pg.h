@@ -74,6 +74,9 @@ extern void caas_session_keyring_changed(void);
 extern void caas_session_tell_workers(void); /* sets caas_parallel_state to the present state */
 extern void caas_session_init(void);
 
+/* True within the statement whose call loaded the library. */
+extern bool caas_loaded_by_this_statement(void);
+
 /* The state that a leader passes to its parallel workers, as the value of a setting. It is an
  * integer, so the leader can assign the C variable directly. */
 extern int caas_parallel_state;
@@ -133,6 +136,11 @@ extern struct varlena *caas_text_of_utf8(struct varlena *utf8, bool quiet);
 extern Datum caas_digest_datum(caas_engine *engine, const pg_uuid_t *uuid, int generation,
 							   const caas_bytes *data, bool as_text);
 
+/* ---- fn_shape.c ---- */
+
+extern PGDLLEXPORT Datum caas_sql_is_digest_text(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum caas_sql_is_digest_bytea(PG_FUNCTION_ARGS);
+
 /* ---- fn_sealed.c, fn_index.c ---- */
 
 /* Returns the sealed value as bytea, palloc'd. */
@@ -142,6 +150,26 @@ extern Datum caas_seal_datum(caas_engine *engine, const pg_uuid_t *uuid, const c
 /* Returns the blind index of length bytes as bytea, palloc'd; generation 0 is the active one. */
 extern Datum caas_index_datum(caas_engine *engine, int generation, const caas_bytes *context,
 							  const caas_bytes *data, int length);
+
+/*
+ * Returns a text's bytes, normalised; a length of 0 means that nothing remains
+ * and the text has no index. The result is a copy in memory of the caller's
+ * context, and holds plaintext: release it with caas_normalized_release.
+ */
+extern caas_bytes caas_normalized_bytes(caas_normalization normalization, const caas_bytes *text);
+extern void		  caas_normalized_release(caas_bytes *normalized);
+
+/* ---- fn_uuid.c: users whose ids are not UUIDs ---- */
+
+/*
+ * Tells whether caas_uuid_of_id takes ids of this type and collation: smallint,
+ * integer, bigint, text and varchar, whose equality is that of their text. Not
+ * char(n), citext, or a nondeterministic collation.
+ */
+extern bool caas_uuid_takes(Oid type, Oid collation);
+
+/* Fills uuid with that of an id of such a type; name_space is UTF-8. Raises 22023 and 22021. */
+extern void caas_uuid_of_id(const caas_bytes *name_space, Oid type, Datum id, pg_uuid_t *uuid);
 
 /* ---- password_slots.c: the limit on password hashes that run at a time in the whole server ----
  */

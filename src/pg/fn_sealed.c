@@ -152,20 +152,24 @@ caas_sql_try_open_text(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(plaintext);
 }
 
-/* caas_reseal(uuid, bytea, context text) returns bytea */
+/* caas_reseal(uuid, bytea, context text [, generation integer]) returns bytea */
 PG_FUNCTION_INFO_V1(caas_sql_reseal);
 Datum
 caas_sql_reseal(PG_FUNCTION_ARGS)
 {
 	caas_engine	   *engine = caas_gated_engine();
+	int				generation = PG_NARGS() > 3 ? PG_GETARG_INT32(3) : 0;
 	caas_bytes		sealed = caas_bytea_bytes(PG_GETARG_DATUM(1));
 	caas_bytes		context = caas_text_bytes(PG_GETARG_DATUM(2));
 	struct varlena *result = palloc(VARHDRSZ + sealed.len);
-	caas_error		error;
+	caas_error		error = {.status = CAAS_ERR_NOT_ACTIVE};
 
+	/* For the core, 0 means the active generation. */
+	if (PG_NARGS() > 3 && generation == 0)
+		caas_raise(&error);
 	SET_VARSIZE(result, VARHDRSZ + sealed.len);
-	if (caas_reseal(engine, PG_GETARG_UUID_P(0)->data, context.data, context.len, sealed.data,
-					sealed.len, (uint8_t *)VARDATA(result), &error) != CAAS_OK)
+	if (caas_reseal(engine, PG_GETARG_UUID_P(0)->data, generation, context.data, context.len,
+					sealed.data, sealed.len, (uint8_t *)VARDATA(result), &error) != CAAS_OK)
 		caas_raise(&error);
 	caas_bytes_release(&sealed);
 	caas_bytes_release(&context);

@@ -24,7 +24,7 @@
 #endif
 
 /* The default costs of new password hashes are those of docs/spec.md, section 8. */
-caas_password_costs caas_password_cost = {15, 3, 19456, 2, 1, 220000};
+caas_password_costs caas_password_cost = CAAS_PASSWORD_COSTS;
 int					caas_password_limit = 8;
 
 static const char key_mask[] = "********";

@@ -7,6 +7,7 @@
  * clears it.
  */
 #include "caas_pg.h"
+#include "trigger.h"
 
 #include "access/parallel.h"
 #include "access/xact.h"
@@ -379,6 +380,7 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	session.unbound_planning = outer + (bound_params == NULL ? 1 : 0);
 	PG_TRY();
 	{
+		caas_prepare_statement(parse);
 		result = next_planner(parse, query_string, cursor_options, bound_params);
 	}
 	PG_FINALLY();
@@ -389,9 +391,25 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	return result;
 }
 
+/* The statement whose call loaded the library; 0 when it was preloaded. */
+static TimestampTz loading_statement = 0;
+
+bool
+caas_loaded_by_this_statement(void)
+{
+	return unlikely(loading_statement != 0) &&
+		   loading_statement == GetCurrentStatementStartTimestamp();
+}
+
 void
 caas_session_init(void)
 {
+	if (!process_shared_preload_libraries_in_progress)
+	{
+		loading_statement = GetCurrentStatementStartTimestamp();
+		ResetPlanCache(); /* plans from before the planner hook */
+	}
+
 	next_planner = planner_hook ? planner_hook : standard_planner;
 	planner_hook = note_planning;
 	/* A call that was being planned may have loaded the library, before the hook could note it. */

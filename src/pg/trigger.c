@@ -6,8 +6,9 @@
 #include "trigger.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "nodes/bitmapset.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 
 /* ---- a row, for the protect_column() of each kind ---- */
@@ -34,19 +35,55 @@ caas_firing_engine(caas_firing *firing)
 	return firing->engine;
 }
 
-const pg_uuid_t *
-caas_firing_uuid(const caas_firing *firing, const caas_attribute *attribute)
+/* ---- the user ---- */
+
+/* An id that is not a uuid is protected under the uuid of its namespace and its text. */
+static void
+name_user(caas_firing *firing, Datum id)
 {
-	if (firing->uuid == NULL)
+	caas_trigger *trigger = firing->trigger;
+	caas_bytes	  text = caas_attribute_bytes(&trigger->id, id);
+	caas_error	  error;
+
+	if (caas_user_uuid(trigger->id_namespace.data, trigger->id_namespace.len, text.data, text.len,
+					   firing->uuid.data, &error) != CAAS_OK)
+		caas_raise(&error);
+	caas_bytes_release(&text);
+}
+
+const pg_uuid_t *
+caas_firing_user(caas_firing *firing)
+{
+	bool  is_null;
+	Datum id;
+
+	if (!firing->has_user)
+		return NULL;
+	if (!firing->uuid_known)
+	{
+		id = slot_getattr(firing->row, firing->trigger->id.number, &is_null);
+		if (firing->trigger->id_is_uuid)
+			firing->uuid = *DatumGetUUIDP(id);
+		else
+			name_user(firing, id);
+		firing->uuid_known = true;
+	}
+	return &firing->uuid;
+}
+
+const pg_uuid_t *
+caas_firing_uuid(caas_firing *firing, const caas_attribute *attribute)
+{
+	if (!firing->has_user)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("column \"%s\" of relation \"%s\" has a value but \"%s\" is null",
 						caas_firing_column(firing, attribute->number), caas_firing_relation(firing),
-						caas_firing_column(firing, firing->trigger->uuid)),
+						caas_firing_column(firing, firing->trigger->id.number)),
 				 errhint("A value can be protected for a known user only. "
-						 "Set the uuid in the statement, by a default or in an earlier trigger."),
+						 "Set the id in the statement, by a default or in an earlier trigger."),
 				 caas_hide()));
-	return firing->uuid;
+	return caas_firing_user(firing);
 }
 
 bool
@@ -57,39 +94,57 @@ caas_same_user(const pg_uuid_t *a, const pg_uuid_t *b)
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
-bool
-caas_same_image(Datum a, Datum b)
-{
-	Size size = VARSIZE_ANY(DatumGetPointer(a));
+/* ---- the columns ---- */
 
-	/* Two equal TOAST pointers name the same value: it need not be fetched. */
-	if (size == VARSIZE_ANY(DatumGetPointer(b)) &&
-		memcmp(DatumGetPointer(a), DatumGetPointer(b), size) == 0)
-		return true;
-	return datum_image_eq(a, b, false, -1);
+static bool
+is_null_in(TupleTableSlot *slot, AttrNumber number)
+{
+	return slot_attisnull(slot, number);
+}
+
+bool
+caas_firing_is_null(const caas_firing *firing, const caas_attribute *attribute)
+{
+	return is_null_in(firing->row, attribute->number);
+}
+
+bool
+caas_firing_was_null(const caas_firing *firing, const caas_attribute *attribute)
+{
+	return firing->before == NULL || is_null_in(firing->before, attribute->number);
+}
+
+static bool
+differs(const caas_firing *firing, const caas_attribute *attribute)
+{
+	bool  was_null;
+	bool  is_null;
+	Datum old = slot_getattr(firing->before, attribute->number, &was_null);
+	Datum new = slot_getattr(firing->row, attribute->number, &is_null);
+
+	if (was_null || is_null)
+		return was_null != is_null;
+	return !caas_same_image(attribute, old, new);
 }
 
 bool
 caas_firing_changed(const caas_firing *firing, const caas_attribute *attribute)
 {
-	bool  was_null;
-	bool  is_null;
-	Datum old;
-	Datum new;
-
-	if (firing->before == NULL)
-		return true;
-	old = slot_getattr(firing->before, attribute->number, &was_null);
-	new = slot_getattr(firing->row, attribute->number, &is_null);
-	if (was_null || is_null)
-		return was_null != is_null;
-	return !caas_same_image(old, new);
+	return firing->before == NULL || differs(firing, attribute);
 }
 
-caas_bytes
-caas_attribute_bytes(const caas_attribute *attribute, Datum value)
+bool
+caas_firing_leaves(const caas_firing *firing, const caas_attribute *attribute)
 {
-	return attribute->is_text ? caas_text_bytes(value) : caas_bytea_bytes(value);
+	return firing->same_user && !caas_firing_changed(firing, attribute);
+}
+
+bool
+caas_firing_stays_unprotected(const caas_firing *firing, const caas_protected_column *column)
+{
+	return caas_firing_was_null(firing, &column->target) &&
+		   caas_firing_is_null(firing, &column->target) &&
+		   caas_firing_leaves(firing, &column->source) && caas_key_problem() != NULL;
 }
 
 static void
@@ -117,7 +172,24 @@ caas_firing_write_null(const caas_firing *firing, caas_attribute *attribute)
 	write_attribute(firing, attribute, (Datum)0, true);
 }
 
+void
+caas_firing_restore(const caas_firing *firing, caas_attribute *attribute)
+{
+	bool  is_null;
+	Datum value = slot_getattr(firing->before, attribute->number, &is_null);
+
+	write_attribute(firing, attribute, value, is_null);
+}
+
 /* ---- one firing ---- */
+
+void
+caas_refuse_declaration(const caas_trigger_kind *kind)
+{
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("%s must be fired BEFORE INSERT OR UPDATE FOR EACH ROW", kind->name),
+					errhint("%s", kind->declaration_hint), caas_hide()));
+}
 
 static const TriggerData *
 checked_call(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
@@ -127,19 +199,42 @@ checked_call(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(call->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(call->tg_event) ||
 		!(TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event)))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("%s must be fired BEFORE INSERT OR UPDATE FOR EACH ROW", kind->name),
-						errhint("%s", kind->declaration_hint), caas_hide()));
+		caas_refuse_declaration(kind);
 	return call;
 }
 
-static const pg_uuid_t *
-user_of_row(TupleTableSlot *slot, AttrNumber number)
-{
-	bool  is_null;
-	Datum uuid = slot_getattr(slot, number, &is_null);
+/* Set when the statement whose firing loaded the library fired a trigger for an INSERT. */
+static bool inserted_while_loading = false;
 
-	return is_null ? NULL : DatumGetUUIDP(uuid);
+/*
+ * DO UPDATE would store nothing of the new value where the planner did not carry
+ * EXCLUDED (trigger_statement.c): in a statement that was planned before the library
+ * was loaded, and where a partition alone has the trigger, which a statement over
+ * the partitioned table does not see.
+ */
+static void
+refuse_uncarried_upsert(const caas_firing *firing, const caas_protected_column *column)
+{
+	int	 number = column->source.number - FirstLowInvalidHeapAttributeNumber;
+	bool alone = firing->trigger->is_partition_alone && firing->trigger->inserted;
+	bool loading = inserted_while_loading && caas_loaded_by_this_statement();
+
+	if (!(alone || loading) || column->in_place || column->keep || firing->before == NULL ||
+		!bms_is_member(number, firing->call->tg_updatedcols) ||
+		!caas_firing_is_null(firing, &column->source))
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+		 errmsg("this statement cannot set column \"%s\" of relation \"%s\" from EXCLUDED",
+				caas_firing_column(firing, column->source.number), caas_firing_relation(firing)),
+		 alone ? errdetail("The partition alone has the trigger \"%s\".",
+						   firing->call->tg_trigger->tgname)
+			   : errdetail("It was planned before the library of caas was loaded."),
+		 alone ? errhint("Create the trigger on the partitioned table.")
+			   : errhint("Repeat the statement. Add caas to shared_preload_libraries or "
+						 "session_preload_libraries."),
+		 caas_hide()));
 }
 
 static caas_firing
@@ -151,9 +246,12 @@ begin_firing(const TriggerData *call, caas_trigger *trigger)
 	trigger->nwritten = 0;
 	firing.row = is_update ? call->tg_newslot : call->tg_trigslot;
 	firing.before = is_update ? call->tg_trigslot : NULL;
-	firing.uuid = user_of_row(firing.row, trigger->uuid);
-	firing.same_uuid =
-		is_update && caas_same_user(firing.uuid, user_of_row(firing.before, trigger->uuid));
+	firing.has_user = !is_null_in(firing.row, trigger->id.number);
+	firing.same_user = is_update && !differs(&firing, &trigger->id);
+	if (!is_update)
+		trigger->inserted = true;
+	if (!is_update && caas_loaded_by_this_statement())
+		inserted_while_loading = true;
 	return firing;
 }
 
@@ -184,9 +282,13 @@ caas_trigger_fire(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
 	caas_firing		   firing;
 
 	if (trigger == NULL)
-		trigger = fcinfo->flinfo->fn_extra = caas_trigger_open(call, kind, fcinfo->flinfo->fn_mcxt);
+		trigger = fcinfo->flinfo->fn_extra =
+			caas_trigger_open(call->tg_relation, call->tg_trigger, kind, fcinfo->flinfo->fn_mcxt);
 	firing = begin_firing(call, trigger);
 	for (int i = 0; i < trigger->ncolumns; i++)
+	{
+		refuse_uncarried_upsert(&firing, &trigger->columns[i]);
 		kind->protect_column(&firing, &trigger->columns[i]);
+	}
 	return PointerGetDatum(written_row(&firing));
 }

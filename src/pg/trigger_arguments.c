@@ -1,156 +1,67 @@
 /*
- * trigger_arguments.c - parses and checks the arguments of a row trigger.
+ * trigger_arguments.c - checks the arguments of a row trigger against its table.
  *
- * This happens once per statement and table, before the first row.
- * The first argument names the uuid column, each further one a value to protect:
- *
- *     source[=target[:companion]][@context]
- *
- * A column's name is compared with the catalog byte by byte: no quotes, no case
- * folding. It cannot contain a separator of a part that the function allows.
+ * This happens once per statement and table, before the first row, and when the
+ * trigger is created (trigger_ddl.c).
  */
 #include "trigger.h"
 
+#include "access/table.h"
+#include "access/htup_details.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "nodes/bitmapset.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #define PROTOCOL_VIOLATED ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED
 
-/* ---- the grammar ---- */
-
-/* Ends text at the first separator and returns the rest, or NULL when there is no separator. */
-static char *
-cut(char *text, char separator)
-{
-	char *found = strchr(text, separator);
-
-	if (found == NULL)
-		return NULL;
-	*found = '\0';
-	return found + 1;
-}
-
-static caas_argument
-parse_argument(const caas_trigger_kind *kind, const char *text)
-{
-	char		 *source = pstrdup(text);
-	char		 *context = kind->allows_context ? cut(source, '@') : NULL;
-	char		 *target = cut(source, '=');
-	char		 *companion = kind->allows_companion && target != NULL ? cut(target, ':') : NULL;
-	caas_argument argument = {text, source, target, companion, context};
-
-	return argument;
-}
-
-static caas_definition *
-parse_definition(const Trigger *trigger, const caas_trigger_kind *kind)
-{
-	int				 narguments = Max(trigger->tgnargs - 1, 0);
-	caas_definition *definition =
-		palloc(offsetof(caas_definition, arguments) + narguments * sizeof(caas_argument));
-
-	definition->trigger = trigger;
-	definition->kind = kind;
-	definition->fires_together = false;
-	definition->narguments = narguments;
-	for (int i = 0; i < narguments; i++)
-		definition->arguments[i] = parse_argument(kind, trigger->tgargs[i + 1]);
-	return definition;
-}
-
-/* True when an argument names the column as source, target or companion. */
-static bool
-names_column(const caas_definition *definition, const char *column)
-{
-	for (int i = 0; i < definition->narguments; i++)
-	{
-		const caas_argument *argument = &definition->arguments[i];
-
-		if (strcmp(argument->source, column) == 0 ||
-			(argument->target != NULL && strcmp(argument->target, column) == 0) ||
-			(argument->companion != NULL && strcmp(argument->companion, column) == 0))
-			return true;
-	}
-	return false;
-}
+/* The level of an error for a definition that an older release accepted. */
+#define OLDER_LEVEL(opening) ((opening)->is_creation ? WARNING : ERROR)
 
 /* ---- the columns ---- */
 
-static Form_pg_attribute
-find_column(const caas_opening *opening, const char *name)
+const char *
+caas_column_name(Relation relation, AttrNumber number)
 {
-	TupleDesc columns = RelationGetDescr(opening->relation);
-
-	for (int i = 0; i < columns->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(columns, i);
-
-		if (!column->attisdropped && strcmp(NameStr(column->attname), name) == 0)
-			return column;
-	}
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("column \"%s\" of relation \"%s\" does not exist", name,
-						   RelationGetRelationName(opening->relation)),
-					errhint("%s", opening->own->kind->arguments_hint), caas_hide()));
-	pg_unreachable();
+	return NameStr(TupleDescAttr(RelationGetDescr(relation), number - 1)->attname);
 }
 
 static const char *
 column_name(const caas_opening *opening, AttrNumber number)
 {
-	return NameStr(TupleDescAttr(RelationGetDescr(opening->relation), number - 1)->attname);
+	return caas_column_name(opening->relation, number);
 }
 
-static void
-refuse_type(const caas_opening *opening, Form_pg_attribute column, const char *hint)
+static AttrNumber
+existing_column(const caas_opening *opening, const caas_name *name)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of relation \"%s\" has type %s", NameStr(column->attname),
-					RelationGetRelationName(opening->relation), format_type_be(column->atttypid)),
-			 errhint("%s", hint), caas_hide()));
+	if (name->number == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" of relation \"%s\" does not exist", name->text,
+							   RelationGetRelationName(opening->relation)),
+						errdetail("Trigger \"%s\" names it.", opening->own->trigger->tgname),
+						errhint("%s", opening->own->kind->arguments_hint), caas_hide()));
+	return name->number;
 }
 
-static void
-refuse_generated(const caas_opening *opening, Form_pg_attribute column)
+/* True when an argument names the column as source, target or companion. */
+static bool
+names_column(const caas_definition *definition, AttrNumber number)
 {
-	if (column->attgenerated != '\0')
-		ereport(ERROR,
-				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("column \"%s\" of relation \"%s\" is a generated column",
-						NameStr(column->attname), RelationGetRelationName(opening->relation)),
-				 errhint("The server computes it after this trigger. Name a plain column."),
-				 caas_hide()));
-}
+	for (int i = 0; i < definition->narguments; i++)
+	{
+		const caas_argument *argument = &definition->arguments[i];
 
-/* Finds a column of text or bytea, or of bytea only. */
-static caas_attribute
-find_attribute(const caas_opening *opening, const char *name, bool bytea_only)
-{
-	Form_pg_attribute column = find_column(opening, name);
-	int32			  typmod = column->atttypmod;
-	Oid				  base = getBaseTypeAndTypmod(column->atttypid, &typmod);
-	caas_attribute	  attribute = {.number = column->attnum, .is_text = base != BYTEAOID};
-
-	if (bytea_only && base != BYTEAOID)
-		refuse_type(opening, column,
-					"Sealed values and blind indexes are stored as bytea or a domain over bytea.");
-	refuse_generated(opening, column);
-	if (base == BPCHAROID)
-		refuse_type(opening, column,
-					"character(n) pads values with blanks. Use text, varchar, citext or bytea.");
-	if (base != BYTEAOID && !IsBinaryCoercible(base, TEXTOID))
-		refuse_type(opening, column,
-					"A protected column is text, varchar, citext, bytea or a domain over these.");
-	attribute.limit = base == VARCHAROID && typmod >= VARHDRSZ ? typmod - VARHDRSZ : -1;
-	if (base != column->atttypid)
-		attribute.domain = column->atttypid;
-	return attribute;
+		if (argument->source.number == number || argument->target.number == number ||
+			argument->companion.number == number)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -180,28 +91,56 @@ refuse_named_twice(caas_opening *opening, AttrNumber number)
 	opening->named = bms_add_member(opening->named, number);
 }
 
-/* A list of columns that omits this one would let its changes pass without the trigger. */
+/*
+ * A list of columns omits those that an earlier trigger changes, and a condition
+ * can be false: then the row would be stored without the trigger.
+ */
 static void
-refuse_unseen_update(const caas_opening *opening, AttrNumber number)
+refuse_conditions(const caas_opening *opening)
 {
 	const Trigger *trigger = opening->own->trigger;
 
-	for (int i = 0; i < trigger->tgnattr; i++)
-		if (trigger->tgattr[i] == number)
-			return;
 	if (trigger->tgnattr > 0)
+		ereport(OLDER_LEVEL(opening),
+				(errcode(PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" of relation \"%s\" is declared UPDATE OF", trigger->tgname,
+						RelationGetRelationName(opening->relation)),
+				 errdetail("It would not fire when an earlier trigger changes a column."),
+				 errhint("Declare the trigger BEFORE INSERT OR UPDATE, without a list of columns."),
+				 caas_hide()));
+	if (trigger->tgqual != NULL)
+		ereport(opening->is_creation && IsBinaryUpgrade ? WARNING : ERROR,
+				(errcode(PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" of relation \"%s\" has a WHEN condition", trigger->tgname,
+						RelationGetRelationName(opening->relation)),
+				 errdetail("A row for which it is false would be stored as plaintext."),
+				 errhint("Declare the trigger without WHEN."), caas_hide()));
+}
+
+/* In a subscriber or a restore such a trigger meets digests that it must not digest. */
+static void
+refuse_replica(const caas_opening *opening, const caas_argument *argument)
+{
+	const Trigger *trigger = opening->own->trigger;
+	bool		   in_replica = trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+					  trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA;
+
+	if (in_replica && argument->target.text == NULL && argument->shaped != CAAS_SHAPED_KEPT)
 		ereport(ERROR,
 				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" is declared UPDATE OF without column \"%s\"",
-						trigger->tgname, column_name(opening, number)),
-				 errhint("Declare the trigger BEFORE INSERT OR UPDATE, without a list of columns."),
+				 errmsg("trigger \"%s\" of relation \"%s\" replaces column \"%s\" in place and is "
+						"enabled for replicated rows",
+						trigger->tgname, RelationGetRelationName(opening->relation),
+						argument->source.text),
+				 errdetail("Replicated rows hold digests already."),
+				 errhint("Write ALTER TABLE .. ENABLE TRIGGER, or add the option digests=keep."),
 				 caas_hide()));
 }
 
 /* ---- the other triggers of the table ---- */
 
-static bool
-is_enabled(const Trigger *trigger)
+bool
+caas_trigger_is_enabled(const Trigger *trigger)
 {
 	if (trigger->tgenabled == TRIGGER_DISABLED)
 		return false;
@@ -210,27 +149,45 @@ is_enabled(const Trigger *trigger)
 									  : TRIGGER_FIRES_ON_REPLICA);
 }
 
-/* True when both fire before the same row. Two with WHEN may exclude each other. */
+/* True when both fire before the same row. */
 static bool
 fire_together(const Trigger *own, const Trigger *other)
 {
 	const int16 events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
 
 	return (own->tgtype & other->tgtype & events) != 0 && TRIGGER_FOR_ROW(other->tgtype) &&
-		   TRIGGER_FOR_BEFORE(other->tgtype) && (own->tgqual == NULL || other->tgqual == NULL) &&
-		   is_enabled(other);
+		   TRIGGER_FOR_BEFORE(other->tgtype) && caas_trigger_is_enabled(other);
 }
 
-/* Recognises the functions of caas under any name in SQL. Returns NULL for another function. */
-static const caas_trigger_kind *
-kind_of_function(Oid function)
+/*
+ * Reads the catalog, since fmgr_info() would load foreign libraries, and gives
+ * another address for a function with SET or a hook of fmgr.
+ */
+bool
+caas_is_function(Oid function, const char *symbol)
 {
-	FmgrInfo info;
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool	  is_null;
+	bool	  result = false;
+	Datum	  source;
 
-	fmgr_info(function, &info);
-	if (info.fn_addr == caas_encrypt_kind.function)
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_proc)GETSTRUCT(tuple))->prolang == ClanguageId)
+	{
+		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
+		result = !is_null && strcmp(TextDatumGetCString(source), symbol) == 0;
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+const caas_trigger_kind *
+caas_kind_of_function(Oid function)
+{
+	if (caas_is_function(function, "caas_sql_encrypt_trigger"))
 		return &caas_encrypt_kind;
-	return info.fn_addr == caas_seal_kind.function ? &caas_seal_kind : NULL;
+	return caas_is_function(function, "caas_sql_seal_trigger") ? &caas_seal_kind : NULL;
 }
 
 /*
@@ -238,9 +195,10 @@ kind_of_function(Oid function)
  * function, and those of the other function that fire together with this one.
  */
 static List *
-find_definitions(const Trigger *own, const caas_trigger_kind *kind, const TriggerDesc *all)
+find_definitions(Relation relation, const Trigger *own, const caas_trigger_kind *kind)
 {
-	List *definitions = list_make1(parse_definition(own, kind));
+	const TriggerDesc *all = CopyTriggerDesc(relation->trigdesc);
+	List			  *definitions = list_make1(caas_parse_definition(relation, own, kind));
 
 	for (int i = 0; i < all->numtriggers; i++)
 	{
@@ -254,10 +212,10 @@ find_definitions(const Trigger *own, const caas_trigger_kind *kind, const Trigge
 		if (other->tgfoid == own->tgfoid)
 			other_kind = kind;
 		else if (together)
-			other_kind = kind_of_function(other->tgfoid);
+			other_kind = caas_kind_of_function(other->tgfoid);
 		if (other_kind == NULL)
 			continue;
-		definition = parse_definition(other, other_kind);
+		definition = caas_parse_definition(relation, other, other_kind);
 		definition->fires_together = together;
 		definitions = lappend(definitions, definition);
 	}
@@ -265,7 +223,7 @@ find_definitions(const Trigger *own, const caas_trigger_kind *kind, const Trigge
 }
 
 static const caas_definition *
-find_second_trigger(const caas_opening *opening, const char *column)
+find_second_trigger(const caas_opening *opening, AttrNumber number, bool is_id)
 {
 	ListCell *cell;
 
@@ -273,32 +231,34 @@ find_second_trigger(const caas_opening *opening, const char *column)
 	{
 		const caas_definition *other = lfirst(cell);
 
-		if (other->fires_together && names_column(other, column))
+		if (other->fires_together &&
+			(names_column(other, number) || (!is_id && other->id.number == number)))
 			return other;
 	}
 	return NULL;
 }
 
 static void
-refuse_second_trigger(const caas_opening *opening, const char *column)
+refuse_second_trigger(const caas_opening *opening, AttrNumber number, bool is_id)
 {
-	const caas_definition *second = find_second_trigger(opening, column);
+	const caas_definition *second = find_second_trigger(opening, number, is_id);
 
 	if (second == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(PROTOCOL_VIOLATED),
 			 errmsg("triggers \"%s\" and \"%s\" both protect column \"%s\" of relation \"%s\"",
-					opening->own->trigger->tgname, second->trigger->tgname, column,
-					RelationGetRelationName(opening->relation)),
+					opening->own->trigger->tgname, second->trigger->tgname,
+					column_name(opening, number), RelationGetRelationName(opening->relation)),
 			 errhint("Drop one of them. "
 					 "The second to fire would take for plaintext what the first has stored."),
 			 caas_hide()));
 }
 
-/* True when the event fires this trigger, or one of the same function that protects the column. */
+/* True when the event fires this trigger, or an enabled one of the same function that protects the
+ * column. */
 static bool
-protects_on(const caas_opening *opening, const char *column, int16 event)
+protects_on(const caas_opening *opening, AttrNumber source, int16 event)
 {
 	ListCell *cell;
 
@@ -307,84 +267,128 @@ protects_on(const caas_opening *opening, const char *column, int16 event)
 		const caas_definition *definition = lfirst(cell);
 
 		if (definition->trigger->tgfoid == opening->own->trigger->tgfoid &&
-			(definition->trigger->tgtype & event) != 0 && names_column(definition, column))
+			(definition->trigger->tgtype & event) != 0 &&
+			(definition == opening->own || caas_trigger_is_enabled(definition->trigger)) &&
+			names_column(definition, source))
 			return true;
 	}
 	return false;
 }
 
-/* INSERT without a trigger stores plaintext, and so does UPDATE. */
+/*
+ * INSERT without a trigger stores plaintext, and so does UPDATE. Two triggers can
+ * share the events, so this is not checked while the first of them is created.
+ */
 static void
-require_both_events(const caas_opening *opening, const char *column)
+require_both_events(const caas_opening *opening, const caas_name *source)
 {
-	bool inserts = protects_on(opening, column, TRIGGER_TYPE_INSERT);
+	bool inserts = protects_on(opening, source->number, TRIGGER_TYPE_INSERT);
 
-	if (inserts && protects_on(opening, column, TRIGGER_TYPE_UPDATE))
+	if (opening->is_creation ||
+		(inserts && protects_on(opening, source->number, TRIGGER_TYPE_UPDATE)))
 		return;
 	ereport(ERROR,
 			(errcode(PROTOCOL_VIOLATED),
-			 errmsg("column \"%s\" of relation \"%s\" is not protected on %s", column,
+			 errmsg("column \"%s\" of relation \"%s\" is not protected on %s", source->text,
 					RelationGetRelationName(opening->relation), inserts ? "UPDATE" : "INSERT"),
 			 errhint("Declare the trigger BEFORE INSERT OR UPDATE."), caas_hide()));
 }
 
+/* ---- inheritance children, which have triggers of their own ---- */
+
 bool
-caas_fires_on_every_update(const caas_opening *opening, const char *column)
+caas_is_protected_in(Relation child, const caas_trigger_kind *kind, const char *source)
 {
-	ListCell *cell;
+	/* The relation cache can replace its description of the triggers at any time. */
+	const TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
 
-	foreach (cell, opening->definitions)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		const caas_definition *definition = lfirst(cell);
-		const Trigger		  *trigger = definition->trigger;
+		const Trigger		  *trigger = &triggers->triggers[i];
+		const caas_definition *definition;
 
-		if (trigger->tgfoid == opening->own->trigger->tgfoid &&
-			TRIGGER_FOR_UPDATE(trigger->tgtype) && trigger->tgnattr == 0 &&
-			trigger->tgqual == NULL && is_enabled(trigger) && names_column(definition, column))
-			return true;
+		if (!TRIGGER_FOR_BEFORE(trigger->tgtype) || !TRIGGER_FOR_ROW(trigger->tgtype) ||
+			!TRIGGER_FOR_INSERT(trigger->tgtype) || !TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+			!caas_trigger_is_enabled(trigger) || caas_kind_of_function(trigger->tgfoid) != kind)
+			continue;
+		definition = caas_parse_definition(child, trigger, kind);
+		for (int j = 0; j < definition->narguments; j++)
+			if (strcmp(definition->arguments[j].source.text, source) == 0)
+				return true;
 	}
 	return false;
 }
 
+static void
+require_child(Relation parent, const caas_definition *own, Oid child_oid, int level)
+{
+	Relation child = table_open(child_oid, NoLock);
+
+	for (int i = 0; i < own->narguments; i++)
+		if (!caas_is_protected_in(child, own->kind, own->arguments[i].source.text))
+			ereport(level,
+					(errcode(PROTOCOL_VIOLATED),
+					 errmsg("no trigger protects column \"%s\" of inheritance child \"%s\"",
+							own->arguments[i].source.text, RelationGetRelationName(child)),
+					 errdetail("The trigger of \"%s\" does not fire for rows of its children.",
+							   RelationGetRelationName(parent)),
+					 errhint("Create the same trigger on each child."), caas_hide()));
+	table_close(child, NoLock);
+}
+
+void
+caas_require_children(Relation parent, const caas_definition *own, int level)
+{
+	Oid		  oid = RelationGetRelid(parent);
+	ListCell *cell;
+
+	if (!parent->rd_rel->relhassubclass || parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach (cell, find_all_inheritors(oid, AccessShareLock, NULL))
+		if (lfirst_oid(cell) != oid)
+			require_child(parent, own, lfirst_oid(cell), level);
+}
+
 /* ---- opening a trigger ---- */
 
-static caas_opening
-begin_opening(const TriggerData *call, const caas_trigger_kind *kind)
-{
-	const Trigger *own = call->tg_trigger;
-	caas_opening   opening = {.relation = call->tg_relation};
-
-	if (own->tgnargs < 2)
-		ereport(ERROR,
-				(errcode(PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" gives %s too few arguments", own->tgname, kind->name),
-				 errhint("%s", kind->arguments_hint), caas_hide()));
-	opening.definitions = find_definitions(own, kind, call->tg_relation->trigdesc);
-	opening.own = linitial(opening.definitions);
-	return opening;
-}
-
-static AttrNumber
-open_uuid(caas_opening *opening)
-{
-	Form_pg_attribute column = find_column(opening, opening->own->trigger->tgargs[0]);
-
-	if (getBaseType(column->atttypid) != UUIDOID)
-		refuse_type(opening, column, "The first argument of the trigger names the uuid column.");
-	refuse_generated(opening, column);
-	refuse_named_twice(opening, column->attnum);
-	refuse_unseen_update(opening, column->attnum);
-	return column->attnum;
-}
-
-/* A column belongs to one trigger and to one part of one argument. */
 static void
-check_part(caas_opening *opening, AttrNumber number, bool is_watched)
+open_id(caas_opening *opening, caas_trigger *trigger)
 {
+	const caas_definition *own = opening->own;
+	AttrNumber			   number = existing_column(opening, &own->id);
+
+	trigger->id_is_uuid = own->id_namespace == NULL;
+	trigger->id = caas_open_attribute(opening, number,
+									  trigger->id_is_uuid ? CAAS_PART_ID : CAAS_PART_ID_NAME);
+	if (!trigger->id_is_uuid)
+		trigger->id_namespace = caas_text_bytes(CStringGetTextDatum(own->id_namespace));
 	refuse_named_twice(opening, number);
-	if (is_watched)
-		refuse_unseen_update(opening, number);
-	refuse_second_trigger(opening, column_name(opening, number));
+	refuse_second_trigger(opening, number, true);
+}
+
+/* Opens the column of one part. It belongs to one trigger and to one part of one argument. */
+static caas_attribute
+open_part(caas_opening *opening, const caas_name *name, caas_part part)
+{
+	AttrNumber	   number = existing_column(opening, name);
+	caas_attribute attribute = caas_open_attribute(opening, number, part);
+
+	refuse_named_twice(opening, number);
+	refuse_second_trigger(opening, number, false);
+	return attribute;
+}
+
+static caas_part
+part_of_source(const caas_trigger_kind *kind, const caas_argument *argument)
+{
+	if (argument->target.text == NULL)
+		return CAAS_PART_DIGEST;
+	if (!kind->is_seal)
+		return CAAS_PART_DIGESTED;
+	if (argument->companion.text == NULL)
+		return CAAS_PART_SEALED;
+	return argument->normalization == CAAS_NORMALIZE_NONE ? CAAS_PART_INDEXED
+														  : CAAS_PART_NORMALIZED;
 }
 
 static void
@@ -392,50 +396,83 @@ open_column(caas_opening *opening, const caas_argument *argument, caas_protected
 {
 	const caas_trigger_kind *kind = opening->own->kind;
 
-	if (argument->target == NULL && kind->requires_target)
-		ereport(ERROR, (errcode(PROTOCOL_VIOLATED),
-						errmsg("trigger \"%s\" names no target column in its argument \"%s\"",
-							   opening->own->trigger->tgname, argument->text),
-						errhint("%s", kind->arguments_hint), caas_hide()));
-	column->source = column->target = find_attribute(opening, argument->source, false);
-	if (argument->target != NULL)
-		column->target = find_attribute(opening, argument->target, kind->target_is_bytea);
-	if (argument->companion != NULL)
-		column->companion = find_attribute(opening, argument->companion, kind->target_is_bytea);
-	column->has_companion = argument->companion != NULL;
-	column->in_place = column->source.number == column->target.number;
+	column->keep = argument->keep;
+	column->shaped = argument->shaped;
+	column->normalization = argument->normalization;
+	column->in_place = argument->target.text == NULL;
+	column->has_companion = argument->companion.text != NULL;
+	column->source = column->target =
+		open_part(opening, &argument->source, part_of_source(kind, argument));
 	if (!column->in_place)
+		column->target = open_part(opening, &argument->target,
+								   kind->is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_DIGEST);
+	if (column->has_companion)
+		column->companion =
+			open_part(opening, &argument->companion,
+					  kind->is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_GENERATION);
+	if (!column->in_place && !column->keep)
 		refuse_not_null(opening, &column->source);
-	check_part(opening, column->source.number, true);
-	if (argument->target != NULL)
-		check_part(opening, column->target.number, kind->checks_target);
-	if (argument->companion != NULL)
-		check_part(opening, column->companion.number, kind->checks_target);
-	require_both_events(opening, argument->source);
+	refuse_replica(opening, argument);
+	require_both_events(opening, &argument->source);
 	kind->open_column(opening, argument, column);
+}
+
+static caas_opening
+begin_opening(Relation relation, const Trigger *trigger, const caas_trigger_kind *kind)
+{
+	caas_opening opening = {.relation = relation};
+
+	opening.definitions = find_definitions(relation, trigger, kind);
+	opening.own = linitial(opening.definitions);
+	return opening;
 }
 
 /* A firing writes each source, target and companion once at most. */
 #define WRITES_PER_COLUMN 3
 
-caas_trigger *
-caas_trigger_open(const TriggerData *call, const caas_trigger_kind *kind, MemoryContext context)
+static caas_trigger *
+open_trigger(caas_opening *opening)
 {
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	caas_opening  opening = begin_opening(call, kind);
-	int			  ncolumns = opening.own->narguments;
+	int			  ncolumns = opening->own->narguments;
 	caas_trigger *trigger =
 		palloc0(offsetof(caas_trigger, columns) + ncolumns * sizeof(caas_protected_column));
 
-	trigger->kind = kind;
-	trigger->context = context;
-	trigger->uuid = open_uuid(&opening);
+	trigger->kind = opening->own->kind;
+	trigger->is_partition_alone = opening->relation->rd_rel->relispartition &&
+								  !OidIsValid(caas_trigger_parent(opening->own->trigger->tgoid));
+	trigger->context = CurrentMemoryContext;
 	trigger->ncolumns = ncolumns;
+	refuse_conditions(opening);
+	open_id(opening, trigger);
 	for (int i = 0; i < ncolumns; i++)
-		open_column(&opening, &opening.own->arguments[i], &trigger->columns[i]);
+		open_column(opening, &opening->own->arguments[i], &trigger->columns[i]);
+	caas_require_children(opening->relation, opening->own, OLDER_LEVEL(opening));
 	trigger->written_numbers = palloc(WRITES_PER_COLUMN * ncolumns * sizeof(int));
 	trigger->written_values = palloc(WRITES_PER_COLUMN * ncolumns * sizeof(Datum));
 	trigger->written_nulls = palloc(WRITES_PER_COLUMN * ncolumns * sizeof(bool));
-	MemoryContextSwitchTo(caller);
 	return trigger;
+}
+
+caas_trigger *
+caas_trigger_open(Relation relation, const Trigger *trigger, const caas_trigger_kind *kind,
+				  MemoryContext context)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	caas_opening  opening = begin_opening(relation, trigger, kind);
+	caas_trigger *opened = open_trigger(&opening);
+
+	MemoryContextSwitchTo(caller);
+	return opened;
+}
+
+void
+caas_trigger_check(Relation relation, const Trigger *trigger, const caas_trigger_kind *kind)
+{
+	caas_opening opening = begin_opening(relation, trigger, kind);
+
+	if (!TRIGGER_FOR_BEFORE(trigger->tgtype) || !TRIGGER_FOR_ROW(trigger->tgtype) ||
+		TRIGGER_FOR_DELETE(trigger->tgtype) || TRIGGER_FOR_TRUNCATE(trigger->tgtype))
+		caas_refuse_declaration(kind);
+	opening.is_creation = true;
+	(void)open_trigger(&opening);
 }

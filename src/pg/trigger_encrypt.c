@@ -1,260 +1,103 @@
 /*
  * trigger_encrypt.c - caas_encrypt_trigger(): values become digests before a row is stored.
  *
- * The trigger must not digest a digest. A digest comes back to it in two cases:
- * ON CONFLICT DO UPDATE takes it from EXCLUDED, and an UPDATE that moves a row
- * to another partition fires BEFORE INSERT there after BEFORE UPDATE here. The
- * server does not tell the trigger about either. Therefore the trigger remembers
- * the values that the statement's last INSERT and UPDATE firings left.
+ * The trigger must not digest a digest. It knows one that comes back by the
+ * memory of trigger_memory.c, and in place refuses other values of its shape.
  */
 #include "trigger.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "catalog/pg_am.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-
-/* ---- the memory ---- */
-
-/* The value that a firing left in a column. */
-typedef struct remembered_value
-{
-	struct remembered_value *next; /* of the same statement */
-	Oid						 relation;
-	const char				*column; /* the source's name */
-
-	bool	  is_set;
-	bool	  has_uuid;
-	pg_uuid_t uuid; /* the user to whom the value belongs */
-	Size	  room;
-	char	 *value; /* a varlena, as it was in the row */
-
-	/* For an UPDATE: the row's place before it. */
-	Oid				old_relation;
-	ItemPointerData old_tid;
-} remembered_value;
-
-/* The values that the last firings of the statement left in a protected column. */
-typedef struct encrypt_state
-{
-	remembered_value *inserted; /* by INSERT, in this table */
-	remembered_value *updated;	/* by UPDATE, in any partition; NULL when the table is not one */
-} encrypt_state;
-
-/*
- * A statement is identified by the memory context in which the server looked up
- * the trigger function: the executor's query context, or that of COPY. All its
- * firings share this context, on all partitions. A statement that runs inside
- * another trigger has a context of its own.
- */
-typedef struct statement_memory
-{
-	MemoryContextCallback	 on_end;
-	struct statement_memory *next;
-	MemoryContext			 context;
-	remembered_value		*values;
-} statement_memory;
-
-static statement_memory *statements = NULL;
-
-/* Called when the server frees the context, after an error too. */
-static void
-forget_statement(void *arg)
-{
-	statement_memory **link = &statements;
-
-	while (*link != arg)
-		link = &(*link)->next;
-	*link = (*link)->next;
-}
-
-static statement_memory *
-memory_of_statement(MemoryContext context)
-{
-	statement_memory *found = statements;
-
-	while (found != NULL && found->context != context)
-		found = found->next;
-	if (found != NULL)
-		return found;
-	found = MemoryContextAllocZero(context, sizeof *found);
-	found->context = context;
-	found->on_end.func = forget_statement;
-	found->on_end.arg = found;
-	MemoryContextRegisterResetCallback(context, &found->on_end);
-	found->next = statements;
-	statements = found;
-	return found;
-}
-
-/*
- * Finds or makes the entry for a column. relation is InvalidOid for a value that
- * moves between partitions. The column is known by its name, since partitions
- * may number their columns differently.
- */
-static remembered_value *
-open_remembered(MemoryContext context, Oid relation, const char *column)
-{
-	statement_memory *statement = memory_of_statement(context);
-	remembered_value *value = statement->values;
-
-	while (value != NULL && (value->relation != relation || strcmp(value->column, column) != 0))
-		value = value->next;
-	if (value != NULL)
-		return value;
-	value = MemoryContextAllocZero(context, sizeof *value);
-	value->relation = relation;
-	value->column = column;
-	value->next = statement->values;
-	statement->values = value;
-	return value;
-}
-
-static void
-set_remembered(remembered_value *remembered, const caas_firing *firing, Datum value)
-{
-	Size size = VARSIZE_ANY(DatumGetPointer(value));
-
-	/* A digest is short, and a value that an UPDATE leaves alone comes from a page. */
-	remembered->is_set = size <= BLCKSZ;
-	if (!remembered->is_set)
-		return;
-	if (size > remembered->room)
-	{
-		remembered->room = Max(size, VARHDRSZ + 2 * CAAS_DIGEST_MAX_BYTES);
-		if (remembered->value != NULL)
-			pfree(remembered->value);
-		remembered->value = MemoryContextAlloc(firing->trigger->context, remembered->room);
-	}
-	memcpy(remembered->value, DatumGetPointer(value), size);
-	remembered->has_uuid = firing->uuid != NULL;
-	if (remembered->has_uuid)
-		remembered->uuid = *firing->uuid;
-}
-
-static void
-forget(const caas_firing *firing, const encrypt_state *state)
-{
-	if (firing->before == NULL)
-		state->inserted->is_set = false;
-	/* The row that an UPDATE moves arrives with the next INSERT firing, not later. */
-	if (state->updated != NULL)
-		state->updated->is_set = false;
-}
-
-/*
- * Remembers the value that this firing leaves in the column. After an INSERT
- * only a new digest matters: EXCLUDED can hold it. A row that an UPDATE moves
- * can carry any value.
- */
-static void
-remember(const caas_firing *firing, const encrypt_state *state, Datum value, bool is_new)
-{
-	forget(firing, state);
-	if (firing->before == NULL && is_new)
-		set_remembered(state->inserted, firing, value);
-	if (firing->before != NULL && state->updated != NULL)
-	{
-		set_remembered(state->updated, firing, value);
-		state->updated->old_relation = RelationGetRelid(firing->call->tg_relation);
-		state->updated->old_tid = firing->call->tg_trigtuple->t_self;
-	}
-}
-
-static bool
-is_remembered(const remembered_value *remembered, Datum value)
-{
-	return remembered != NULL && remembered->is_set &&
-		   caas_same_image(PointerGetDatum(remembered->value), value);
-}
-
-/*
- * True when the row of the last UPDATE firing has moved to another partition. An
- * equal value does not prove it: MERGE and WITH can insert a row of their own
- * after an UPDATE. The heap marks the old version of a row that has moved. Other
- * table access methods need not, so there an equal value has to be enough.
- */
-static bool
-has_moved(const remembered_value *updated)
-{
-	Relation relation = table_open(updated->old_relation, NoLock); /* the statement has a lock */
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	ItemPointerData tid = updated->old_tid;
-	bool			moved = relation->rd_rel->relam != HEAP_TABLE_AM_OID;
-
-	if (!moved && table_tuple_fetch_row_version(relation, &tid, SnapshotAny, slot))
-		moved = HeapTupleHeaderIndicatesMovedPartitions(
-			ExecFetchSlotHeapTuple(slot, false, NULL)->t_data);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(relation, NoLock);
-	return moved;
-}
-
-/*
- * Finds the value among those of the UPDATE that moves the row here, or of the
- * INSERT whose row is EXCLUDED. DO UPDATE may set a column from any column of
- * EXCLUDED, and a digest does not depend on its column: so all are compared.
- */
-static const remembered_value *
-find_remembered(const caas_firing *firing, const caas_protected_column *column, Datum value)
-{
-	const caas_trigger	*trigger = firing->trigger;
-	const encrypt_state *state = column->state;
-
-	if (firing->before == NULL)
-		return is_remembered(state->updated, value) && has_moved(state->updated) ? state->updated
-																				 : NULL;
-	for (int i = 0; i < trigger->ncolumns; i++)
-	{
-		state = trigger->columns[i].state;
-		if (is_remembered(state->inserted, value))
-			return state->inserted;
-	}
-	return NULL;
-}
 
 /* ---- a value that is a digest already ---- */
 
 static void
-refuse_other_user(const caas_firing *firing, const caas_protected_column *column, const char *hint)
+refuse_other_user(caas_firing *firing, const caas_protected_column *column, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("column \"%s\" of relation \"%s\" holds a digest of another \"%s\"",
 					caas_firing_column(firing, column->target.number), caas_firing_relation(firing),
-					caas_firing_column(firing, firing->trigger->uuid)),
+					caas_firing_column(firing, firing->trigger->id.number)),
 			 errdetail("The plaintext is not stored, so it cannot be digested again."),
 			 errhint("%s", hint), caas_hide()));
 }
 
 /*
  * True when the target's value is protected already: the row had it before, or an
- * earlier firing of this statement left it. Otherwise it is new plaintext.
- * Raises 27000 for a protected value of another user.
+ * earlier firing of this statement left it. Raises 27000 for a protected value of
+ * another user.
  */
 static bool
-is_protected(const caas_firing *firing, const caas_protected_column *column, Datum value)
+is_protected(caas_firing *firing, const caas_protected_column *column, Datum value)
 {
-	bool					is_old = !caas_firing_changed(firing, &column->target);
-	const remembered_value *remembered;
+	bool				   is_old = !caas_firing_changed(firing, &column->target);
+	const caas_remembered *remembered;
 
-	if (is_old && firing->same_uuid)
+	if (is_old && firing->same_user)
 		return true;
-	remembered = find_remembered(firing, column, value);
+	remembered = caas_memory_find(firing, column, value);
 	if (remembered == NULL && !is_old)
 		return false;
 	if (remembered == NULL)
 		refuse_other_user(firing, column, "Write the plaintext again in the same UPDATE.");
-	else if (!caas_same_user(firing->uuid, remembered->has_uuid ? &remembered->uuid : NULL))
+	else if (!caas_same_user(caas_firing_user(firing), caas_remembered_user(remembered)))
 		refuse_other_user(
 			firing, column,
 			firing->before == NULL
-				? "A trigger that changes the uuid must fire before this one."
-				: "Write the plaintext in DO UPDATE SET itself, or set the uuid column from EXCLUDED too.");
+				? "A trigger that changes the id must fire before this one."
+				: "Write the plaintext in DO UPDATE SET itself, or set the id column from EXCLUDED too.");
 	return true;
+}
+
+/*
+ * True for a value of the shape of a digest that the keyring's pools make. Where
+ * no keyring can be read, as in a restore, the pools of the library count.
+ */
+static bool
+has_shape_of_digest(const caas_attribute *attribute, Datum value)
+{
+	bool	   is_raw = attribute->kind == CAAS_VALUE_BYTEA;
+	caas_bytes bytes = caas_bytea_bytes(value);
+	size_t size = caas_digest_size(bytes.data, bytes.len, is_raw ? CAAS_FORM_RAW : CAAS_FORM_HEX);
+	caas_engine		 *engine;
+	caas_keyring_info keyring;
+	caas_error		  error;
+
+	caas_bytes_release(&bytes);
+	if (size == 0 || !caas_try_keyring(&engine, &error))
+		return size != 0;
+	caas_engine_keyring(engine, &keyring);
+	return (keyring.digest_sizes >> (size - 1) & 1) != 0;
+}
+
+static void
+refuse_shape(const caas_firing *firing, const caas_protected_column *column)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+		 errmsg("the new value of column \"%s\" of relation \"%s\" has the shape of a digest",
+				caas_firing_column(firing, column->source.number), caas_firing_relation(firing)),
+		 errdetail("It can be a digest that was read and is written back, or plaintext."),
+		 errhint("Write only the columns that change. The option digests=keep of the trigger "
+				 "stores such values as they are, digests=plaintext digests them, and "
+				 "'source=target' tells the two apart. Restore data with "
+				 "pg_restore --disable-triggers."),
+		 caas_hide()));
+}
+
+static void
+refuse_no_digest(const caas_firing *firing, const caas_protected_column *column)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+		 errmsg("the new value of column \"%s\" of relation \"%s\" is not a digest",
+				caas_firing_column(firing, column->target.number), caas_firing_relation(firing)),
+		 errdetail("It does not have the shape of a digest that the keyring's pools make."),
+		 errhint("Write the plaintext into column \"%s\".",
+				 caas_firing_column(firing, column->source.number)),
+		 caas_hide()));
 }
 
 /* ---- a new value ---- */
@@ -286,7 +129,7 @@ require_room_for_digests(caas_firing *firing, caas_engine *engine)
 }
 
 static Datum
-digest(caas_firing *firing, const caas_protected_column *column, Datum value)
+digest(caas_firing *firing, caas_protected_column *column, Datum value)
 {
 	const pg_uuid_t *uuid = caas_firing_uuid(firing, &column->source);
 	caas_engine		*engine = caas_firing_engine(firing);
@@ -296,9 +139,34 @@ digest(caas_firing *firing, const caas_protected_column *column, Datum value)
 	if (!firing->trigger->digests_fit)
 		require_room_for_digests(firing, engine);
 	bytes = caas_attribute_bytes(&column->source, value);
-	result = caas_digest_datum(engine, uuid, 0, &bytes, column->target.is_text);
+	result = caas_digest_datum(engine, uuid, 0, &bytes, column->target.kind != CAAS_VALUE_BYTEA);
 	caas_bytes_release(&bytes);
 	return result;
+}
+
+static void
+write_generation(const caas_firing *firing, caas_protected_column *column, int generation)
+{
+	if (column->has_companion)
+		caas_firing_write(firing, &column->companion, Int32GetDatum(generation));
+}
+
+static int
+active_generation(caas_firing *firing)
+{
+	caas_keyring_info keyring;
+
+	caas_engine_keyring(caas_firing_engine(firing), &keyring);
+	return keyring.active;
+}
+
+static void
+write_digest(caas_firing *firing, caas_protected_column *column, Datum value)
+{
+	value = digest(firing, column, value);
+	caas_firing_write(firing, &column->target, value);
+	write_generation(firing, column, active_generation(firing));
+	caas_memory_set(firing, column->state, value, true);
 }
 
 /* ---- one column of a row ---- */
@@ -307,24 +175,33 @@ static void
 protect_in_place(caas_firing *firing, caas_protected_column *column)
 {
 	bool  is_null;
-	bool  is_new;
 	Datum value = slot_getattr(firing->row, column->source.number, &is_null);
 
 	if (is_null)
 	{
-		forget(firing, column->state);
+		caas_memory_forget(firing, column->state);
 		return;
 	}
-	is_new = !is_protected(firing, column, value);
-	if (is_new)
+	if (!is_protected(firing, column, value))
 	{
-		value = digest(firing, column, value);
-		caas_firing_write(firing, &column->target, value);
+		bool is_shaped =
+			column->shaped != CAAS_SHAPED_DIGESTED && has_shape_of_digest(&column->target, value);
+
+		if (!is_shaped)
+		{
+			write_digest(firing, column, value);
+			return;
+		}
+		if (column->shaped == CAAS_SHAPED_REFUSED)
+			refuse_shape(firing, column);
 	}
-	remember(firing, column->state, value, is_new);
+	caas_memory_set(firing, column->state, value, false);
 }
 
-/* The source has no plaintext, so the target stays, provided that it belongs to this user. */
+/*
+ * The statement brings no plaintext, so the target stays, provided that it belongs
+ * to this user. A statement can also bring a digest, as a restore does.
+ */
 static void
 keep_target(caas_firing *firing, caas_protected_column *column)
 {
@@ -333,37 +210,112 @@ keep_target(caas_firing *firing, caas_protected_column *column)
 
 	if (is_null)
 	{
-		forget(firing, column->state);
+		caas_memory_forget(firing, column->state);
+		if (column->has_companion && !caas_firing_is_null(firing, &column->companion))
+			caas_firing_write_null(firing, &column->companion);
 		return;
 	}
-	(void)is_protected(firing, column, value);
-	remember(firing, column->state, value, false);
+	if (!is_protected(firing, column, value))
+	{
+		if (!has_shape_of_digest(&column->target, value))
+			refuse_no_digest(firing, column);
+		/* The generation of a digest that the statement brings is what it says, or unknown. */
+		if (column->has_companion && !caas_firing_changed(firing, &column->companion))
+			caas_firing_write_null(firing, &column->companion);
+	}
+	caas_memory_set(firing, column->state, value, false);
 }
 
-static void
-protect_into_target(caas_firing *firing, caas_protected_column *column)
+/* Returns the generation under which the row's target is the digest of the source; 0: it is not. */
+static int
+generation_of_target(caas_firing *firing, caas_protected_column *column, Datum value)
 {
-	bool  is_null;
-	Datum value = slot_getattr(firing->row, column->source.number, &is_null);
+	bool			 is_null;
+	Datum			 target = slot_getattr(firing->row, column->target.number, &is_null);
+	const pg_uuid_t *uuid = caas_firing_uuid(firing, &column->source);
+	caas_engine		*engine = caas_firing_engine(firing);
+	caas_bytes		 stored;
+	caas_bytes		 bytes;
+	int				 generation;
+	caas_error		 error;
 
 	if (is_null)
+		return 0;
+	stored = caas_bytea_bytes(target);
+	bytes = caas_attribute_bytes(&column->source, value);
+	if (caas_verify(engine, uuid->data, bytes.data, bytes.len, stored.data, stored.len,
+					column->target.kind == CAAS_VALUE_BYTEA ? CAAS_FORM_RAW : CAAS_FORM_HEX,
+					&generation, &error) != CAAS_OK)
+		caas_raise(&error);
+	caas_bytes_release(&stored);
+	caas_bytes_release(&bytes);
+	return generation;
+}
+
+/*
+ * Keeps the source (the option keep). An UPDATE that leaves the source alone
+ * cannot take its digest away, and can bring only a digest of the source.
+ */
+static void
+protect_beside(caas_firing *firing, caas_protected_column *column, Datum value)
+{
+	bool was_null = caas_firing_was_null(firing, &column->target);
+	int	 generation;
+
+	if (caas_firing_leaves(firing, &column->source) && !was_null)
 	{
-		keep_target(firing, column);
-		return;
+		if (!caas_firing_changed(firing, &column->target))
+			return;
+		if (caas_firing_is_null(firing, &column->target))
+		{
+			caas_firing_restore(firing, &column->target);
+			if (column->has_companion)
+				caas_firing_restore(firing, &column->companion);
+			return;
+		}
+		generation = generation_of_target(firing, column, value);
+		if (generation != 0)
+		{
+			write_generation(firing, column, generation);
+			return;
+		}
 	}
-	value = digest(firing, column, value);
-	caas_firing_write(firing, &column->target, value);
-	caas_firing_write_null(firing, &column->source);
-	remember(firing, column->state, value, true);
+	write_digest(firing, column, value);
+}
+
+/* Without the option keep, a source without a value says nothing; with it, the value was erased. */
+static bool
+is_erased(const caas_firing *firing, const caas_protected_column *column)
+{
+	return column->keep && !caas_firing_was_null(firing, &column->source) &&
+		   !caas_firing_changed(firing, &column->target);
 }
 
 static void
 protect_column(caas_firing *firing, caas_protected_column *column)
 {
+	bool  is_null;
+	Datum value = slot_getattr(firing->row, column->source.number, &is_null);
+
 	if (column->in_place)
 		protect_in_place(firing, column);
+	else if (is_null && is_erased(firing, column))
+	{
+		caas_firing_write_null(firing, &column->target);
+		if (column->has_companion)
+			caas_firing_write_null(firing, &column->companion);
+	}
+	else if (is_null)
+		keep_target(firing, column);
+	else if (caas_firing_stays_unprotected(firing, column))
+		return;
+	else if (column->keep)
+		protect_beside(firing, column, value);
 	else
-		protect_into_target(firing, column);
+	{
+		write_digest(firing, column, value);
+		caas_firing_write_null(firing, &column->source);
+	}
 }
 
 /* ---- the trigger function ---- */
@@ -372,24 +324,7 @@ static void
 open_column(const caas_opening *opening, const caas_argument *argument,
 			caas_protected_column *column)
 {
-	Relation	   relation = opening->relation;
-	encrypt_state *state = palloc0(sizeof *state);
-
-	column->state = state;
-	state->inserted =
-		open_remembered(CurrentMemoryContext, RelationGetRelid(relation), argument->source);
-	if (!relation->rd_rel->relispartition)
-		return;
-	state->updated = open_remembered(CurrentMemoryContext, InvalidOid, argument->source);
-	if (column->in_place && !caas_fires_on_every_update(opening, argument->source))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("no trigger protects column \"%s\" of partition \"%s\" on every UPDATE",
-						argument->source, RelationGetRelationName(relation)),
-				 errdetail("A row that moves to another partition would be digested twice."),
-				 errhint("Declare the trigger BEFORE INSERT OR UPDATE on the partitioned table. "
-						 "It must have neither UPDATE OF nor WHEN."),
-				 caas_hide()));
+	column->state = caas_memory_open(opening->relation, argument->source.text);
 }
 
 const caas_trigger_kind caas_encrypt_kind = {
@@ -398,8 +333,8 @@ const caas_trigger_kind caas_encrypt_kind = {
 	.declaration_hint =
 		"Write CREATE TRIGGER .. BEFORE INSERT OR UPDATE ON .. FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email').",
 	.arguments_hint =
-		"The arguments of caas_encrypt_trigger are the uuid column, then for each value 'column', which is replaced in place, or 'source=target'. "
-		"Write column names as the catalog has them: without quotes, in the same case.",
+		"The arguments of caas_encrypt_trigger are the id column, as 'id' or 'id@namespace', then for each value 'column', which is replaced in place, or 'source=target' or 'source=target:generation', and options behind a blank. "
+		"Write names as in SQL, in double quotes where needed.",
 	.open_column = open_column,
 	.protect_column = protect_column,
 };

@@ -1,5 +1,6 @@
 -- caas_seal_trigger(): the values that it stores, and the sealed values that it accepts.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE SCHEMA caas_seal;
 CREATE EXTENSION citext SCHEMA caas_seal;
 SET search_path = caas_seal, public;
@@ -8,7 +9,7 @@ SET search_path = caas_seal, public;
 
 CREATE TABLE users (n serial, id uuid, ssn text, ssn_sealed bytea, email text, email_sealed bytea, email_index bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users
-    FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed@users.ssn', 'email=email_sealed:email_index');
+    FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed@users.ssn', 'email=email_sealed:email_index@caas_seal.users.email');
 -- Shows plaintext left in the table, the opened values, and whether the index is that of the active generation.
 CREATE VIEW shown AS SELECT n, coalesce(ssn, email) AS left_over, caas_open(id, ssn_sealed, 'users.ssn') AS ssn,
     caas_open(id, email_sealed, 'caas_seal.users.email') AS email, email_index IS NULL AS no_index,
@@ -105,6 +106,7 @@ UPDATE users SET email_sealed = set_byte(email_sealed, 1, 255) WHERE n = 1;
 UPDATE users u SET email_sealed = b.email_sealed FROM before b WHERE u.n = 1 AND b.n = 3;
 \echo :SQLSTATE
 -- A change of any bit is refused, and any shorter length.
+RESET client_min_messages;
 DO $$
 DECLARE
     value bytea := (SELECT email_sealed FROM users WHERE n = 1);
@@ -121,6 +123,7 @@ BEGIN
     END LOOP;
     RAISE NOTICE 'let in: % of %', let_in, 9 * length(value);
 END$$;
+SET client_min_messages = error;
 SELECT u.email_sealed = value AS as_it_was FROM users u, sealed WHERE n = 1;
 
 -- An UPDATE of the uuid needs the plaintext, or a value sealed for the new uuid.
@@ -164,7 +167,7 @@ UPDATE types SET v_sealed = NULL;
 \set VERBOSITY default
 CREATE DOMAIN filled AS text NOT NULL;
 CREATE TABLE from_domain (id uuid, s filled, t bytea);
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON from_domain FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=t');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON from_domain FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=t@caas_seal.from_domain.s');
 INSERT INTO from_domain VALUES (:ada, 'x');
 \echo :SQLSTATE
 SELECT count(*) FROM from_domain;
@@ -172,7 +175,7 @@ SELECT count(*) FROM from_domain;
 -- A large sealed value is not opened when it is unchanged or equal; any other one is.
 CREATE TABLE grown (id uuid, s text, s_sealed bytea, note int);
 ALTER TABLE grown ALTER s_sealed SET STORAGE EXTERNAL;
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON grown FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON grown FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal.grown.s');
 INSERT INTO grown VALUES (:ada, repeat('large ', 100000));
 SET caas.api_key = '';
 UPDATE grown SET note = 1;
@@ -186,7 +189,7 @@ SELECT caas_open(id, s_sealed, 'caas_seal.grown.s') = repeat('large ', 100000) A
 -- Any UPDATE seals a row that was stored before the trigger was created.
 CREATE TABLE older (id uuid, s text, s_sealed bytea);
 INSERT INTO older SELECT md5(i::text)::uuid, 'value ' || i FROM generate_series(1, 3) i;
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON older FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON older FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal.older.s');
 UPDATE older SET id = id;
 SELECT s, caas_open(id, s_sealed, 'caas_seal.older.s') AS opened FROM older ORDER BY opened;
 
@@ -194,7 +197,7 @@ SELECT s, caas_open(id, s_sealed, 'caas_seal.older.s') AS opened FROM older ORDE
 CREATE TABLE filled_in (id uuid, s text DEFAULT 'default', s_sealed bytea, size int GENERATED ALWAYS AS (length(s_sealed)) STORED, plain text GENERATED ALWAYS AS (s) STORED);
 CREATE FUNCTION fill_in() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := '4dbcbcfe-4800-40a8-badf-c26b73af230c'; RETURN NEW; END $$;
 CREATE TRIGGER fill_in BEFORE INSERT ON filled_in FOR EACH ROW EXECUTE FUNCTION fill_in();
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON filled_in FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON filled_in FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal.filled_in.s');
 INSERT INTO filled_in DEFAULT VALUES;
 SELECT s, caas_open(id, s_sealed, 'caas_seal.filled_in.s') AS opened, size, plain FROM filled_in;
 -- ON UPDATE CASCADE that changes the uuid is refused, too.
@@ -214,7 +217,7 @@ UPDATE older SET s = 'written again' WHERE id = :ada;
 SELECT caas_open(id, s_sealed, 'caas_seal.older.s') FROM older;
 \echo :SQLSTATE
 CREATE TEMP TABLE own (id uuid, s text, s_sealed bytea);
-CREATE TRIGGER protect BEFORE INSERT ON own FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
+CREATE TRIGGER protect BEFORE INSERT ON own FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal.own.s');
 \echo :SQLSTATE
 RESET ROLE;
 SELECT caas_open(id, s_sealed, 'caas_seal.older.s') FROM older WHERE id = :ada;

@@ -1,5 +1,6 @@
 -- caas_seal_trigger() with upserts, COPY, partitions and other triggers.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE SCHEMA caas_seal_rows;
 SET search_path = caas_seal_rows, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
@@ -17,7 +18,7 @@ INSERT INTO users VALUES (1, :ada, 'three') ON CONFLICT (n) DO UPDATE SET other 
 INSERT INTO users VALUES (2, :bob, 'four', NULL, NULL, 'his') ON CONFLICT (n)
     DO UPDATE SET email_sealed = EXCLUDED.email_sealed, email_index = EXCLUDED.email_index, other_sealed = EXCLUDED.other_sealed RETURNING email, other;
 SELECT * FROM shown ORDER BY n;
--- The source in EXCLUDED is null, so nothing changes.
+-- The source in EXCLUDED is null; the planner carries the sealed value and its index.
 INSERT INTO users VALUES (2, :bob, 'five') ON CONFLICT (n) DO UPDATE SET email = EXCLUDED.email;
 SELECT email FROM shown WHERE n = 2;
 -- A conflict on the index: with a row of the same user, and with one of another user, whose row does not take this user's values.
@@ -78,7 +79,7 @@ ALTER TABLE parted_b DROP junk, DROP junk2;
 ALTER TABLE parted ATTACH PARTITION parted_b FOR VALUES IN ('b');
 CREATE TABLE parted_c PARTITION OF parted FOR VALUES IN ('c') PARTITION BY HASH (n);
 CREATE TABLE parted_c0 PARTITION OF parted_c FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index@caas_seal_rows.parted.ssn');
 CREATE VIEW parted_shown AS SELECT n, tableoid::regclass AS partition, ssn AS left_over, caas_open(id, ssn_sealed, 'caas_seal_rows.parted.ssn') AS ssn,
     ssn_index = caas_blind_index(caas_open(id, ssn_sealed, 'caas_seal_rows.parted.ssn'), 'caas_seal_rows.parted.ssn') AS index FROM parted;
 INSERT INTO parted SELECT n, chr(96 + n), :ada, 'ssn ' || n FROM generate_series(1, 3) n;
@@ -103,19 +104,16 @@ UPDATE parted SET region = 'a' WHERE n = 11;
 RESET caas.api_key;
 -- A detached partition is a table of its own and has lost its trigger.
 ALTER TABLE parted DETACH PARTITION parted_a;
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted_a FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted_a FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed:ssn_index@caas_seal_rows.parted_a.ssn');
 UPDATE parted_a SET n = n + 10;
 UPDATE parted_a SET ssn = 'apart' WHERE n = 25;
 SELECT n, caas_try_open(id, ssn_sealed, 'caas_seal_rows.parted.ssn') AS before, caas_try_open(id, ssn_sealed, 'caas_seal_rows.parted_a.ssn') AS apart FROM parted_a ORDER BY n;
--- A renamed table has another default context, in which its old values cannot be inserted.
+-- A rename of the table does not change the context.
 CREATE TABLE renamed (n int, id uuid, s text, s_sealed bytea);
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON renamed FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON renamed FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal_rows.renamed.s');
 INSERT INTO renamed VALUES (1, :ada, 'value');
 ALTER TABLE renamed RENAME TO new_name;
 UPDATE new_name SET n = 2;
-INSERT INTO new_name TABLE new_name;
-\echo :SQLSTATE
-CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON new_name FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 's=s_sealed@caas_seal_rows.renamed.s');
 INSERT INTO new_name TABLE new_name;
 SELECT n, s, caas_open(id, s_sealed, 'caas_seal_rows.renamed.s') AS opened FROM new_name;
 
@@ -147,7 +145,7 @@ DO $$
 BEGIN
     EXECUTE (SELECT format('ALTER TABLE wide %s', string_agg(format('ADD s%1$s text, ADD t%1$s bytea, ADD i%1$s bytea', n), ', ')) FROM generate_series(1, 50) n);
     EXECUTE (SELECT format('CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON wide FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger(''id'', %s)',
-        string_agg(format('''s%1$s=t%1$s:i%1$s''', n), ', ')) FROM generate_series(1, 50) n);
+        string_agg(format('''s%1$s=t%1$s:i%1$s@caas_seal_rows.wide.s%1$s''', n), ', ')) FROM generate_series(1, 50) n);
 END$$;
 INSERT INTO wide (id, s1, s25, s50) VALUES (:ada, 'one', 'two', 'three');
 UPDATE wide SET s49 = 'four';

@@ -101,7 +101,17 @@ SELECT num_nulls(caas_seal(NULL, 'x'), caas_seal(:ada, NULL), caas_seal(:ada, 'x
 SELECT caas_reseal(:ada, :'sealed', 'users.ssn') = :'sealed' AS same, caas_reseal(:bob, :'sealed') = :'sealed' AS not_opened;
 \set VERBOSITY sqlstate
 SELECT caas_reseal(:ada, 'x', 'users.ssn');
-SELECT caas_reseal(:ada, :'unknown_head'::bytea || substr(:'sealed'::bytea, 4), 'users.ssn');
+SELECT caas_reseal(:ada, '\x010000' || substr(:'sealed'::bytea, 4), 'users.ssn');
+-- A value of a higher number stays as it is, too. A generation that is named must be the active one.
+SELECT caas_reseal(:ada, '\x01ffff' || substr(:'sealed'::bytea, 4), 'users.ssn') = '\x01ffff' || substr(:'sealed'::bytea, 4) AS higher,
+       caas_reseal(:ada, :'sealed', 'users.ssn', :active) = :'sealed' AS named;
+SELECT caas_reseal(:ada, :'sealed', 'users.ssn', :unused);
+SELECT caas_reseal(:ada, :'sealed', 'users.ssn', 0);
+SELECT caas_reseal(:ada, :'sealed', 'users.ssn', -1);
+\set VERBOSITY default
+SELECT caas_reseal(:ada, :'sealed', 'users.ssn', generation => :unused);
+SELECT caas_reseal(:ada, :'sealed', 'users.ssn', NULL) IS NULL AS no_generation;
+\set VERBOSITY sqlstate
 
 -- Without an API key only the head of a value can be read.
 SET caas.api_key = '';

@@ -1,5 +1,6 @@
 -- caas_encrypt_trigger(): the values that it stores.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE EXTENSION citext;
 CREATE SCHEMA caas_trigger;
 SET search_path = caas_trigger, public;
@@ -15,9 +16,10 @@ SELECT n, email = caas_encrypt(id, 'ada@example.com') AS ada, email = caas_encry
     phone_digest = caas_encrypt(id, '+90 1') AS ada_phone, phone_digest = caas_encrypt(id, '') AS empty_phone
 FROM users ORDER BY n;
 
--- RETURNING shows the stored values. A digest that a client writes is new plaintext.
+-- RETURNING shows the stored values. A digest that a client writes is refused.
 INSERT INTO users (id, email) VALUES (:ada, 'x') RETURNING n, email = caas_encrypt(id, 'x') AS digest;
-INSERT INTO users (id, email) VALUES (:ada, caas_encrypt(:ada, 'x')) RETURNING n, email = caas_encrypt(id, caas_encrypt(id, 'x')) AS digest_of_digest;
+INSERT INTO users (id, email) VALUES (:ada, caas_encrypt(:ada, 'x')) ;
+\echo :SQLSTATE
 DELETE FROM users WHERE n > 4;
 
 -- Text beyond ASCII, and a value of 1 MB, are digested.
@@ -80,9 +82,9 @@ INSERT INTO types VALUES (:ada, 'Value', 'Value', 'Value', 'Value', 'Value', 'Va
 SELECT pg_typeof(t) AS t, pg_typeof(c) AS c, pg_typeof(d) AS d, pg_typeof(dn) AS dn FROM types;
 SELECT x.digest = t AS t, x.digest = v AS v, x.digest = vn AS vn, x.digest = c::text AS c, x.digest = d AS d, x.digest = dn AS dn,
     decode(x.digest, 'hex') = b AS b, decode(x.digest, 'hex') = db AS db FROM types, caas_encrypt(id, 'Value') AS x(digest);
--- citext: a value that is equal but has other bytes is new plaintext.
+-- citext: a value that is equal but has other bytes is a new value.
 UPDATE types SET c = upper(c::text);
-SELECT c::text = caas_encrypt(id, upper(caas_encrypt(id, 'Value'))) AS new_plaintext FROM types;
+\echo :SQLSTATE
 
 CREATE TABLE crossed (id uuid, t text, b bytea, td text, bd bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON crossed
@@ -188,9 +190,12 @@ SELECT email = caas_encrypt(id, 'again31') AS again FROM prepared WHERE n = 31;
 ALTER TABLE prepared ALTER email TYPE bytea USING decode(email, 'hex'), ALTER email SET DEFAULT 'default';
 INSERT INTO prepared (n, id) VALUES (32, :ada);
 SELECT email = caas_encrypt(id, 'default'::bytea) AS raw FROM prepared WHERE n = 32;
+-- A column that the trigger names is not renamed or dropped.
 ALTER TABLE prepared RENAME email TO mail;
-INSERT INTO prepared (n, id, mail) VALUES (33, :ada, 'x');
 \echo :SQLSTATE
+ALTER TABLE prepared DROP id;
+\echo :SQLSTATE
+INSERT INTO prepared (n, id, email) VALUES (33, :ada, 'x');
 SELECT count(*) FROM prepared WHERE n = 33;
 
 SET client_min_messages = warning;

@@ -1,5 +1,6 @@
 -- caas_encrypt_trigger(): wrong arguments, columns and events are refused, and nothing is stored.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE SCHEMA caas_trigger_args;
 SET search_path = caas_trigger_args, public;
 CREATE TABLE t (junk text, id uuid, email text, phone text, digest text, "Mixed Case" text, "a=b" text, "it's.quoted" text,
@@ -44,6 +45,7 @@ SELECT state, message FROM attempt($$'id', 'ctid'$$);
 SELECT state, message FROM attempt($$'id', '........pg.dropped.1........'$$);
 SELECT state, message FROM attempt($$'id', 'a=b'$$);
 SELECT state, message FROM attempt($$'id', 'email; DROP TABLE t'$$);
+TRUNCATE t;
 -- Names are compared with the catalog.
 SELECT state, message FROM attempt($$'id', 'email', 'Mixed Case', 'it''s.quoted'$$);
 SELECT email = caas_encrypt(id, 'plain@example.com') AS email, "Mixed Case" = caas_encrypt(id, 'plain') AS mixed,
@@ -95,14 +97,12 @@ SELECT caas_encrypt_trigger();
 SELECT count(caas_encrypt_trigger()) OVER () FROM t;
 CREATE VIEW v AS SELECT * FROM t;
 CREATE TRIGGER protect INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-INSERT INTO v (id, email) VALUES (gen_random_uuid(), 'plain@example.com');
 \echo :SQLSTATE
 -- A constraint trigger fires AFTER, and is refused.
 CREATE CONSTRAINT TRIGGER later AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-DROP TRIGGER protect ON t;
-INSERT INTO t (id, email) VALUES (gen_random_uuid(), 'plain@example.com');
 \echo :SQLSTATE
-DROP TRIGGER later ON t;
+DROP TRIGGER protect ON t;
+TRUNCATE t;
 
 -- A trigger for one event is refused: the other event would store plaintext.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT');
@@ -112,14 +112,10 @@ SELECT state, message FROM attempt($$'id', 'email'$$, event => 'BEFORE UPDATE', 
 SELECT count(*), count(email) FROM t;
 TRUNCATE t;
 
--- UPDATE OF must name the uuid and every source.
+-- UPDATE OF is refused: it does not fire when an earlier trigger changes a column.
 SELECT * FROM attempt($$'id', 'email'$$, event => 'BEFORE INSERT OR UPDATE OF email');
 SELECT * FROM attempt($$'id', 'email', 'phone=digest'$$, event => 'BEFORE INSERT OR UPDATE OF id, email, digest');
 SELECT state, message FROM attempt($$'id', 'email', 'phone=digest'$$, event => 'BEFORE INSERT OR UPDATE OF id, email, phone');
-UPDATE t SET email = 'new@example.com';
-UPDATE t SET filled = 'y';
-SELECT email = caas_encrypt(id, 'new@example.com') AS email, filled FROM t;
-TRUNCATE t;
 
 -- Two triggers on one column are refused.
 CREATE TRIGGER second BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
@@ -137,15 +133,16 @@ ALTER TABLE t ENABLE ALWAYS TRIGGER second;
 SELECT state, message FROM attempt($$'id', 'email'$$);
 DROP TRIGGER second ON t;
 TRUNCATE t;
+-- WHEN is refused: a row for which it is false would be stored as plaintext.
 CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.email IS NOT NULL) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-SELECT state, message FROM attempt($$'id', 'email'$$);
-CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.id IS NOT NULL) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-INSERT INTO t (id, email) VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'plain@example.com');
-CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
-SELECT state, message FROM attempt($$'id', 'email'$$);
-CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'phone=email');
-SELECT state, message FROM attempt($$'id', 'email'$$);
+\echo :SQLSTATE
+-- Two triggers on one column are refused when the second is created.
+DROP TRIGGER IF EXISTS second ON t;
+CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+\echo :SQLSTATE
+CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'phone=email');
+\echo :SQLSTATE
 -- A column with a longer name and a trigger of another function do not count.
 ALTER TABLE t ADD email_too text;
 CREATE OR REPLACE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email_too');
@@ -155,11 +152,11 @@ SELECT state, message FROM attempt($$'id', 'email'$$);
 DROP TRIGGER other ON t;
 DROP TRIGGER second ON t;
 TRUNCATE t;
--- One trigger for each column is accepted, and two on one column if both have WHEN.
-CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email', 'phone');
-CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.number = 1) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-CREATE TRIGGER third BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'filled=digest');
+-- One trigger for each column is accepted.
+CREATE TRIGGER second BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'phone');
+CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 ALTER TABLE t ALTER filled DROP NOT NULL;
+CREATE TRIGGER third BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'filled=digest');
 INSERT INTO t (id, number, email, phone) SELECT '4dbcbcfe-4800-40a8-badf-c26b73af230c', n, 'e', 'p' FROM generate_series(1, 2) n;
 UPDATE t SET fixed = 'touched';
 SELECT number, email = caas_encrypt(id, 'e') AS email, phone = caas_encrypt(id, 'p') AS phone, digest = caas_encrypt(id, 'x') AS filled FROM t ORDER BY number;

@@ -1,5 +1,6 @@
 -- caas_encrypt_trigger() on partitioned tables: a row that moves is not digested again.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE SCHEMA caas_trigger_partition;
 SET search_path = caas_trigger_partition, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
@@ -140,17 +141,13 @@ DROP TRIGGER protect ON partial;
 CREATE TRIGGER protect BEFORE INSERT ON partial FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO partial VALUES (1, :ada, 'one');
 \echo :SQLSTATE
-CREATE TRIGGER changed BEFORE UPDATE ON partial FOR EACH ROW WHEN (OLD.email IS DISTINCT FROM NEW.email) EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
-INSERT INTO partial VALUES (1, :ada, 'one');
-\echo :SQLSTATE
-DROP TRIGGER changed ON partial;
 CREATE TRIGGER every BEFORE UPDATE ON partial_1 FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 INSERT INTO partial VALUES (1, :ada, 'one');
 UPDATE partial SET n = 2;
 \echo :SQLSTATE
 DROP TRIGGER every ON partial_1;
 DROP TRIGGER protect ON partial;
-CREATE TRIGGER protect BEFORE INSERT OR UPDATE OF id, email ON partial FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON partial FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 TRUNCATE partial;
 INSERT INTO partial VALUES (1, :ada, 'one'), (2, :ada, 'two');
 UPDATE partial SET n = 3 - n;

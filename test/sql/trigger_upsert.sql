@@ -1,5 +1,6 @@
 -- caas_encrypt_trigger() with INSERT .. ON CONFLICT, MERGE and WITH, where its own digests come back to it.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 CREATE SCHEMA caas_trigger_upsert;
 SET search_path = caas_trigger_upsert, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
@@ -51,7 +52,7 @@ ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, backup = EXCLUDED.backup,
 SELECT note, email, backup, count(*) FROM shown() GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT count(*) FILTER (WHERE email = CASE login::int % 3 WHEN 0 THEN 'three' ELSE 'one' END) AS emails FROM shown();
 
--- With 'source=target' an upsert sets the target.
+-- With 'source=target' an upsert sets the source or the target.
 CREATE TABLE pairs (id uuid PRIMARY KEY, login text UNIQUE, email text, digest bytea);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON pairs FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 CREATE FUNCTION pairs_shown() RETURNS TABLE (login text, source text, target text) LANGUAGE sql AS
@@ -78,11 +79,12 @@ INSERT INTO split VALUES (:ada, 'one', 'two');
 INSERT INTO split VALUES (:ada, 'three', 'four') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone;
 SELECT opened(id, email) AS email, opened(id, phone) AS phone FROM split;
 
--- A BEFORE trigger that fires later and changes the digest makes new plaintext of it.
+-- A BEFORE trigger that fires later and changes the digest: the value is not one that this statement made.
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.email := upper(NEW.email); RETURN NEW; END $$;
 CREATE TRIGGER z BEFORE INSERT ON split FOR EACH ROW EXECUTE FUNCTION shout();
 INSERT INTO split VALUES (:ada, 'one', 'two') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone;
-SELECT email = caas_encrypt(id, upper(caas_encrypt(id, 'one'))) AS new_plaintext, opened(id, phone) AS phone FROM split;
+\echo :SQLSTATE
+SELECT opened(id, email) AS email, opened(id, phone) AS phone FROM split;
 
 -- DO UPDATE reads from a WITH query that inserts into another protected table.
 CREATE TABLE log (id uuid, email text);
@@ -90,7 +92,8 @@ CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON log FOR EACH ROW EXECUTE FUNCT
 DROP TRIGGER z ON split;
 WITH logged AS (INSERT INTO log VALUES (:bob, 'four'), (:ada, 'one') RETURNING id, email)
 INSERT INTO split VALUES (:ada, 'three', 'four') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, phone = (SELECT email FROM logged WHERE id = :ada);
-SELECT opened(id, email) AS email, phone = caas_encrypt(id, caas_encrypt(id, 'one')) AS other_tables_digest FROM split;
+\echo :SQLSTATE
+SELECT opened(id, email) AS email, opened(id, phone) AS phone FROM split;
 SELECT opened(id, email) AS email FROM log ORDER BY 1;
 
 -- MERGE inserts and updates (PostgreSQL 15 and later; INSERT and UPDATE before).

@@ -1,5 +1,6 @@
 -- Properties of each function that the planner uses, and comments.
 \i test/needs_key.sql
+SET client_min_messages = error; -- these tables have no guards, of which CREATE TRIGGER would warn
 SELECT objid::regprocedure AS function, provolatile AS volatile, proparallel AS parallel, proisstrict AS strict, procost AS cost,
        lanname AS language, proleakproof AS leakproof, prosecdef AS definer
 FROM pg_depend JOIN pg_proc ON pg_proc.oid = objid JOIN pg_language ON pg_language.oid = prolang
@@ -10,8 +11,8 @@ FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_proc'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas')
   AND coalesce(obj_description(objid, 'pg_proc'), '') = '';
 
--- The extension holds nothing but functions, and can be moved to another schema.
-SELECT DISTINCT classid::regclass AS kinds FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas');
+-- The extension holds functions, domains and an event trigger, and can be moved to another schema.
+SELECT DISTINCT classid::regclass AS kinds FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas') ORDER BY 1;
 SELECT extrelocatable AS relocatable FROM pg_extension WHERE extname = 'caas';
 CREATE SCHEMA caas_elsewhere;
 ALTER EXTENSION caas SET SCHEMA caas_elsewhere;

@@ -54,6 +54,13 @@ my %checks = (
 			"caas_generation('\\x$sealed')" => $number
 		);
 	},
+	reseal => sub {
+		my ($id, $number, $old, $new) = @{ $_[0] }{qw(uuid generation sealed resealed)};
+		my ($context) = text_and_bytea($_[0]{context});
+		return
+			map { ("caas_reseal('$id', '\\x$old', $_)" => "\\x$new", "caas_reseal('$id', '\\x$new', $_)" => "\\x$new") }
+			$context, "$context, $number";
+	},
 	blind_index => sub {
 		my ($length, $index) = @{ $_[0] }{qw(length index)};
 		my ($text, $bytea) = text_and_bytea($_[0]{text});
@@ -62,6 +69,26 @@ my %checks = (
 			"caas_blind_index($_, $context, $length)" => "\\x$index",
 			"'\\x$index' = ANY (caas_blind_candidates($_, $context, $length))" => 't'
 		) } $text, $bytea;
+	},
+	normalized => sub {
+		my ($how, $length, $index) = @{ $_[0] }{qw(normalize length index)};
+		my ($text) = text_and_bytea($_[0]{text});
+		my ($normalized) = text_and_bytea($_[0]{normalized});
+		my ($context) = text_and_bytea($_[0]{context});
+		my $candidates = "caas_blind_candidates($text, $context, $length, '$how')";
+		return ("caas_blind_index($text, $context, $length, '$how') IS NULL, $candidates" => 't|{}') if $index eq '';
+		return (
+			"caas_blind_index($text, $context, $length, '$how')" => "\\x$index",
+			"'\\x$index' = ANY ($candidates)" => 't',
+			"caas_blind_index($normalized, $context, $length)" => "\\x$index"
+		);
+	},
+	uuid => sub {
+		my ($namespace, $id) = map { (text_and_bytea($_))[0] } @{ $_[0] }{qw(namespace id)};
+		my @expected = ("caas_uuid($namespace, $id)" => $_[0]{uuid});
+		push @expected, "caas_uuid($namespace, '$_[0]{id}'::bigint)" => $_[0]{uuid}
+			if $_[0]{id} =~ /^(?:0|-?[1-9][0-9]*)$/;
+		return @expected;
 	},
 	password => sub {
 		my ($id, $stored) = @{ $_[0] }{qw(uuid stored)};
@@ -101,7 +128,7 @@ for my $kind (sort keys %checks)
 	cmp_ok(
 		scalar(grep { $_->{kind} eq $kind } @$vectors),
 		'>=',
-		$kind eq 'digest' ? 11 : 2,
+		{ digest => 11, uuid => 5 }->{$kind} // 2,
 		"$kind: the file holds the vectors"
 	);
 	%generations = ();
@@ -114,13 +141,13 @@ for my $kind (sort keys %checks)
 			$active = 0;
 			next;
 		}
-		$active = activate($number) if $active != $number;
+		$active = activate($number) if defined $number && $active != $number;    # a UUID needs no keyring
 		my @asked = $checks{ $vector->{kind} }->($vector);
 		my (@expressions, @values);
 		push(@expressions, shift @asked), push(@values, shift @asked) while @asked;
 		my $name = join ' ',
 			map { defined $vector->{$_} ? substr($vector->{$_}, 0, 40) : () }
-			qw(generation uuid context length passwords cipher);
+			qw(generation uuid namespace id normalize context length passwords cipher);
 		$name =~ s/([^ -~])/sprintf '\x{%x}', ord $1/ge;    # PostgreSQL 17 dies of wide characters
 		is($node->safe_psql('postgres', 'SELECT ' . join(', ', @expressions)), join('|', @values), "$kind: $name");
 	}

@@ -71,12 +71,14 @@ $node->safe_psql(
 	INSERT INTO triggered VALUES ('$uuid', '$marker');
 	CREATE TABLE short (id uuid, value varchar(20));
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON short FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
+	ALTER EVENT TRIGGER caas_check_triggers DISABLE; -- it would refuse the next three triggers
 	CREATE TABLE numbered (id uuid, value integer);
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON numbered FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
 	CREATE TABLE misnamed (id uuid, value text);
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON misnamed FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'valeu');
 	CREATE TABLE late (id uuid, value text);
 	CREATE TRIGGER protect AFTER INSERT ON late FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'value');
+	ALTER EVENT TRIGGER caas_check_triggers ENABLE;
 	CREATE TABLE defaulted (value text, digest text DEFAULT $call);
 	CREATE TABLE checked (id uuid, value text CHECK (caas_encrypt(id, value) <> '$marker'));
 	CREATE DOMAIN digest_domain AS text CHECK (value <> $call);

@@ -143,14 +143,22 @@ my %there = (
 	'caas_seal(uuid,text,text)' => '',
 	'caas_seal(uuid,bytea,text)' => '',
 	'caas_reseal(uuid,bytea,text)' => '',
+	'caas_reseal(uuid,bytea,text,integer)' => '',
 	'caas_open(uuid,bytea,text)' => $opens,
 	'caas_open_bytea(uuid,bytea,text)' => $opens,
 	'caas_try_open(uuid,bytea,text)' => $opens,
 	'caas_try_open_bytea(uuid,bytea,text)' => $opens,
+	'caas_is_digest(text)' => '',
+	'caas_is_digest(bytea)' => '',
+	'caas_is_sealed(bytea)' => '',
 	'caas_generation(bytea)' => '',
 	'caas_sealed_info(bytea)' => '',
 	'caas_blind_index(text,text,integer)' => '',
 	'caas_blind_index(bytea,text,integer)' => '',
+	'caas_blind_index(text,text,integer,text)' => '',
+	'caas_blind_candidates(text,text,integer,text)' => '',
+	'caas_uuid(text,bigint)' => '',
+	'caas_uuid(text,text)' => '',
 	'caas_blind_candidates(text,text,integer)' => '',
 	'caas_blind_candidates(bytea,text,integer)' => '',
 	'caas_hash_password(uuid,text)' => '',
@@ -164,7 +172,7 @@ my %there = (
 is(
 	$node->safe_psql(
 		'postgres',
-		q{SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^caas_' AND prorettype <> 'trigger'::regtype
+		q{SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^caas_' AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 	ORDER BY oid::regprocedure::text COLLATE "C"}
 	),
 	join("\n", sort keys %there),
@@ -173,12 +181,13 @@ is(
 {
 	local $ENV{PGOPTIONS} = with_key();
 	my $sealed = $node->safe_psql('postgres', 'SELECT quote_literal(ssn) FROM patients') . '::bytea';
-	my %value = (uuid => "'$ada'", text => "'patients.ssn'::text", bytea => $sealed, integer => '16');
+	my %value = (uuid => "'$ada'", text => "'patients.ssn'::text", bytea => $sealed, integer => '16', bigint => '42');
 	for my $function (sort keys %there)
 	{
 		my ($name, $types) = $function =~ /^(\w+)\((.*)\)$/;
 		my @arguments = map { $value{$_} // die "no value of type $_" } split /,/, $types;
 		$arguments[2] = '1' if $name eq 'caas_encrypt' && @arguments == 3;
+		$arguments[3] = $name eq 'caas_reseal' ? '1' : q{'casefold'} if @arguments == 4;
 		my $sql = "SELECT * FROM $name(" . join(', ', @arguments) . ') AS made';
 		my ($code, $out, $error) =
 			$node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; CREATE MATERIALIZED VIEW made AS $sql; ROLLBACK");

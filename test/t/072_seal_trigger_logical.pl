@@ -9,7 +9,7 @@ use Test::More;
 
 my @keyring = (generation(1, 'active', random_secret()));
 my $trigger = q{CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW
-	EXECUTE FUNCTION caas_seal_trigger('id', 'email=email_sealed:email_index')};
+	EXECUTE FUNCTION caas_seal_trigger('id', 'email=email_sealed:email_index@public.users.email')};
 
 my ($publisher, $subscriber) = map {
 	my $node = caas_node($_, keyring => \@keyring, extra => { allows_streaming => 'logical' });

@@ -51,6 +51,19 @@ CREATE FUNCTION opened(i input, sealed bytea) RETURNS bytea LANGUAGE sql AS $$ S
 	WHEN i.is_text THEN convert_to(caas_open(i.id, sealed, i.context), 'UTF8') ELSE caas_open_bytea(i.id, sealed, i.context) END $$;
 CREATE FUNCTION blind_index(i input) RETURNS bytea LANGUAGE sql AS $$ SELECT CASE
 	WHEN i.is_text THEN caas_blind_index(words(i), i.context, i.length) ELSE caas_blind_index(i.data, i.context, i.length) END $$;
+CREATE FUNCTION form(i input) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN i.is_text THEN (ARRAY['none', 'casefold', 'digits'])[1 + i.n % 3] ELSE 'none' END $$;
+CREATE FUNCTION normal_index(i input) RETURNS bytea LANGUAGE sql AS $$ SELECT CASE
+	WHEN i.is_text THEN caas_blind_index(words(i), i.context, i.length, form(i)) ELSE caas_blind_index(i.data, i.context, i.length) END $$;
+CREATE FUNCTION normal_candidates(i input) RETURNS jsonb LANGUAGE sql AS $$ SELECT coalesce(jsonb_agg(base64(c) ORDER BY place), '[]') FROM unnest(CASE
+	WHEN i.is_text THEN caas_blind_candidates(words(i), i.context, i.length, form(i))
+	ELSE caas_blind_candidates(i.data, i.context, i.length) END) WITH ORDINALITY AS of(c, place) $$;
+-- An id: an integer of up to 30 digits, or text.
+CREATE FUNCTION numeric_id(i input) RETURNS numeric LANGUAGE sql AS $$ SELECT CASE i.n % 4
+	WHEN 0 THEN i.n WHEN 1 THEN -i.n::numeric * 1000000007 WHEN 2 THEN i.n * 123456789012345678901234567::numeric END $$;
+CREATE FUNCTION text_id(i input) RETURNS text LANGUAGE sql AS $$ SELECT 'user ' || i.n || i.context $$;
+CREATE FUNCTION space(i input) RETURNS text LANGUAGE sql AS $$ SELECT 'users ' || i.context $$;
+CREATE FUNCTION by_id(i input) RETURNS uuid LANGUAGE sql AS $$ SELECT CASE
+	WHEN i.n % 4 < 2 THEN caas_uuid(space(i), numeric_id(i)::bigint) ELSE caas_uuid(space(i), coalesce(numeric_id(i)::text, text_id(i))) END $$;
 CREATE FUNCTION candidates(i input) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_agg(base64(c) ORDER BY place) FROM unnest(CASE
 	WHEN i.is_text THEN caas_blind_candidates(words(i), i.context, i.length)
 	ELSE caas_blind_candidates(i.data, i.context, i.length) END) WITH ORDINALITY AS of(c, place) $$;
@@ -225,7 +238,8 @@ equal(
 # Characters of every length in UTF-8, and those that JSON escapes.
 my @characters = map { encode_utf8(chr) } 1 .. 0x7F, (ord '"', ord '\\', ord '/', 8, 9, 10, 13) x 3, 0x80, 0xE9, 0x7FF,
 	0x800, 0x2028, 0x2029,
-	0xD7FF, 0xE000, 0xFDD0, 0xFEFF, 0xFFFD, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF;
+	0xDF, 0x130, 0x131, 0x345, 0x3B1, 0x1C5, 0x660, 0x665, 0xFB01, 0xFF21, 0xFF15, 0x3000, 0xAD, 0xD7FF, 0xE000,
+	0xFDD0, 0xFEFF, 0xFFFD, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF;
 
 sub random_text
 {
@@ -305,6 +319,74 @@ equal(
 	'blind indexes and candidates are equal'
 );
 equal('index', q{jsonb_array_length(a.answer->'candidates') = 2}, 'one a generation');
+
+ask('normal index', 'blind-index',
+	q{subject(i) - 'userUUID' || jsonb_build_object('context', context, 'length', length, 'normalize', form(i))});
+equal(
+	'normal index',
+	q{a.answer = jsonb_build_object('blind_index', base64(normal_index(i)), 'candidates', normal_candidates(i))},
+	'normalised indexes are equal'
+);
+cmp_ok(sql(q{SELECT count(*) FROM answer WHERE question = 'normal index' AND answer->'blind_index' = 'null'}),
+	'>', 10, 'of some texts nothing remains');
+
+ask(
+	'by id',
+	'encrypt',
+	q{subject(i) - 'userUUID' || jsonb_build_object('namespace', space(i), 'userId', coalesce(to_jsonb(numeric_id(i)), to_jsonb(text_id(i))))}
+);
+equal(
+	'by id',
+	q{a.answer->>'encrypted_data' = CASE WHEN is_text THEN caas_encrypt(by_id(i), words(i)) ELSE encode(caas_encrypt(by_id(i), data), 'hex') END},
+	'users by their ids are equal'
+);
+
+ask('resealed', 'reseal',
+	q{jsonb_build_object('userUUID', id, 'context', context, 'sealedData', base64((SELECT sealed FROM sealed s WHERE s.n = i.n)))}
+);
+equal(
+	'resealed',
+	q{a.answer = jsonb_build_object('sealed_data', base64(caas_reseal(id, (SELECT sealed FROM sealed s WHERE s.n = i.n), context)))},
+	'resealed over HTTP and in SQL to the same bytes'
+);
+equal('resealed', q{caas_generation(decode(a.answer->>'sealed_data', 'base64')) = 2}, 'of the active generation');
+
+# ---- passwords ----
+
+# An answer to one request.
+sub asked
+{
+	my ($path, $body) = @_;
+	$client->send(question('POST', $path, $body));
+	return $client->answer->{json};
+}
+
+for my $pool ('scrypt', 'pbkdf2-sha512', 'scrypt,pbkdf2-sha512')
+{
+	use_keyring(generation(3, 'active', "passwords=$pool"));
+	my @wrong = grep {
+		my ($word, $id) = (random_text(int rand 40), random_input()->{id});
+		my $password = "convert_from('\\x" . unpack('H*', $word) . "', 'UTF8')";
+		my %user = (userUUID => $id, password => Encode::decode_utf8($word));
+		my $ours = sql("SELECT caas_hash_password('$id', $password)");
+		my $theirs = asked('/hash-password', \%user)->{password_hash};
+		my $known = asked('/verify-password', { %user, passwordHash => $ours });
+		my $other = asked('/verify-password', { %user, password => "$user{password}x", passwordHash => $ours });
+		my $judged = sql(
+			"SELECT caas_verify_password('$id', $password, '$theirs'), caas_verify_password('$id', $password || 'x', '$theirs'),
+			caas_password_outdated('$theirs')"
+		);
+		my $low = $ours =~ s/,p=3/,p=1/r =~ s/i=220000/i=210000/r;
+		my $outdated = asked('/verify-password', { %user, passwordHash => $low })->{outdated};
+		!(     $known->{valid}
+			&& !$known->{outdated}
+			&& !$other->{valid}
+			&& $judged eq 't|f|f'
+			&& $outdated
+			&& sql("SELECT caas_password_outdated('$low')") eq 't');
+	} 1 .. 6;
+	is(scalar @wrong, 0, "passwords hashed in SQL verify over HTTP, and the other way round: $pool");
+}
 
 $service->stop;
 $node->stop;
