@@ -4,6 +4,7 @@
 # Rules for authors of documents:
 #   ```sql              every such block is run, in order, in one psql session and one fresh database per document.
 #                       It must end with a semicolon or a backslash command, and must raise no error.
+#   ```sql file=NAME    the same; scripts/docs_files.pl writes the block into a file for other tests.
 #   ```sql error=28000  exactly one statement of the block must fail, with this SQLSTATE.
 #   ```sql not-run: why the block is only shown, for instance since it needs a second server; the reason is printed.
 #   ```text output      what psql prints for the block just above: compared line by line, whatever the number of blanks.
@@ -32,7 +33,7 @@ sub slurp
 sub opened
 {
 	my ($info) = @_;
-	return { kind => 'sql' } if $info =~ /^sql\s*$/;
+	return { kind => 'sql' } if $info =~ /^sql(\s+file=\S+)?\s*$/;
 	return { kind => 'sql', error => $1 } if $info =~ /^sql\s+error=([0-9A-Z]{5})\s*$/;
 	return { kind => 'shown', why => $1 } if $info =~ /^sql\s+not-run:\s*(\S.*?)\s*$/;
 	return { kind => 'output' } if $info =~ /^text\s+output\s*$/;

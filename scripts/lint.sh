@@ -9,7 +9,7 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json)
+CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -36,7 +36,7 @@ check_symbols() {
 
 check_libraries() {
     readelf -d caas.so | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-        grep -vE '^(libcrypto\.so\.3|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6)$' | nothing
+        grep -vE '^(libcrypto\.so\.3|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
 }
 
 # Every function of the install script has a COMMENT, and a C function with its pg_finfo in caas.so.
@@ -150,21 +150,22 @@ check_warnings() {
             -Wno-missing-field-initializers -Wno-unknown-warning-option -fsyntax-only
 }
 
-# The version is in caas.control. META.json and CHANGELOG.md repeat it; no other file does, besides update scripts and bench/history.
+# The version is in caas.control. META.json and CHANGELOG.md repeat it; no other file does, besides update scripts, bench/history and
+# lockfiles, which have versions of their own.
 check_version() {
     local version
     version=$(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.control)
     [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "caas.control: \"$version\""; return 1; }
     [ "$(grep -c "\"version\": \"$version\"" META.json)" -eq 2 ] || { echo "META.json: not twice $version"; return 1; }
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
-    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*)$' | xargs grep -nwF "$version" | nothing
+    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
 }
 
 # Checks the files of a release: the changelog section, the update script and its test.
 check_release() { scripts/release.sh --files; }
 
 check_sizes() {
-    files | grep -E '^(src|test|scripts|bench|sql)/.*\.(cpp|hpp|c|h|sh|pl|pm|t|sql|py|bash)$|(^|/)Makefile$' | xargs wc -l |
+    files | grep -E '^(src|test|scripts|bench|sql)/.*\.(cpp|hpp|c|h|sh|pl|pm|t|sql|py|bash|rb|java|mjs)$|(^|/)Makefile$' | xargs wc -l |
         awk '$2 != "total" && $1 > 600' | nothing
 }
 
@@ -222,6 +223,9 @@ check_json() {
         perl -MJSON::PP -0777 -ne 'decode_json($_)' "$file" 2>&1 | sed "s,^,$file: ,"
     done | nothing
 }
+
+# npm asks the registry that the machine is set up with: a lockfile names none.
+check_lockfile() { files | grep 'package-lock\.json$' | xargs grep -nE '"resolved"|https?:.*\.tgz' | nothing; }
 
 passed=0
 failed=0

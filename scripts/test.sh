@@ -1,19 +1,22 @@
 #!/bin/bash
 # Installs what the tests need, builds, and runs every test: scripts/test.sh
 # One part:        scripts/test.sh regress
-# One test of it:  scripts/test.sh regress digest | tap 001 | unit 'Keyring*' | program 01 | http 03 | docs README.md | lint symbols
-# Nothing is installed but Debian packages; servers, data and the staged installation live in a temporary folder.
+# One test of it:  scripts/test.sh regress digest | tap 001 | unit 'Keyring*' | program 01 | http 03 | docs README.md | clients python | lint symbols
+# Nothing is installed but Debian packages; servers, npm's packages, data and the staged installation live in a temporary folder.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/server.sh
 . "$ROOT/scripts/server.sh"
+# shellcheck source=scripts/clients.sh
+. "$ROOT/scripts/clients.sh"
 # shellcheck source=scripts/parts.sh
 . "$ROOT/scripts/parts.sh"
 
-PARTS=(lint unit sanitize fuzz program http regress tap docs demo)
+PARTS=(lint unit sanitize fuzz program http regress tap clients docs demo)
 TOTAL_PASSED=0
 TOTAL_FAILED=0
+TOTAL_SKIPPED=0
 
 usage() {
     sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
@@ -26,22 +29,29 @@ show() {
     return "${PIPESTATUS[0]}"
 }
 
+# Arguments: how many passed, failed, and could not be run.
+counts() {
+    printf '%d passed, %d failed' "$1" "$2"
+    [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
+}
+
 # Runs one part, shows its output, and adds up what it counted. A part that counted nothing has failed.
 run_part() {
-    local part=$1 started=$SECONDS passed failed
+    local part=$1 started=$SECONDS passed failed skipped
     shift
     say "$part: ${ABOUT[$part]}"
     run_job show "$part" "$@"
     local status=$?
-    read -r passed failed < <("count_$part" <"$WORK/$part.log")
+    read -r passed failed skipped < <("count_$part" <"$WORK/$part.log")
     if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
     if [ "$((passed + failed))" -eq 0 ]; then
         echo "$part ran no test"
         failed=1
     fi
-    printf '%s: %d passed, %d failed (%d s)\n' "$part" "$passed" "$failed" "$((SECONDS - started))"
+    printf '%s: %s (%d s)\n' "$part" "$(counts "$passed" "$failed" "${skipped:-0}")" "$((SECONDS - started))"
     TOTAL_PASSED=$((TOTAL_PASSED + passed))
     TOTAL_FAILED=$((TOTAL_FAILED + failed))
+    TOTAL_SKIPPED=$((TOTAL_SKIPPED + ${skipped:-0}))
 }
 
 main() {
@@ -53,13 +63,16 @@ main() {
         shift
     fi
     begin
-    install_packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    local packages=("${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
+    [[ " ${parts[*]} " != *' clients '* ]] || packages+=("${CLIENT_PACKAGES[@]}")
+    install_packages "${packages[@]}"
     say 'Building, warnings being errors'
     build WERROR=1 || die 'the build failed'
     stage || die 'staging the installation failed'
     copy_tree
     local part
     for part in "${parts[@]}"; do run_part "$part" "$@"; done
+    [ "$TOTAL_SKIPPED" -eq 0 ] || echo "$TOTAL_SKIPPED skipped; the parts say why"
     echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed"
     [ "$TOTAL_FAILED" -eq 0 ]
 }
