@@ -22,7 +22,9 @@ INSERT INTO target VALUES
     (13, 'caas_open of 32 bytes against pgcrypto decrypt(.., ''aes'')', '<=', 1.6),
     (14, 'caas_open of 32 bytes against pgp_sym_decrypt', '<=', 0.35),
     (15, 'caas_blind_index against pgcrypto hmac-sha256', '<=', 0.6),
-    (16, 'private memory that 1,000,000 calls of caas_reseal add', '<=', 1);
+    (16, 'private memory that 1,000,000 calls of caas_reseal add', '<=', 1),
+    (17, 'INSERT, seal trigger with index against calls of caas_seal and caas_blind_index', '<=', 1.25),
+    (18, 'upsert of a source against calls of caas_encrypt beside a trigger that does nothing', '<=', 1.2);
 
 CREATE VIEW rounds AS SELECT round, jsonb_object_agg(name, value) AS v FROM sample GROUP BY round;
 
@@ -43,7 +45,9 @@ CREATE VIEW figure AS
         (13, 'x', s(v, 'caas_open') / s(v, 'pgcrypto decrypt aes')),
         (14, 'x', s(v, 'caas_open') / s(v, 'pgp_sym_decrypt')),
         (15, 'x', s(v, 'caas_blind_index') / s(v, 'pgcrypto hmac-sha256 raw')),
-        (16, ' MB', s(v, 'kB of 1,000,000 reseals') / 1024)) AS f(place, unit, value);
+        (16, ' MB', s(v, 'kB of 1,000,000 reseals') / 1024),
+        (17, 'x', s(v, 'insert sealed_by_trigger') / s(v, 'insert sealed_by_calls')),
+        (18, 'x', s(v, 'upsert upserted') / s(v, 'upsert upserted_by_calls'))) AS f(place, unit, value);
 
 CREATE VIEW note AS
     SELECT place, what, unit, value FROM rounds, LATERAL (VALUES

@@ -20,6 +20,14 @@ CALL bench.measure_insert(:round, 'generated_pgcrypto');
 CALL bench.measure_insert(:round, 'generated');
 CALL bench.measure_insert(:round, 'triggered');
 CALL bench.measure_insert(:round, 'triggered_in_place');
+CALL bench.measure_insert(:round, 'sealed_by_trigger');
+TRUNCATE bench.sealed_by_calls;
+CALL bench.measure(:round, 'insert sealed_by_calls', 300000, 'INSERT INTO bench.sealed_by_calls
+    SELECT id, NULL, caas_seal(id, email, ''bench.email''), caas_blind_index(email, ''bench.email'') FROM bench.users');
+CALL bench.measure_upsert(:round, 'upserted', 'INSERT INTO bench.upserted (id, email) SELECT id, email FROM bench.users WHERE n <= 100000
+    ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email');
+CALL bench.measure_upsert(:round, 'upserted_by_calls', 'INSERT INTO bench.upserted_by_calls (id, digest)
+    SELECT id, caas_encrypt(id, email) FROM bench.users WHERE n <= 100000 ON CONFLICT (id) DO UPDATE SET digest = EXCLUDED.digest');
 
 -- What COST stands for: a cheap function of the server has 1.
 CALL bench.measure(:round, 'scan n', 300000, 'SELECT count(n) FROM bench.users');

@@ -35,7 +35,7 @@ sql() {
 
 # The core's own measurement: the objects of the library, without the server.
 build_core_bench() {
-    "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -o "$WORK/core_bench" "$ROOT/bench/core_bench.cpp" "$ROOT"/src/core/*.o -lcrypto &&
+    "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -o "$WORK/core_bench" "$ROOT/bench/core_bench.cpp" "$ROOT"/src/core/*.o -lcrypto -licuuc &&
         chmod 755 "$WORK/core_bench"
 }
 

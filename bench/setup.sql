@@ -80,6 +80,26 @@ CREATE TABLE triggered_in_place (id uuid, email text);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON triggered_in_place
     FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
 
+CREATE TABLE sealed_by_trigger (id uuid, email text, sealed bytea, index bytea);
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON sealed_by_trigger
+    FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'email=sealed:index@bench.email');
+CREATE TABLE sealed_by_calls (id uuid, email text, sealed bytea, index bytea);
+CREATE TABLE upserted (id uuid PRIMARY KEY, email text, digest text);
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON upserted
+    FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+CREATE TABLE upserted_by_calls (id uuid PRIMARY KEY, email text, digest text);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER nothing BEFORE INSERT OR UPDATE ON upserted_by_calls FOR EACH ROW EXECUTE FUNCTION nothing();
+
+-- Runs the statement twice on an empty table: the second time every row is in conflict, and is measured.
+CREATE PROCEDURE measure_upsert(this_round int, target text, statement text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('TRUNCATE bench.%I', target);
+    EXECUTE statement;
+    COMMIT;
+    CALL bench.measure(this_round, 'upsert ' || target, 100000, statement);
+END $$;
+
 CREATE PROCEDURE measure_insert(this_round int, target text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('TRUNCATE bench.%I', target);
