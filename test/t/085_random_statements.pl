@@ -159,16 +159,14 @@ sub upsert
 sub update
 {
 	my $key = key();
-	my $set = set_list(
-		sub {
-			pick(
-				literal(), literal(), 'NULL',
-				"CASE WHEN note > 1 THEN 'case' END",
-				"COALESCE($_[0], 'literal')",
-				"CASE note WHEN 0 THEN 'case' ELSE $_[0] END"
-			);
-		}
-	);
+	my $set = set_list(sub {
+		pick(
+			literal(), literal(), 'NULL',
+			"CASE WHEN note > 1 THEN 'case' END",
+			"COALESCE($_[0], 'literal')",
+			"CASE note WHEN 0 THEN 'case' ELSE $_[0] END"
+		);
+	});
 	$set .= ', part = 3 - part' if rand() < 0.2;
 	$set .= ', id = ' . id($key) if rand() < 0.1;
 	return "UPDATE TABLE SET $set WHERE " . pick("k = $key", 'note = ' . number(), "k <= $key");
