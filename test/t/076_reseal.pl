@@ -31,7 +31,7 @@ my $kept = $node->safe_psql('postgres', 'SELECT ssn FROM patients WHERE n = 1');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 append_to_file(
 	"$folder/update.sql", qq{
-\\set n random(1, $rows)
+\\set n random(21, $rows)
 \\set v random(1, 1000000000)
 BEGIN;
 UPDATE patients SET version = version + 1, writer = pg_backend_pid(), ssn = caas_seal(id, 'ssn ' || :v, 'patients.ssn') WHERE n = :n RETURNING version \\gset
