@@ -121,7 +121,7 @@ part_clients() {
     return "$status"
 }
 
-# As for other parts that prove runs, and third the scripts that were not run.
+# Prints the counts of prove as the other parts do, and the number of skipped scripts as the third.
 count_clients() {
     local log
     log=$(cat)

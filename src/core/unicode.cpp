@@ -18,7 +18,7 @@ static_assert(U_ICU_VERSION_MAJOR_NUM >= 72, "ICU 72 was the first with Unicode 
 constexpr std::uint8_t kUnicodeMajor = 15;
 constexpr std::uint8_t kUnicodeMinor = 0;
 
-// What is cut off at both ends of a folded text. Folding has made U+0020 of the other spaces.
+// TextWriter cuts these blanks off at both ends of a folded text. Folding has turned the other spaces into U+0020.
 bool is_blank(char32_t c) {
     return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0x1680 || c == 0x2028 || c == 0x2029;
 }

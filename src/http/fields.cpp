@@ -72,7 +72,7 @@ bool fits(FieldType type, JsonValue::Kind kind) {
     return false;
 }
 
-// What a field's text with half of a surrogate pair is.
+// The problem of a field whose text has half of a surrogate pair.
 ProblemId problem_of_text(const FieldRule& rule) {
     for (const ProblemId own : {ProblemId::invalid_context, ProblemId::invalid_user_id, ProblemId::invalid_namespace}) {
         if (rule.problems.has(own)) return own;

@@ -83,7 +83,7 @@ Json ways_to_name_a_user() {
     return ways;
 }
 
-// What is optional may be null.
+// An optional field may be null.
 void allow_null(Json& schema) {
     if (schema.contains("anyOf")) {
         for (Json& type : schema["anyOf"]) type["nullable"] = true;

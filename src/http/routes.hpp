@@ -111,7 +111,7 @@ const Route* route_at(std::string_view target);
 // The route of an operation, or nullptr.
 const Route* operation_named(std::string_view name);
 
-// Whether a request has the fields of its route; apiKey is one more where it may have it.
+// Returns a problem unless a request has the fields of its route. may_have_key allows apiKey besides these.
 std::optional<Rejection> check_fields(const Route& route, const Fields& fields, bool may_have_key);
 
 // Checks the fields and runs the operation.

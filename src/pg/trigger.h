@@ -27,7 +27,8 @@ typedef struct caas_name
 	AttrNumber	number; /* InvalidAttrNumber: the table has no such column */
 } caas_name;
 
-/* What happens to a new value in place that has the shape of a digest: the option "digests". */
+/* The option "digests": how the trigger treats a new value in place that has the shape of a digest.
+ */
 typedef enum caas_shaped
 {
 	CAAS_SHAPED_REFUSED,

@@ -18,7 +18,8 @@ typedef struct caas_setting
 	const caas_argument *argument;
 } caas_setting;
 
-/* What an expression over the source stands for: a value of the source, or one of the target. */
+/* The value that an expression over the source stands for: in the source, or in target and
+ * companion. */
 typedef struct carried_value
 {
 	Node *source;

@@ -33,7 +33,7 @@ const save = (db, table, { id, ...columns }) => db.update(table).set(columns).wh
 
 const change = async (db, table, id, values) => save(db, table, { ...await load(db, table, id), ...values });
 
-// What it takes from EXCLUDED is written out, since Drizzle has no shorter way.
+// The columns of EXCLUDED are written out, because Drizzle has no shorter way.
 function upsert(db, table, target, ...rows) {
   const taken = Object.keys(rows[0]).filter((name) => !['id', 'login'].includes(name));
   const set = Object.fromEntries(taken.map((name) => [name, sql.raw(`excluded.${getTableColumns(table)[name].name}`)]));
