@@ -107,7 +107,7 @@ tidy_file() {
 }
 
 # The files that match $1 as one translation unit, since each alone costs a walk through the templates of Boost and JSON.
-# So no two of these files may give the same name to something in an unnamed namespace. exception-escape follows calls into
+# Two of these files must not give the same name to something in an unnamed namespace. exception-escape follows calls into
 # Boost, where it takes what can only be thrown in theory for an error.
 tidy_together() {
     local unit checks=$2

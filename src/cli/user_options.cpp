@@ -1,4 +1,4 @@
-// How a user is named, and `caas uuid`, which prints the UUID of a user whose id is not one.
+// The options that name a user, and `caas uuid`, which prints the UUID of a user whose id is not one.
 #include "user_options.hpp"
 
 #include "../core/text.hpp"

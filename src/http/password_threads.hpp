@@ -20,7 +20,7 @@ class PasswordThreads {
 public:
     using Clock = std::chrono::steady_clock;
 
-    // So many hashes may wait for each thread besides the one that it computes.
+    // The number of hashes that may wait for each thread besides the one that it computes.
     static constexpr std::size_t kWaitingEach = 4;
 
     explicit PasswordThreads(std::size_t count) : count_(count) {}

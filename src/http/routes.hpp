@@ -17,7 +17,7 @@ using Reply = std::variant<std::string, Rejection>;
 
 enum class RouteKind : std::uint8_t { operation, batch, health, metrics, description };
 
-// How a field of an answer is written. A base64_list is given as its elements, joined by `","`; an empty text
+// The form of a field of an answer. A base64_list is given as its elements, joined by `","`; an empty text
 // is an empty list, and as base64_or_null it is null.
 enum class AnswerType : std::uint8_t {
     hex,

@@ -7,13 +7,13 @@
 
 namespace caas::http {
 
-// How many threads there are of each kind. Each of them has its own engine.
+// The number of threads of each kind. Each of them has its own engine.
 struct ThreadCounts {
     std::size_t workers, passwords;
     std::size_t all() const { return workers + passwords; }
 };
 
-// So many engines, all of the same content. Throws program::ProgramError.
+// Returns this number of engines, all of the same content. Throws program::ProgramError.
 std::vector<EnginePtr> load_engines(const std::string& keyring, std::size_t count);
 
 // A state a worker, with these engines: one for each thread, or none.

@@ -74,7 +74,7 @@ typedef struct caas_opening
 
 /* ---- an open trigger ---- */
 
-/* How the bytes of a value are made. */
+/* The way in which the bytes of a value are made. */
 typedef enum caas_value_kind
 {
 	CAAS_VALUE_TEXT,

@@ -1,4 +1,4 @@
--- What every client has to do and what the tables hold after each step: the one description that all client tests share.
+-- The steps of every client, and the content of the tables after each step: the one description that all client tests share.
 -- A client does a step in its ordinary way, then asks outcome.check() and prints the line of TAP that it returns; in the end
 -- it prints outcome.finish(), which fails the steps that were left out. The tables are those of docs/clients.md.
 CREATE SCHEMA outcome;
@@ -82,7 +82,7 @@ CREATE VIEW outcome.found AS
     FROM patients LEFT JOIN outcome.who USING (id)
     UNION ALL SELECT 'accounts', id::text, caas_uuid('accounts', id), email, email_digest, NULL, true, note FROM accounts;
 
--- What is wrong with the rows of a table, or NULL. A name that is NULL is a row of nobody's.
+-- Returns the faults of the rows of a table, or NULL. A row without a name belongs to nobody.
 CREATE FUNCTION outcome.complaint(wanted_relation text, wanted jsonb) RETURNS text LANGUAGE sql AS
 $$
     SELECT string_agg(coalesce(name, 'a row of nobody') || ' ' || wrong, ', ' ORDER BY name)

@@ -38,7 +38,7 @@ def refusal(error)
   state != "27000" || hint ? state : "#{state} without a hint"
 end
 
-# What a step's block returns is what the client saw, where that is a text.
+# A step's block returns what the client saw, when that is a text.
 def step(relation, name, context = method(:keyed), &work)
   said = begin
     context.call(&work)

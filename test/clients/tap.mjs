@@ -1,4 +1,4 @@
-// What the clients in JavaScript share: the steps, whose lines of TAP the server makes (outcomes.sql), and the errors.
+// Shared by the clients in JavaScript: the steps, whose lines of TAP the server makes (outcomes.sql), and the errors.
 export const pooled = process.env.CAAS_VIA === 'pool';
 export const { ADA, BOB, CEM, DAN, EVE } = process.env;
 
@@ -11,7 +11,7 @@ export function refusal(error) {
   throw error;
 }
 
-// What a client sees of a row: refreshed({ email: null, digest: '..' }) is "email no, digest yes".
+// Describes what a client sees of a row: refreshed({ email: null, digest: '..' }) is "email no, digest yes".
 export const refreshed = (columns) =>
   Object.entries(columns).map(([name, value]) => `${name} ${value === null || value === undefined ? 'no' : 'yes'}`).join(', ');
 
@@ -23,7 +23,7 @@ export async function verify(isRight, ...values) {
 }
 
 // keyed(work) runs work(db) where the key is shown; scalar(db, sql, values) runs a statement and returns its one value.
-// What a step's work returns is what the client saw, where that is a text.
+// A step's work returns what the client saw, when that is a text.
 export function steps(keyed, scalar) {
   const step = async (relation, name, work, run = keyed) => {
     let said;

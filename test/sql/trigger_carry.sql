@@ -15,7 +15,7 @@ SELECT login, (SELECT p FROM unnest(ARRAY['one', 'two', 'three', 'four']) p WHER
 FROM caas_trigger_carry.users ORDER BY login $$;
 INSERT INTO users (id, login, email, ssn) VALUES (:ada, 'ada', 'one', '1'), (:bob, 'bob', 'two', '2');
 
--- As ORMs write it: all columns from EXCLUDED, the new value, and no value.
+-- The SET list of an ORM has all columns from EXCLUDED: with a new value, and without one.
 INSERT INTO users (id, login, email, ssn, note) VALUES (:ada, 'ada', 'three', '3', 'x')
 ON CONFLICT (id) DO UPDATE SET login = EXCLUDED.login, email = EXCLUDED.email, ssn = EXCLUDED.ssn, note = EXCLUDED.note;
 INSERT INTO users (id, login, email, ssn) VALUES (:bob, 'bob', NULL, NULL) ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, ssn = EXCLUDED.ssn, note = 'no value';

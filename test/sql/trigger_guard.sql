@@ -1,4 +1,4 @@
--- What guards the plaintext besides the trigger: constraints, and the checks of DDL.
+-- Constraints and the checks of DDL guard the plaintext besides the trigger.
 \i test/needs_key.sql
 CREATE SCHEMA caas_trigger_guard;
 SET search_path = caas_trigger_guard, public;
@@ -16,7 +16,7 @@ CREATE TABLE other (id uuid, email text CHECK (email IS NOT NULL OR id IS NULL),
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON other FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest keep');
 CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON other FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 
--- What the trigger does not see is stopped by the constraint.
+-- The constraint stops what the trigger does not see.
 INSERT INTO users VALUES (:ada, 'one', NULL, 'one');
 \set VERBOSITY sqlstate
 CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."E mail" := 'plain'; RETURN NEW; END $$;

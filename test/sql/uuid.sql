@@ -24,7 +24,7 @@ SELECT caas_uuid(repeat('x', 1024), repeat('ş', 512)) IS NOT NULL AS longest;
 \set VERBOSITY sqlstate
 SELECT caas_uuid(repeat('x', 1025), 1);
 SELECT caas_uuid('users', repeat('ş', 513));
--- What is neither an integer nor a text is not taken for one.
+-- Values of other types are not taken for an integer or a text.
 SELECT caas_uuid('users', 4.2);
 SELECT caas_uuid('users', true);
 SELECT caas_uuid('users', '4dbcbcfe-4800-40a8-badf-c26b73af230c'::uuid);

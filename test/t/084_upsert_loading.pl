@@ -57,7 +57,7 @@ is(
 is($node->safe_psql('postgres', sprintf($holds, 'seven') . q{ WHERE id <> '4dbcbcfe-4800-40a8-badf-c26b73af230c'}),
 	't', 'stores the new value');
 
-# What is no upsert of the source is not refused.
+# Statements that are not upserts of the source are not refused.
 is(errors('UPDATE users SET email = NULL, note = $$x$$'), '', 'a stale save that loads the library');
 is(errors("INSERT INTO users VALUES ('$ada', 'x') ON CONFLICT (id) DO UPDATE SET note = 'y'"),
 	'', 'an upsert of another column');

@@ -41,7 +41,7 @@ my $sealed = q{
 	CREATE TABLE no_context (id uuid, ssn text, sealed bytea);
 	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON no_context FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=sealed');};
 
-# What each table must hold, and hold again after writes.
+# Checks the values of each table before and after writes.
 sub works
 {
 	my ($database, $has_sealed, $name) = @_;

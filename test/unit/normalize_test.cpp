@@ -173,7 +173,7 @@ TEST(Normalize, FoldsAsIcuDoes) {
     }
 }
 
-// What is before and after a code point that 15.0 does not assign is folded by itself.
+// The parts of a text before and after a code point that 15.0 does not assign are folded by themselves.
 TEST(Normalize, UnassignedCodePointsPartTheText) {
     const char32_t later[] = {0x378, 0x1C89, 0x31EF, 0x10D50, 0x16D40, 0x1F8B2, 0x2EBF0, 0x323B0, 0xE1000};
     for (const char32_t c : later) {
