@@ -36,9 +36,11 @@ std::size_t digest_size_of(Bytes value, bool is_hex) {
     const bool is_made = std::any_of(digest_algorithms.begin(), digest_algorithms.end(),
                                      [&](const DigestAlgorithm& algorithm) { return algorithm.output_bytes == size; });
     if (!is_made) return 0;
+    if (!is_hex) return size;
     std::uint8_t digest[CAAS_DIGEST_MAX_BYTES];
-    if (is_hex && (value.size() % 2 != 0 || !hex_decode(value, digest))) return 0;
-    return size;
+    const bool is_digits = value.size() % 2 == 0 && hex_decode(value, digest);
+    OPENSSL_cleanse(digest, sizeof digest);  // the value can be plaintext
+    return is_digits ? size : 0;
 }
 
 namespace {

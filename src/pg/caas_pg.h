@@ -74,8 +74,9 @@ extern void caas_session_keyring_changed(void);
 extern void caas_session_tell_workers(void); /* sets caas_parallel_state to the present state */
 extern void caas_session_init(void);
 
-/* True within the statement whose call loaded the library. */
-extern bool caas_loaded_by_this_statement(void);
+/* True within the statement whose call loaded the library, and within one that was planned before
+ * that. */
+extern bool caas_planned_before_loading(void);
 
 /* The state that a leader passes to its parallel workers, as the value of a setting. It is an
  * integer, so the leader can assign the C variable directly. */

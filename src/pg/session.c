@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "replication/logicalworker.h"
+#include "tcop/pquery.h"
 #include "utils/plancache.h"
 #include "utils/timestamp.h"
 
@@ -391,14 +392,20 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	return result;
 }
 
-/* The statement whose call loaded the library; 0 when it was preloaded. */
+/* The start of the statement whose call loaded the library; 0 when it was preloaded. */
 static TimestampTz loading_statement = 0;
 
 bool
-caas_loaded_by_this_statement(void)
+caas_planned_before_loading(void)
 {
-	return unlikely(loading_statement != 0) &&
-		   loading_statement == GetCurrentStatementStartTimestamp();
+	TimestampTz planned = GetCurrentStatementStartTimestamp();
+
+	if (likely(loading_statement == 0))
+		return false;
+	/* A client can bind a portal, and execute it after a later statement. */
+	if (ActivePortal != NULL)
+		planned = Min(planned, ActivePortal->creation_time);
+	return planned <= loading_statement;
 }
 
 void

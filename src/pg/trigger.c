@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "catalog/pg_type.h"
 #include "nodes/bitmapset.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -37,20 +38,6 @@ caas_firing_engine(caas_firing *firing)
 
 /* ---- the user ---- */
 
-/* An id that is not a uuid is protected under the uuid of its namespace and its text. */
-static void
-name_user(caas_firing *firing, Datum id)
-{
-	caas_trigger *trigger = firing->trigger;
-	caas_bytes	  text = caas_attribute_bytes(&trigger->id, id);
-	caas_error	  error;
-
-	if (caas_user_uuid(trigger->id_namespace.data, trigger->id_namespace.len, text.data, text.len,
-					   firing->uuid.data, &error) != CAAS_OK)
-		caas_raise(&error);
-	caas_bytes_release(&text);
-}
-
 const pg_uuid_t *
 caas_firing_user(caas_firing *firing)
 {
@@ -62,10 +49,11 @@ caas_firing_user(caas_firing *firing)
 	if (!firing->uuid_known)
 	{
 		id = slot_getattr(firing->row, firing->trigger->id.number, &is_null);
-		if (firing->trigger->id_is_uuid)
+		if (firing->trigger->id_type == UUIDOID)
 			firing->uuid = *DatumGetUUIDP(id);
 		else
-			name_user(firing, id);
+			caas_uuid_of_id(&firing->trigger->id_namespace, firing->trigger->id_type, id,
+							&firing->uuid);
 		firing->uuid_known = true;
 	}
 	return &firing->uuid;
@@ -96,22 +84,16 @@ caas_same_user(const pg_uuid_t *a, const pg_uuid_t *b)
 
 /* ---- the columns ---- */
 
-static bool
-is_null_in(TupleTableSlot *slot, AttrNumber number)
-{
-	return slot_attisnull(slot, number);
-}
-
 bool
 caas_firing_is_null(const caas_firing *firing, const caas_attribute *attribute)
 {
-	return is_null_in(firing->row, attribute->number);
+	return slot_attisnull(firing->row, attribute->number);
 }
 
 bool
 caas_firing_was_null(const caas_firing *firing, const caas_attribute *attribute)
 {
-	return firing->before == NULL || is_null_in(firing->before, attribute->number);
+	return firing->before == NULL || slot_attisnull(firing->before, attribute->number);
 }
 
 static bool
@@ -172,13 +154,33 @@ caas_firing_write_null(const caas_firing *firing, caas_attribute *attribute)
 	write_attribute(firing, attribute, (Datum)0, true);
 }
 
-void
-caas_firing_restore(const caas_firing *firing, caas_attribute *attribute)
+static void
+restore_attribute(const caas_firing *firing, caas_attribute *attribute)
 {
 	bool  is_null;
 	Datum value = slot_getattr(firing->before, attribute->number, &is_null);
 
 	write_attribute(firing, attribute, value, is_null);
+}
+
+void
+caas_firing_restore(const caas_firing *firing, caas_protected_column *column)
+{
+	restore_attribute(firing, &column->target);
+	if (column->has_companion)
+		restore_attribute(firing, &column->companion);
+}
+
+bool
+caas_firing_erase(const caas_firing *firing, caas_protected_column *column)
+{
+	if (!column->keep || caas_firing_was_null(firing, &column->source) ||
+		caas_firing_changed(firing, &column->target))
+		return false;
+	caas_firing_write_null(firing, &column->target);
+	if (column->has_companion)
+		caas_firing_write_null(firing, &column->companion);
+	return true;
 }
 
 /* ---- one firing ---- */
@@ -203,8 +205,9 @@ checked_call(FunctionCallInfo fcinfo, const caas_trigger_kind *kind)
 	return call;
 }
 
-/* Set when the statement whose firing loaded the library fired a trigger for an INSERT. */
-static bool inserted_while_loading = false;
+/* Set when a statement that was planned before the library was loaded fired a trigger for an
+ * INSERT. */
+static bool inserted_unprepared = false;
 
 /*
  * DO UPDATE would store nothing of the new value where the planner did not carry
@@ -217,7 +220,7 @@ refuse_uncarried_upsert(const caas_firing *firing, const caas_protected_column *
 {
 	int	 number = column->source.number - FirstLowInvalidHeapAttributeNumber;
 	bool alone = firing->trigger->is_partition_alone && firing->trigger->inserted;
-	bool loading = inserted_while_loading && caas_loaded_by_this_statement();
+	bool loading = inserted_unprepared && caas_planned_before_loading();
 
 	if (!(alone || loading) || column->in_place || column->keep || firing->before == NULL ||
 		!bms_is_member(number, firing->call->tg_updatedcols) ||
@@ -246,12 +249,12 @@ begin_firing(const TriggerData *call, caas_trigger *trigger)
 	trigger->nwritten = 0;
 	firing.row = is_update ? call->tg_newslot : call->tg_trigslot;
 	firing.before = is_update ? call->tg_trigslot : NULL;
-	firing.has_user = !is_null_in(firing.row, trigger->id.number);
+	firing.has_user = !slot_attisnull(firing.row, trigger->id.number);
 	firing.same_user = is_update && !differs(&firing, &trigger->id);
 	if (!is_update)
 		trigger->inserted = true;
-	if (!is_update && caas_loaded_by_this_statement())
-		inserted_while_loading = true;
+	if (!is_update && caas_planned_before_loading())
+		inserted_unprepared = true;
 	return firing;
 }
 

@@ -116,7 +116,7 @@ typedef struct caas_trigger
 	const caas_trigger_kind *kind;
 	MemoryContext			 context; /* memory that lasts as long as the statement */
 	caas_attribute			 id;
-	bool					 id_is_uuid;
+	Oid						 id_type;			 /* UUIDOID, or what caas_uuid_of_id() takes */
 	caas_bytes				 id_namespace;		 /* in UTF-8, when the id is not a uuid */
 	bool					 is_partition_alone; /* the partitioned table has no such trigger */
 	bool					 inserted;			 /* an INSERT fired it in this statement */
@@ -151,7 +151,6 @@ typedef struct caas_firing
 struct caas_trigger_kind
 {
 	const char *name;
-	PGFunction	function;
 	bool		is_seal; /* target and companion are sealed values and blind indexes: bytea */
 
 	const char *declaration_hint; /* for an event that the trigger does not handle */
@@ -170,9 +169,6 @@ struct caas_trigger_kind
 
 extern const caas_trigger_kind caas_encrypt_kind;
 extern const caas_trigger_kind caas_seal_kind;
-
-extern PGDLLEXPORT Datum caas_sql_encrypt_trigger(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum caas_sql_seal_trigger(PG_FUNCTION_ARGS);
 
 /* ---- trigger_grammar.c ---- */
 
@@ -236,11 +232,6 @@ extern bool caas_trigger_is_enabled(const Trigger *trigger);
 /* Raises or warns that an inheritance child has no such trigger; level is ERROR or WARNING. */
 extern void caas_require_children(Relation parent, const caas_definition *own, int level);
 
-/* True when an enabled trigger of this kind protects the column as a source on INSERT and UPDATE.
- */
-extern bool caas_is_protected_in(Relation relation, const caas_trigger_kind *kind,
-								 const char *source);
-
 /* The name of a column of the table. */
 extern const char *caas_column_name(Relation relation, AttrNumber number);
 
@@ -285,8 +276,15 @@ extern bool caas_firing_stays_unprotected(const caas_firing			  *firing,
 extern void caas_firing_write(const caas_firing *firing, caas_attribute *attribute, Datum value);
 extern void caas_firing_write_null(const caas_firing *firing, caas_attribute *attribute);
 
-/* Gives the column the value that it had before the UPDATE. */
-extern void caas_firing_restore(const caas_firing *firing, caas_attribute *attribute);
+/* Gives target and companion the values that they had before the UPDATE. */
+extern void caas_firing_restore(const caas_firing *firing, caas_protected_column *column);
+
+/*
+ * With the option keep, a source that was set to null has been erased: erases
+ * target and companion too, and returns true. Without the option, or where the
+ * statement sets the target itself, returns false.
+ */
+extern bool caas_firing_erase(const caas_firing *firing, caas_protected_column *column);
 
 /* The names of the table and of a column, for messages. */
 extern const char *caas_firing_relation(const caas_firing *firing);

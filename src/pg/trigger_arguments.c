@@ -294,10 +294,29 @@ require_both_events(const caas_opening *opening, const caas_name *source)
 			 errhint("Declare the trigger BEFORE INSERT OR UPDATE."), caas_hide()));
 }
 
+/* A trigger of a partition alone recognises an upsert by its own firings for INSERT and UPDATE. */
+static void
+refuse_split_events(const caas_opening *opening)
+{
+	const Trigger *trigger = opening->own->trigger;
+	bool		   has_target = false;
+
+	for (int i = 0; i < opening->own->narguments; i++)
+		has_target = has_target || opening->own->arguments[i].target.text != NULL;
+	if (!has_target || (TRIGGER_FOR_INSERT(trigger->tgtype) && TRIGGER_FOR_UPDATE(trigger->tgtype)))
+		return;
+	ereport(OLDER_LEVEL(opening),
+			(errcode(PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" of partition \"%s\" is not declared INSERT OR UPDATE",
+					trigger->tgname, RelationGetRelationName(opening->relation)),
+			 errhint("Declare one trigger BEFORE INSERT OR UPDATE, on the partitioned table."),
+			 caas_hide()));
+}
+
 /* ---- inheritance children, which have triggers of their own ---- */
 
-bool
-caas_is_protected_in(Relation child, const caas_trigger_kind *kind, const char *source)
+static bool
+is_protected_in(Relation child, const caas_trigger_kind *kind, const char *source)
 {
 	/* The relation cache can replace its description of the triggers at any time. */
 	const TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
@@ -325,7 +344,7 @@ require_child(Relation parent, const caas_definition *own, Oid child_oid, int le
 	Relation child = table_open(child_oid, NoLock);
 
 	for (int i = 0; i < own->narguments; i++)
-		if (!caas_is_protected_in(child, own->kind, own->arguments[i].source.text))
+		if (!is_protected_in(child, own->kind, own->arguments[i].source.text))
 			ereport(level,
 					(errcode(PROTOCOL_VIOLATED),
 					 errmsg("no trigger protects column \"%s\" of inheritance child \"%s\"",
@@ -356,11 +375,12 @@ open_id(caas_opening *opening, caas_trigger *trigger)
 {
 	const caas_definition *own = opening->own;
 	AttrNumber			   number = existing_column(opening, &own->id);
+	caas_part			   part = own->id_namespace == NULL ? CAAS_PART_ID : CAAS_PART_ID_NAME;
 
-	trigger->id_is_uuid = own->id_namespace == NULL;
-	trigger->id = caas_open_attribute(opening, number,
-									  trigger->id_is_uuid ? CAAS_PART_ID : CAAS_PART_ID_NAME);
-	if (!trigger->id_is_uuid)
+	trigger->id = caas_open_attribute(opening, number, part);
+	trigger->id_type =
+		getBaseType(TupleDescAttr(RelationGetDescr(opening->relation), number - 1)->atttypid);
+	if (own->id_namespace != NULL)
 		trigger->id_namespace = caas_text_bytes(CStringGetTextDatum(own->id_namespace));
 	refuse_named_twice(opening, number);
 	refuse_second_trigger(opening, number, true);
@@ -443,6 +463,8 @@ open_trigger(caas_opening *opening)
 	trigger->context = CurrentMemoryContext;
 	trigger->ncolumns = ncolumns;
 	refuse_conditions(opening);
+	if (trigger->is_partition_alone)
+		refuse_split_events(opening);
 	open_id(opening, trigger);
 	for (int i = 0; i < ncolumns; i++)
 		open_column(opening, &opening->own->arguments[i], &trigger->columns[i]);

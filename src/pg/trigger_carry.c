@@ -193,73 +193,54 @@ carry_coalesce(const caas_setting *setting, const CoalesceExpr *coalesce, carrie
 	return true;
 }
 
+/* The same CASE, with other results. */
+static CaseExpr *
+case_like(const CaseExpr *expression, Node *otherwise)
+{
+	CaseExpr *result = copyObject((CaseExpr *)unconstify(CaseExpr *, expression));
+
+	result->casetype = exprType(otherwise);
+	result->casecollid = exprCollation(otherwise);
+	result->defresult = (Expr *)otherwise;
+	return result;
+}
+
+static void
+set_result(CaseExpr *expression, int arm, Node *result)
+{
+	list_nth_node(CaseWhen, expression->args, arm)->result = (Expr *)result;
+}
+
 static bool
 carry_case(const caas_setting *setting, const CaseExpr *expression, carried_value *value)
 {
-	List	 *sources = NIL;
-	List	 *targets = NIL;
-	List	 *companions = NIL;
-	ListCell *cell;
+	CaseExpr *source;
+	CaseExpr *target;
+	CaseExpr *companion = NULL;
 
-	if (expression->arg != NULL || expression->defresult == NULL ||
+	if (caas_uses_source(setting, (Node *)expression->arg) ||
 		!caas_carry(setting, (Node *)expression->defresult, value))
 		return false;
-	foreach (cell, expression->args)
-	{
-		CaseWhen	 *arm = lfirst_node(CaseWhen, cell);
-		carried_value result;
-
-		if (caas_uses_source(setting, (Node *)arm->expr) ||
-			!caas_carry(setting, (Node *)arm->result, &result))
-			return false;
-		sources = lappend(sources, when((Node *)arm->expr, result.source));
-		targets = lappend(targets, when(copyObject((Node *)arm->expr), result.target));
-		companions = lappend(companions, when(copyObject((Node *)arm->expr), result.companion));
-	}
-	value->source = case_of(sources, value->source);
-	value->target = case_of(targets, value->target);
+	source = case_like(expression, value->source);
+	target = case_like(expression, value->target);
 	if (value->companion != NULL)
-		value->companion = case_of(companions, value->companion);
-	return true;
-}
-
-/* CASE x WHEN y becomes CASE WHEN, as the parser keeps x = y in each arm with a placeholder for x.
- */
-static bool
-carry_simple_case(const caas_setting *setting, const CaseExpr *expression, carried_value *value)
-{
-	CaseExpr *sources = copyObject((CaseExpr *)unconstify(CaseExpr *, expression));
-	CaseExpr *targets = copyObject(sources);
-	CaseExpr *companions = copyObject(sources);
-	int		  narms = list_length(sources->args);
-
-	if (caas_uses_source(setting, (Node *)expression->arg) || expression->defresult == NULL ||
-		!caas_carry(setting, (Node *)expression->defresult, value))
-		return false;
-	for (int i = 0; i < narms; i++)
+		companion = case_like(expression, value->companion);
+	for (int i = 0; i < list_length(expression->args); i++)
 	{
-		CaseWhen	 *arm = list_nth(sources->args, i);
-		carried_value result;
+		const CaseWhen *arm = list_nth_node(CaseWhen, expression->args, i);
+		carried_value	result;
 
 		if (caas_uses_source(setting, (Node *)arm->expr) ||
 			!caas_carry(setting, (Node *)arm->result, &result))
 			return false;
-		arm->result = (Expr *)result.source;
-		((CaseWhen *)list_nth(targets->args, i))->result = (Expr *)result.target;
-		((CaseWhen *)list_nth(companions->args, i))->result = (Expr *)result.companion;
+		set_result(source, i, result.source);
+		set_result(target, i, result.target);
+		if (companion != NULL)
+			set_result(companion, i, result.companion);
 	}
-	sources->defresult = (Expr *)value->source;
-	targets->defresult = (Expr *)value->target;
-	targets->casetype = exprType(value->target);
-	targets->casecollid = exprCollation(value->target);
-	value->source = (Node *)sources;
-	value->target = (Node *)targets;
-	if (value->companion == NULL)
-		return true;
-	companions->defresult = (Expr *)value->companion;
-	companions->casetype = exprType(value->companion);
-	companions->casecollid = exprCollation(value->companion);
-	value->companion = (Node *)companions;
+	value->source = (Node *)source;
+	value->target = (Node *)target;
+	value->companion = (Node *)companion;
 	return true;
 }
 
@@ -286,8 +267,7 @@ caas_carry(const caas_setting *setting, Node *node, carried_value *value)
 	if (IsA(node, CoalesceExpr))
 		return carry_coalesce(setting, (CoalesceExpr *)node, value);
 	if (IsA(node, CaseExpr))
-		return ((CaseExpr *)node)->arg != NULL ? carry_simple_case(setting, (CaseExpr *)node, value)
-											   : carry_case(setting, (CaseExpr *)node, value);
+		return carry_case(setting, (CaseExpr *)node, value);
 	if (!IsA(node, Var) || var->varlevelsup != 0 || var->varattno == 0)
 		return false;
 	*value = value_of_row(setting, var->varno);

@@ -251,6 +251,8 @@ check_table(Oid oid, const Node *statement)
 			ereport(WARNING,
 					(errmsg("trigger \"%s\" of relation \"%s\" is disabled: it protects no value",
 							trigger->tgname, RelationGetRelationName(relation)),
+					 errhint("ALTER TABLE %s ENABLE TRIGGER %s;", qualified_name(relation),
+							 quote_identifier(trigger->tgname)),
 					 caas_hide()));
 	}
 	if (relation != NULL)

@@ -6,6 +6,7 @@
  */
 #include "trigger.h"
 
+#include "access/detoast.h"
 #include "utils/rel.h"
 
 /* ---- a value that is a digest already ---- */
@@ -56,13 +57,18 @@ is_protected(caas_firing *firing, const caas_protected_column *column, Datum val
 static bool
 has_shape_of_digest(const caas_attribute *attribute, Datum value)
 {
-	bool	   is_raw = attribute->kind == CAAS_VALUE_BYTEA;
-	caas_bytes bytes = caas_bytea_bytes(value);
-	size_t size = caas_digest_size(bytes.data, bytes.len, is_raw ? CAAS_FORM_RAW : CAAS_FORM_HEX);
+	caas_form		  form = attribute->kind == CAAS_VALUE_BYTEA ? CAAS_FORM_RAW : CAAS_FORM_HEX;
+	caas_bytes		  bytes;
+	size_t			  size;
 	caas_engine		 *engine;
 	caas_keyring_info keyring;
 	caas_error		  error;
 
+	/* A longer value need not be fetched. */
+	if (toast_raw_datum_size(value) > VARHDRSZ + 2 * CAAS_DIGEST_MAX_BYTES)
+		return false;
+	bytes = caas_bytea_bytes(value);
+	size = caas_digest_size(bytes.data, bytes.len, form);
 	caas_bytes_release(&bytes);
 	if (size == 0 || !caas_try_keyring(&engine, &error))
 		return size != 0;
@@ -151,13 +157,15 @@ write_generation(const caas_firing *firing, caas_protected_column *column, int g
 		caas_firing_write(firing, &column->companion, Int32GetDatum(generation));
 }
 
-static int
-active_generation(caas_firing *firing)
+static void
+write_active_generation(caas_firing *firing, caas_protected_column *column)
 {
 	caas_keyring_info keyring;
 
+	if (!column->has_companion)
+		return;
 	caas_engine_keyring(caas_firing_engine(firing), &keyring);
-	return keyring.active;
+	write_generation(firing, column, keyring.active);
 }
 
 static void
@@ -165,7 +173,7 @@ write_digest(caas_firing *firing, caas_protected_column *column, Datum value)
 {
 	value = digest(firing, column, value);
 	caas_firing_write(firing, &column->target, value);
-	write_generation(firing, column, active_generation(firing));
+	write_active_generation(firing, column);
 	caas_memory_set(firing, column->state, value, true);
 }
 
@@ -268,9 +276,7 @@ protect_beside(caas_firing *firing, caas_protected_column *column, Datum value)
 			return;
 		if (caas_firing_is_null(firing, &column->target))
 		{
-			caas_firing_restore(firing, &column->target);
-			if (column->has_companion)
-				caas_firing_restore(firing, &column->companion);
+			caas_firing_restore(firing, column);
 			return;
 		}
 		generation = generation_of_target(firing, column, value);
@@ -283,14 +289,6 @@ protect_beside(caas_firing *firing, caas_protected_column *column, Datum value)
 	write_digest(firing, column, value);
 }
 
-/* Without the option keep, a source without a value says nothing; with it, the value was erased. */
-static bool
-is_erased(const caas_firing *firing, const caas_protected_column *column)
-{
-	return column->keep && !caas_firing_was_null(firing, &column->source) &&
-		   !caas_firing_changed(firing, &column->target);
-}
-
 static void
 protect_column(caas_firing *firing, caas_protected_column *column)
 {
@@ -299,12 +297,8 @@ protect_column(caas_firing *firing, caas_protected_column *column)
 
 	if (column->in_place)
 		protect_in_place(firing, column);
-	else if (is_null && is_erased(firing, column))
-	{
-		caas_firing_write_null(firing, &column->target);
-		if (column->has_companion)
-			caas_firing_write_null(firing, &column->companion);
-	}
+	else if (is_null && caas_firing_erase(firing, column))
+		caas_memory_forget(firing, column->state);
 	else if (is_null)
 		keep_target(firing, column);
 	else if (caas_firing_stays_unprotected(firing, column))
@@ -329,7 +323,6 @@ open_column(const caas_opening *opening, const caas_argument *argument,
 
 const caas_trigger_kind caas_encrypt_kind = {
 	.name = "caas_encrypt_trigger",
-	.function = caas_sql_encrypt_trigger,
 	.declaration_hint =
 		"Write CREATE TRIGGER .. BEFORE INSERT OR UPDATE ON .. FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email').",
 	.arguments_hint =

@@ -314,14 +314,6 @@ needs_check(const caas_firing *firing, const caas_protected_column *column)
 		   (column->has_companion && caas_firing_changed(firing, &column->companion));
 }
 
-static void
-restore_pair(const caas_firing *firing, caas_protected_column *column)
-{
-	caas_firing_restore(firing, &column->target);
-	if (column->has_companion)
-		caas_firing_restore(firing, &column->companion);
-}
-
 /*
  * Keeps the source (the option keep). An UPDATE that leaves the source alone
  * cannot take its sealed value away, and can bring only one of the source.
@@ -336,17 +328,9 @@ seal_beside(caas_firing *firing, caas_protected_column *column, Datum value)
 	else if (!needs_check(firing, column))
 		return;
 	else if (caas_firing_is_null(firing, &column->target))
-		restore_pair(firing, column);
+		caas_firing_restore(firing, column);
 	else if (!holds_source(firing, column, value))
 		seal_source(firing, column, value);
-}
-
-/* Without the option keep, a source without a value says nothing; with it, the value was erased. */
-static bool
-is_erased(const caas_firing *firing, const caas_protected_column *column)
-{
-	return column->keep && !caas_firing_was_null(firing, &column->source) &&
-		   !caas_firing_changed(firing, &column->target);
 }
 
 static void
@@ -355,12 +339,8 @@ protect_column(caas_firing *firing, caas_protected_column *column)
 	bool  is_null;
 	Datum value = slot_getattr(firing->row, column->source.number, &is_null);
 
-	if (is_null && is_erased(firing, column))
-	{
-		caas_firing_write_null(firing, &column->target);
-		if (column->has_companion)
-			caas_firing_write_null(firing, &column->companion);
-	}
+	if (is_null && caas_firing_erase(firing, column))
+		return;
 	else if (is_null && needs_check(firing, column))
 		check_pair(firing, column);
 	else if (is_null || caas_firing_stays_unprotected(firing, column))
@@ -443,7 +423,6 @@ open_column(const caas_opening *opening, const caas_argument *argument,
 
 const caas_trigger_kind caas_seal_kind = {
 	.name = "caas_seal_trigger",
-	.function = caas_sql_seal_trigger,
 	.is_seal = true,
 	.declaration_hint =
 		"Write CREATE TRIGGER .. BEFORE INSERT OR UPDATE ON .. FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=ssn_sealed@users.ssn').",

@@ -234,7 +234,21 @@ find_definitions(Relation relation)
 	return definitions;
 }
 
-/* The arguments that name a target without the option keep, or those in place. */
+static bool
+has_source(const List *arguments, AttrNumber source)
+{
+	const ListCell *cell;
+
+	foreach (cell, arguments)
+		if (((caas_argument *)lfirst(cell))->source.number == source)
+			return true;
+	return false;
+}
+
+/*
+ * The arguments that name a target without the option keep, or those in place.
+ * Each source comes once: INSERT and UPDATE can have triggers of their own.
+ */
 static List *
 find_arguments(const List *definitions, bool in_place)
 {
@@ -250,7 +264,8 @@ find_arguments(const List *definitions, bool in_place)
 			caas_argument *argument = &definition->arguments[i];
 
 			if (has_columns(argument) && !argument->keep &&
-				(argument->target.text == NULL) == in_place)
+				(argument->target.text == NULL) == in_place &&
+				!has_source(arguments, argument->source.number))
 				arguments = lappend(arguments, argument);
 		}
 	}
@@ -308,7 +323,7 @@ sets_source(const caas_setting *setting, const caas_definition *definition)
 	return false;
 }
 
-/* An UPDATE through a parent reaches rows of children, for which its trigger does not fire. */
+/* A statement over a parent reaches rows of children, for which its trigger does not fire. */
 static void
 require_children(const caas_setting *setting, const List *definitions)
 {
@@ -322,7 +337,8 @@ require_children(const caas_setting *setting, const List *definitions)
 /* ---- the statement ---- */
 
 static void
-prepare_merge(const Query *query, const caas_setting *setting, const List *definitions)
+prepare_merge(const Query *query, const caas_setting *setting, const RangeTblEntry *table,
+			  const List *definitions)
 {
 #if PG_VERSION_NUM >= 150000
 	ListCell *cell;
@@ -337,6 +353,8 @@ prepare_merge(const Query *query, const caas_setting *setting, const List *defin
 		own.entries = action->targetList;
 		own.condition = action->qual;
 		action->targetList = prepare_setting(&own, definitions);
+		if (table->inh)
+			require_children(&own, definitions);
 	}
 #endif
 }
@@ -365,7 +383,7 @@ prepare_relation(Query *query, const RangeTblEntry *table, Relation relation)
 			require_children(&setting, definitions);
 	}
 	else
-		prepare_merge(query, &setting, definitions);
+		prepare_merge(query, &setting, table, definitions);
 }
 
 static bool

@@ -107,12 +107,6 @@ kind_of_value(Oid base)
 																 : CAAS_VALUE_OUTPUT;
 }
 
-static bool
-is_integer(Oid base)
-{
-	return base == INT2OID || base == INT4OID || base == INT8OID;
-}
-
 static void
 check_id(const caas_opening *opening, Form_pg_attribute column, Oid base, caas_part part)
 {
@@ -122,8 +116,7 @@ check_id(const caas_opening *opening, Form_pg_attribute column, Oid base, caas_p
 					"column and a namespace: 'id@users'.");
 	if (part == CAAS_PART_ID_NAME && base == UUIDOID)
 		refuse_type(opening, column, "A uuid takes no namespace.");
-	if (part == CAAS_PART_ID_NAME && !is_integer(base) &&
-		!((base == TEXTOID || base == VARCHAROID) && is_deterministic(column)))
+	if (part == CAAS_PART_ID_NAME && !caas_uuid_takes(base, column->attcollation))
 		refuse_type(opening, column,
 					"With a namespace the id is smallint, integer, bigint, text or varchar; its "
 					"collation is deterministic.");
@@ -154,7 +147,7 @@ check_source(const caas_opening *opening, Form_pg_attribute column, Oid base, ca
 						RelationGetRelationName(opening->relation)),
 				 errdetail("After ALTER TYPE .. RENAME VALUE the text of a protected "
 						   "value is no longer one of the type."),
-				 caas_hide()));
+				 errhint("Store the value as text where its labels can be renamed."), caas_hide()));
 }
 
 static void

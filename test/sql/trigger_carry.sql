@@ -95,6 +95,22 @@ INSERT INTO parts_2 VALUES (:ada, 2, 'two') ON CONFLICT (id, part) DO UPDATE SET
 INSERT INTO parts_2 VALUES (:ada, 2, 'two') ON CONFLICT (id, part) DO UPDATE SET email = 'two';
 SELECT email, caas_verify(id, 'two', digest) FROM parts_2;
 
+-- INSERT and UPDATE with triggers of their own.
+CREATE TABLE split (id uuid PRIMARY KEY, email text CHECK (email IS NULL), digest text);
+CREATE TRIGGER a BEFORE INSERT ON split FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+CREATE TRIGGER b BEFORE UPDATE ON split FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+INSERT INTO split VALUES (:ada, 'one');
+INSERT INTO split VALUES (:ada, 'two') ON CONFLICT (id) DO UPDATE SET email = COALESCE(EXCLUDED.email, split.email);
+SELECT email, caas_verify(id, 'two', digest) FROM split;
+INSERT INTO split VALUES (:ada, NULL) ON CONFLICT (id) DO UPDATE SET email = COALESCE(EXCLUDED.email, split.email, 'three');
+SELECT email, caas_verify(id, 'two', digest) FROM split;
+-- On a partition alone they are refused.
+DROP TRIGGER protect ON parts_2;
+CREATE TRIGGER a BEFORE INSERT ON parts_2 FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+CREATE TRIGGER b BEFORE UPDATE ON parts_2 FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+INSERT INTO parts VALUES (:ada, 2, 'two') ON CONFLICT (id, part) DO UPDATE SET email = EXCLUDED.email;
+\echo :SQLSTATE
+
 -- A trigger that is created after planning.
 CREATE TABLE late (id uuid PRIMARY KEY, email text, digest text);
 PREPARE late_upsert(text) AS INSERT INTO late VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', $1) ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email;

@@ -147,6 +147,15 @@ ALTER FUNCTION caas_encrypt_trigger() RESET search_path;
 CREATE TABLE heir () INHERITS (two);
 UPDATE two SET email = 'x';
 \echo :SQLSTATE
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        EXECUTE 'MERGE INTO two USING (VALUES (1)) s (n) ON true WHEN MATCHED THEN UPDATE SET email = ''x''';
+    ELSE
+        UPDATE two SET email = 'x';
+    END IF;
+EXCEPTION WHEN OTHERS THEN RAISE NOTICE '%', SQLSTATE;
+END $$;
 UPDATE ONLY two SET email = 'x';
 DROP TABLE heir;
 ALTER TABLE IF EXISTS no_such_table INHERIT two;

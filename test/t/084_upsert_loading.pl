@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'test/perl';
 use CaasTest;
+use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -64,6 +65,50 @@ is(errors("INSERT INTO users VALUES ('$ada', 'x') ON CONFLICT (id) DO UPDATE SET
 is(errors("INSERT INTO users VALUES ('$ada', 'x') ON CONFLICT (id) DO UPDATE SET email = 'eight'"),
 	'', 'an upsert with the value itself');
 is($node->safe_psql('postgres', sprintf($holds, 'eight') . qq{ WHERE id = '$ada'}), 't', 'which is stored');
+
+# A portal that was bound before another statement loaded the library, by the protocol itself: psql has no named portals.
+my $socket = IO::Socket::UNIX->new($node->host . '/.s.PGSQL.' . $node->port) or die "socket: $!";
+my $receive = sub {
+	read($socket, my $data, $_[0]) == $_[0] or die 'the server closed the connection';
+	return $data;
+};
+
+# Sends messages, each a type and its content, and returns the SQLSTATEs of the errors until the server is ready.
+sub exchange
+{
+	my @messages = @_;
+	$socket->print(map { $_->[0] . pack('N', 4 + length $_->[1]) . $_->[1] } @messages);
+	$socket->flush;
+	my @states;
+	while (1)
+	{
+		my $type = $receive->(1);
+		my $length = unpack('N', $receive->(4)) - 4;
+		my $content = $length ? $receive->($length) : '';
+		push @states, $content =~ /\0C(\w{5})\0/ if $type eq 'E';
+		return "@states" if $type eq 'Z';
+	}
+	return;
+}
+
+my $options = '-c caas.api_key=' . api_key() =~ s/([ \\])/\\$1/gr;
+my $user = getpwuid $<;
+my $start = pack('N', 196608) . "user\0$user\0database\0postgres\0options\0$options\0\0";
+$socket->print(pack('N', 4 + length $start) . $start);
+exchange();
+my $in_portal = sprintf($upsert, 'nine');
+is(
+	join('|',
+		exchange([ 'Q', "BEGIN\0" ]),
+		exchange([ 'P', "\0$in_portal\0\0\0" ], [ 'B', "portal\0\0\0\0\0\0\0\0" ], [ 'S', '' ]),
+		exchange([ 'Q', "SELECT caas_version()\0" ]),
+		exchange([ 'E', "portal\0\0\0\0\0" ], [ 'S', '' ]),
+		exchange([ 'Q', "ROLLBACK\0" ]),
+		exchange([ 'Q', "$in_portal\0" ])),
+	'|||27000||',
+	'a portal that was bound before is refused, and a new statement works'
+);
+is($node->safe_psql('postgres', sprintf($holds, 'nine') . qq{ WHERE id = '$ada'}), 't', 'and stores the new value');
 
 for my $preload ('session', 'shared')
 {
