@@ -50,6 +50,23 @@ is_protected(caas_firing *firing, const caas_protected_column *column, Datum val
 	return true;
 }
 
+/* Returns the bytes of the digest that the value can be by its shape, for the library's pools; or 0. */
+static size_t
+size_as_digest(const caas_attribute *attribute, Datum value)
+{
+	caas_form  form = attribute->kind == CAAS_VALUE_BYTEA ? CAAS_FORM_RAW : CAAS_FORM_HEX;
+	caas_bytes bytes;
+	size_t	   size;
+
+	/* A longer value need not be fetched. */
+	if (toast_raw_datum_size(value) > VARHDRSZ + 2 * CAAS_DIGEST_MAX_BYTES)
+		return 0;
+	bytes = caas_bytea_bytes(value);
+	size = caas_digest_size(bytes.data, bytes.len, form);
+	caas_bytes_release(&bytes);
+	return size;
+}
+
 /*
  * True for a value of the shape of a digest that the keyring's pools make. Where
  * no keyring can be read, as in a restore, the pools of the library count.
@@ -57,19 +74,11 @@ is_protected(caas_firing *firing, const caas_protected_column *column, Datum val
 static bool
 has_shape_of_digest(const caas_attribute *attribute, Datum value)
 {
-	caas_form		  form = attribute->kind == CAAS_VALUE_BYTEA ? CAAS_FORM_RAW : CAAS_FORM_HEX;
-	caas_bytes		  bytes;
-	size_t			  size;
+	size_t			  size = size_as_digest(attribute, value);
 	caas_engine		 *engine;
 	caas_keyring_info keyring;
 	caas_error		  error;
 
-	/* A longer value need not be fetched. */
-	if (toast_raw_datum_size(value) > VARHDRSZ + 2 * CAAS_DIGEST_MAX_BYTES)
-		return false;
-	bytes = caas_bytea_bytes(value);
-	size = caas_digest_size(bytes.data, bytes.len, form);
-	caas_bytes_release(&bytes);
 	if (size == 0 || !caas_try_keyring(&engine, &error))
 		return size != 0;
 	caas_engine_keyring(engine, &keyring);
@@ -179,6 +188,17 @@ write_digest(caas_firing *firing, caas_protected_column *column, Datum value)
 
 /* ---- one column of a row ---- */
 
+/*
+ * True for a value that was there before the trigger, which no digest can be. The
+ * keyring does not count: it can have lost the generation of an old digest.
+ */
+static bool
+is_old_plaintext(const caas_firing *firing, const caas_protected_column *column, Datum value)
+{
+	return !caas_firing_changed(firing, &column->target) &&
+		   size_as_digest(&column->target, value) == 0;
+}
+
 static void
 protect_in_place(caas_firing *firing, caas_protected_column *column)
 {
@@ -188,6 +208,14 @@ protect_in_place(caas_firing *firing, caas_protected_column *column)
 	if (is_null)
 	{
 		caas_memory_forget(firing, column->state);
+		return;
+	}
+	if (is_old_plaintext(firing, column, value))
+	{
+		if (firing->same_user && caas_key_problem() != NULL)
+			caas_memory_forget(firing, column->state);
+		else
+			write_digest(firing, column, value);
 		return;
 	}
 	if (!is_protected(firing, column, value))

@@ -129,13 +129,15 @@ INSERT INTO beside (phone) VALUES ('+90 1');
 UPDATE beside SET phone = '+90 2';
 SELECT email = caas_encrypt(id, 'default@example.com') AS email, copy = 'copy of ' || email AS copy, phone_digest = caas_encrypt(id, '+90 2') AS phone FROM beside;
 
--- An unchanged value that is toasted or compressed stays, here plaintext that is older than the trigger.
+-- An unchanged value that is toasted or compressed stays, here plaintext that is older than the trigger and a session without a key.
 CREATE TABLE grown (id uuid, external text, inline text, note int);
 ALTER TABLE grown ALTER external SET STORAGE EXTERNAL, ALTER inline SET STORAGE MAIN;
 INSERT INTO grown VALUES (:ada, repeat('external ', 10000), repeat('inline ', 1000), 1);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON grown FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'external', 'inline');
+SET caas.api_key = '';
 UPDATE grown SET note = 2;
 UPDATE grown SET external = external || '', inline = repeat('inline ', 1000);
+RESET caas.api_key;
 SELECT external = repeat('external ', 10000) AS external, inline = repeat('inline ', 1000) AS inline FROM grown;
 UPDATE grown SET external = external || '.', inline = reverse(inline);
 SELECT external = caas_encrypt(id, repeat('external ', 10000) || '.') AS external, inline = caas_encrypt(id, reverse(repeat('inline ', 1000))) AS inline FROM grown;

@@ -65,5 +65,29 @@ SELECT email, digest IS NULL FROM people ORDER BY 1;
 UPDATE people SET note = 2 WHERE id = :ada;
 SELECT email, caas_verify(id, 'one', digest) FROM people ORDER BY 1;
 
+-- In place the same holds for an old value that no digest can be: also when the statement writes it back.
+CREATE TABLE inplace (id uuid, email text, part int) PARTITION BY LIST (part);
+CREATE TABLE inplace_1 PARTITION OF inplace FOR VALUES IN (1);
+CREATE TABLE inplace_2 PARTITION OF inplace FOR VALUES IN (2);
+INSERT INTO inplace VALUES (:ada, 'one', 1), (:bob, 'two', 1), (gen_random_uuid(), repeat('three', 100000), 1);
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON inplace FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+SET caas.api_key = '';
+UPDATE inplace SET part = part;
+UPDATE inplace SET id = gen_random_uuid();
+\echo :SQLSTATE
+UPDATE inplace SET part = 2;
+\echo :SQLSTATE
+RESET caas.api_key;
+SELECT left(email, 5) FROM inplace ORDER BY 1;
+UPDATE inplace SET email = email WHERE id = :ada;
+UPDATE inplace SET part = 2;
+UPDATE inplace SET part = 1, email = email;
+SELECT count(*) FROM inplace, unnest(ARRAY['one', 'two', repeat('three', 100000)]) value WHERE caas_verify(id, value, email);
+ALTER TABLE inplace DISABLE TRIGGER protect;
+UPDATE inplace SET email = 'five' WHERE id = :ada;
+ALTER TABLE inplace ENABLE TRIGGER protect;
+UPDATE inplace SET id = '00000000-0000-0000-0000-000000000001' WHERE id = :ada;
+SELECT caas_verify(id, 'five', email) FROM inplace WHERE id = '00000000-0000-0000-0000-000000000001';
+
 \set VERBOSITY terse
 DROP SCHEMA caas_trigger_keep CASCADE;

@@ -57,8 +57,8 @@ COPY users (n, region, id, email, phone) FROM stdin (FORMAT csv);
 \.
 SELECT * FROM shown() WHERE n BETWEEN 7 AND 9;
 
--- Plaintext that is older than the trigger stays when its row moves. A row that is inserted is digested, even if
--- MERGE or WITH inserts it directly after an UPDATE of such a row.
+-- Plaintext that is older than the trigger is digested once when its row moves or is updated. A row that is inserted is
+-- digested too, even if MERGE or WITH inserts it directly after an UPDATE of such a row.
 TRUNCATE users;
 ALTER TABLE users DISABLE TRIGGER protect;
 ALTER TABLE users_a DISABLE TRIGGER protect;
@@ -67,12 +67,12 @@ INSERT INTO users SELECT 4, 'a', :ada, string_agg(md5(i::text), '') FROM generat
 ALTER TABLE users ENABLE TRIGGER protect;
 ALTER TABLE users_a ENABLE TRIGGER protect;
 UPDATE users SET region = 'c' WHERE n IN (2, 3, 4);
-SELECT n, tableoid::regclass, length(email), left(email, 5) FROM users WHERE n <> 4 ORDER BY n;
-SELECT email = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) i) AS as_before FROM users WHERE n = 4;
-WITH touched AS (UPDATE users SET n = 1 WHERE n = 1 RETURNING email)
-INSERT INTO users SELECT 10, 'b', :bob, email FROM touched;
-WITH touched AS (UPDATE users SET n = 1 WHERE n = 1 RETURNING id, email)
-INSERT INTO users SELECT 11, 'b', id, email FROM touched;
+SELECT n, tableoid::regclass, caas_verify(id, CASE n WHEN 2 THEN 'two' ELSE repeat('large ', 2000) END, email), email = '' AS as_before FROM users WHERE n <> 4 ORDER BY n;
+SELECT caas_verify(id, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) i), email) FROM users WHERE n = 4;
+WITH touched AS (UPDATE users SET n = 1 WHERE n = 1 RETURNING n)
+INSERT INTO users SELECT 10, 'b', :bob, '' FROM touched;
+WITH touched AS (UPDATE users SET n = 1 WHERE n = 1 RETURNING id)
+INSERT INTO users SELECT 11, 'b', id, '' FROM touched;
 DO $$
 BEGIN
     IF current_setting('server_version_num')::int >= 150000 THEN
@@ -86,10 +86,10 @@ $$;
 SELECT n, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 10, 11, 12) ORDER BY n;
 -- An inserted or updated row is digested directly after such a row has moved, too.
 INSERT INTO users VALUES (20, 'a', :ada, 'one');
-WITH moved AS (UPDATE users SET region = 'b' WHERE n = 1 RETURNING id, email)
-INSERT INTO users SELECT 21, 'c', id, email FROM moved;
-WITH moved AS (UPDATE users SET region = 'a' WHERE n = 1 RETURNING email)
-UPDATE users SET email = moved.email FROM moved WHERE n = 20;
+WITH moved AS (UPDATE users SET region = 'b' WHERE n = 1 RETURNING id)
+INSERT INTO users SELECT 21, 'c', id, '' FROM moved;
+WITH moved AS (UPDATE users SET region = 'a' WHERE n = 1 RETURNING n)
+UPDATE users SET email = '' FROM moved WHERE users.n = 20;
 SELECT n, tableoid::regclass, email = '' AS as_before, email = caas_encrypt(id, '') AS digest FROM users WHERE n IN (1, 20, 21) ORDER BY n;
 -- MERGE can move rows.
 DO $$
