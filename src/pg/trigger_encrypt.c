@@ -50,7 +50,7 @@ is_protected(caas_firing *firing, const caas_protected_column *column, Datum val
 	return true;
 }
 
-/* Returns the bytes of the digest that the value can be by its shape, for the library's pools; or 0. */
+/* Returns the size of the digest that the value can be by its shape, as the library makes; or 0. */
 static size_t
 size_as_digest(const caas_attribute *attribute, Datum value)
 {
