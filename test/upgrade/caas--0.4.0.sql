@@ -1,0 +1,264 @@
+\echo Use "CREATE EXTENSION caas" to load this file. \quit
+
+-- ---- Digests: docs/spec.md, section 5 ----
+
+CREATE FUNCTION caas_encrypt(uuid, text) RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_encrypt(uuid, text) IS
+'Returns the keyed one-way digest of a text as lower-case hex. The user''s UUID selects the algorithm, the key and the salt in the active generation. Errors: 28000 no accepted API key, 22021 not UTF-8, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_encrypt(uuid, bytea) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_encrypt(uuid, bytea) IS
+'Returns the keyed one-way digest of raw bytes as raw bytes. Errors: 28000 no accepted API key, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_encrypt(uuid, text, generation integer) RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_encrypt(uuid, text, integer) IS
+'Returns the digest of caas_encrypt(uuid, text) under the given generation of the keyring instead of the active one. Errors: those of the two-argument form, 22023 unknown generation';
+
+CREATE FUNCTION caas_encrypt(uuid, bytea, generation integer) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_encrypt(uuid, bytea, integer) IS
+'Returns the digest of caas_encrypt(uuid, bytea) under the given generation of the keyring instead of the active one. Errors: those of the two-argument form, 22023 unknown generation';
+
+CREATE FUNCTION caas_verify(uuid, text, text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_verify_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_verify(uuid, text, text) IS
+'Returns true when the third argument, hex of either case, is the digest of the text for this user under any generation, else false. The active generation is tried first, then the retired ones, newest first. Errors: those of caas_encrypt';
+
+CREATE FUNCTION caas_verify(uuid, bytea, bytea) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_verify_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_verify(uuid, bytea, bytea) IS
+'Returns true when the third argument is the raw digest of the raw bytes for this user under any generation, else false. Errors: those of caas_encrypt';
+
+CREATE FUNCTION caas_verified_by(uuid, text, text) RETURNS integer
+    AS 'MODULE_PATHNAME', 'caas_sql_verified_by_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_verified_by(uuid, text, text) IS
+'Returns the number of the generation under which caas_verify(uuid, text, text) is true, or NULL. A generation older than the active one means that the digest can be renewed now. Errors: those of caas_encrypt';
+
+CREATE FUNCTION caas_verified_by(uuid, bytea, bytea) RETURNS integer
+    AS 'MODULE_PATHNAME', 'caas_sql_verified_by_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_verified_by(uuid, bytea, bytea) IS
+'Returns the number of the generation under which caas_verify(uuid, bytea, bytea) is true, or NULL. Errors: those of caas_encrypt';
+
+REVOKE ALL ON FUNCTION
+    caas_encrypt(uuid, text), caas_encrypt(uuid, bytea),
+    caas_encrypt(uuid, text, integer), caas_encrypt(uuid, bytea, integer),
+    caas_verify(uuid, text, text), caas_verify(uuid, bytea, bytea),
+    caas_verified_by(uuid, text, text), caas_verified_by(uuid, bytea, bytea)
+    FROM PUBLIC;
+
+-- ---- Sealed values: docs/spec.md, section 6 ----
+
+CREATE FUNCTION caas_seal(uuid, text, context text DEFAULT '') RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_seal_text' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_seal(uuid, text, text) IS
+'Returns a text encrypted for this user and context under the active generation: 51 bytes longer than its UTF-8, and different at each call. The context, such as ''users.ssn'', has at most 1024 bytes. Errors: 28000 no accepted API key, 22021 not UTF-8, 22023 context too long, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_seal(uuid, bytea, context text DEFAULT '') RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_seal_bytea' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_seal(uuid, bytea, text) IS
+'Returns raw bytes encrypted for this user and context under the active generation. Errors: those of caas_seal(uuid, text, text)';
+
+CREATE FUNCTION caas_open(uuid, bytea, context text DEFAULT '') RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_open_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_open(uuid, bytea, text) IS
+'Returns the text that caas_seal sealed for the same user and context, under the generation named in the sealed value. Errors: 22P03 not a sealed value, 22023 unknown generation, 39000 cannot open (wrong user or context, or changed), 22021 or 22P05 not a text of this database''s encoding, 42501 in a security-restricted operation (ANALYZE, REINDEX, a materialized view), and those of caas_seal';
+
+CREATE FUNCTION caas_open_bytea(uuid, bytea, context text DEFAULT '') RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_open_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_open_bytea(uuid, bytea, text) IS
+'Returns the raw bytes that caas_seal sealed for the same user and context. Errors: those of caas_open';
+
+CREATE FUNCTION caas_try_open(uuid, bytea, context text DEFAULT '') RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_try_open_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_try_open(uuid, bytea, text) IS
+'Returns the result of caas_open, or NULL when the value cannot be opened or is not a text. For reports over damaged data. Errors: 28000, 42501 in a security-restricted operation, 22023 context too long, 55000, F0000';
+
+CREATE FUNCTION caas_try_open_bytea(uuid, bytea, context text DEFAULT '') RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_try_open_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_try_open_bytea(uuid, bytea, text) IS
+'Returns the result of caas_open_bytea, or NULL when the value cannot be opened. Errors: 28000, 42501 in a security-restricted operation, 22023 context too long, 55000, F0000';
+
+CREATE FUNCTION caas_reseal(uuid, bytea, context text DEFAULT '') RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_reseal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 250;
+COMMENT ON FUNCTION caas_reseal(uuid, bytea, text) IS
+'Returns the sealed value unchanged when its generation has the number of the active one or a higher one; otherwise opens it and seals it again under the active generation, in one step. Equal arguments give equal results while the active generation is the same. Errors: those of caas_open';
+
+CREATE FUNCTION caas_reseal(uuid, bytea, context text, generation integer) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_reseal' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 250;
+COMMENT ON FUNCTION caas_reseal(uuid, bytea, text, integer) IS
+'Returns the result of caas_reseal(uuid, bytea, text) when the given generation is the active one, else raises an error: for an UPDATE that several nodes run. Errors: those of caas_open, 22023 not the active generation';
+
+CREATE FUNCTION caas_generation(bytea) RETURNS integer
+    AS 'MODULE_PATHNAME', 'caas_sql_generation' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION caas_generation(bytea) IS
+'Returns the number of the generation under which a value was sealed. Uses no key and can be indexed. For everyone. Errors: 22P03 not a sealed value';
+
+CREATE FUNCTION caas_sealed_info(bytea, OUT format integer, OUT generation integer, OUT data_length integer)
+    AS 'MODULE_PATHNAME', 'caas_sql_sealed_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION caas_sealed_info(bytea) IS
+'Returns the public fields of a sealed value: format, generation, and length of the plaintext in bytes. Uses no key. For everyone. Errors: 22P03 not a sealed value';
+
+REVOKE ALL ON FUNCTION
+    caas_seal(uuid, text, text), caas_seal(uuid, bytea, text),
+    caas_open(uuid, bytea, text), caas_open_bytea(uuid, bytea, text),
+    caas_try_open(uuid, bytea, text), caas_try_open_bytea(uuid, bytea, text),
+    caas_reseal(uuid, bytea, text), caas_reseal(uuid, bytea, text, integer)
+    FROM PUBLIC;
+
+-- ---- Users whose ids are not UUIDs: docs/spec.md, section 12 ----
+
+CREATE FUNCTION caas_uuid(namespace text, id bigint) RETURNS uuid
+    AS 'MODULE_PATHNAME', 'caas_sql_uuid_bigint' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION caas_uuid(text, bigint) IS
+'Returns the UUID of a user whose id is an integer: the same as of its decimal text. The namespace, such as ''users'', names the kind of id and has 1 to 1024 bytes. Uses no key and can be indexed. For everyone. Errors: 22023 namespace, 22021 not UTF-8';
+
+CREATE FUNCTION caas_uuid(namespace text, id text) RETURNS uuid
+    AS 'MODULE_PATHNAME', 'caas_sql_uuid_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION caas_uuid(text, text) IS
+'Returns the UUID of a user whose id is a text of 1 to 1024 bytes, taken byte for byte in UTF-8: name-based, version 5 of RFC 9562. Uses no key and can be indexed. For everyone. Errors: 22023 namespace or id, 22021 not UTF-8';
+
+-- ---- Blind indexes: docs/spec.md, section 7 ----
+
+CREATE FUNCTION caas_blind_index(value text, context text, length integer DEFAULT 16) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_index_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION caas_blind_index(text, text, integer) IS
+'Returns the keyed index of a text in a context under the active generation, 4 to 32 bytes long. Equal texts have equal indexes for all users: for search by equality and for UNIQUE (16 bytes or more). Errors: 28000 no accepted API key, 22021 not UTF-8, 22023 length or context, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_blind_index(value text, context text, length integer, normalization text) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_index_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION caas_blind_index(text, text, integer, text) IS
+'Returns the keyed index of a normalised text, or NULL when nothing remains of the text. The normalization is ''casefold'' (names and e-mail addresses without case, variants of form and blanks at the ends), ''digits'' (telephone numbers: the decimal digits alone) or ''none''. Errors: those of caas_blind_index(text, text, integer), 22023 unknown normalization';
+
+CREATE FUNCTION caas_blind_index(value bytea, context text, length integer DEFAULT 16) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_index_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION caas_blind_index(bytea, text, integer) IS
+'Returns the keyed index of raw bytes in a context under the active generation. Errors: those of caas_blind_index(text, text, integer)';
+
+CREATE FUNCTION caas_blind_candidates(value text, context text, length integer DEFAULT 16) RETURNS bytea[]
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_blind_candidates(text, text, integer) IS
+'Returns the blind index of a text under every generation, newest first. column = ANY (caas_blind_candidates(..)) finds the value before, during and after a rotation. Errors: those of caas_blind_index';
+
+CREATE FUNCTION caas_blind_candidates(value text, context text, length integer, normalization text) RETURNS bytea[]
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_blind_candidates(text, text, integer, text) IS
+'Returns the blind index of a normalised text under every generation, newest first; an empty array when nothing remains of the text. Errors: those of caas_blind_index(text, text, integer, text)';
+
+CREATE FUNCTION caas_blind_candidates(value bytea, context text, length integer DEFAULT 16) RETURNS bytea[]
+    AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION caas_blind_candidates(bytea, text, integer) IS
+'Returns the blind index of raw bytes under every generation, newest first. Errors: those of caas_blind_index';
+
+REVOKE ALL ON FUNCTION
+    caas_blind_index(text, text, integer), caas_blind_index(bytea, text, integer),
+    caas_blind_index(text, text, integer, text),
+    caas_blind_candidates(text, text, integer), caas_blind_candidates(bytea, text, integer),
+    caas_blind_candidates(text, text, integer, text)
+    FROM PUBLIC;
+
+-- ---- Passwords: docs/spec.md, section 8 ----
+
+CREATE FUNCTION caas_hash_password(uuid, text) RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_hash_password' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 10000000;
+COMMENT ON FUNCTION caas_hash_password(uuid, text) IS
+'Returns a slow salted hash of a password, peppered for this user, as a PHC string. The settings caas.scrypt_*, caas.argon2_* and caas.pbkdf2_iterations set its cost. Waits while caas.max_password_hashes hashes are being computed. Errors: 28000 no accepted API key, 22021 not UTF-8, 22023 costs, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_verify_password(uuid, text, hash text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_verify_password' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000000;
+COMMENT ON FUNCTION caas_verify_password(uuid, text, text) IS
+'Returns true when the hash is that of this password for this user, else false; also false for a text that is not such a hash. Errors: those of caas_hash_password, 22023 unknown generation, 42501 in a security-restricted operation';
+
+CREATE FUNCTION caas_password_outdated(hash text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_password_outdated' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION caas_password_outdated(text) IS
+'Returns true when a new hash would be of another generation, another algorithm or a higher cost, so that the password should be hashed again at the next login. True for a text that is not such a hash. Errors: 28000, 55000, F0000';
+
+REVOKE ALL ON FUNCTION
+    caas_hash_password(uuid, text), caas_verify_password(uuid, text, text), caas_password_outdated(text)
+    FROM PUBLIC;
+
+-- ---- Administration ----
+
+CREATE FUNCTION caas_version() RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_version' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION caas_version() IS
+'Returns the version of the caas library. The call loads the library into the session. For everyone';
+
+CREATE FUNCTION caas_status(
+    OUT extension_version text, OUT library_version text, OUT openssl_version text,
+    OUT keyring_loaded boolean, OUT keyring_problem text, OUT active_generation integer, OUT check_value text,
+    OUT api_key_accepted boolean, OUT secrets_locked boolean, OUT stored_api_keys text[],
+    OUT api_key_problem text, OUT api_key_name text)
+    AS 'MODULE_PATHNAME', 'caas_sql_status' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION caas_status() IS
+'Returns the state of caas in this session, without raising an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether the session''s API key is accepted, else why not, and its name in caas.api_key_digests; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
+
+CREATE FUNCTION caas_profile(uuid, OUT generation integer, OUT algorithm text, OUT salt_length integer)
+    AS 'MODULE_PATHNAME', 'caas_sql_profile' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION caas_profile(uuid) IS
+'Returns what a UUID selects in the active generation: digest algorithm and length of the salt in bytes, never the key or the salt. Needs no API key. Errors: 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_keyring(
+    OUT generation integer, OUT state text, OUT created timestamptz, OUT check_value text,
+    OUT digests text, OUT ciphers text, OUT passwords text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'caas_sql_keyring' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 4;
+COMMENT ON FUNCTION caas_keyring() IS
+'Returns the generations of the keyring, highest number first: state, creation time, check value and pools, never the secret. Needs no API key. Errors: 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION caas_profile(uuid), caas_keyring() FROM PUBLIC;
+
+-- ---- Shapes ----
+
+CREATE FUNCTION caas_is_digest(text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_is_digest_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION caas_is_digest(text) IS
+'Returns true when the text has the shape of a digest: as many hexadecimal digits of either case as an algorithm of the library makes. Uses no key. For everyone, for CHECK constraints';
+
+CREATE FUNCTION caas_is_digest(bytea) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_is_digest_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION caas_is_digest(bytea) IS
+'Returns true when the value is as long as the digests of an algorithm of the library. Uses no key. For everyone, for CHECK constraints';
+
+CREATE FUNCTION caas_is_sealed(bytea) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'caas_sql_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION caas_is_sealed(bytea) IS
+'Returns true when the value has the shape of a sealed value: a head of a known format and at least 51 bytes. Uses no key and does not tell whether it opens. For everyone, for CHECK constraints';
+
+CREATE DOMAIN caas_digest AS text CHECK (caas_is_digest(VALUE));
+COMMENT ON DOMAIN caas_digest IS
+'a digest of caas_encrypt as hexadecimal text; refuses a value of another shape (23514). For columns that a program or the target of a trigger fills';
+
+CREATE DOMAIN caas_sealed AS bytea CHECK (caas_is_sealed(VALUE));
+COMMENT ON DOMAIN caas_sealed IS
+'a sealed value of caas_seal; refuses a value of another shape (23514). For columns that a program or the target of a trigger fills';
+
+-- ---- Triggers ----
+
+CREATE FUNCTION caas_encrypt_trigger() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'caas_sql_encrypt_trigger' LANGUAGE C PARALLEL SAFE;
+COMMENT ON FUNCTION caas_encrypt_trigger() IS
+'BEFORE INSERT OR UPDATE row trigger that replaces values by their digests before a row is stored. Arguments: the id column, as ''id'' (a uuid) or ''id@namespace'' (an integer or text), then one or more columns to protect, each ''source=target'' (target gets the digest, source becomes NULL), ''source=target:generation'' (an integer column gets the generation) or ''column'' (replaced in place), with options behind a blank: keep, digests=keep, digests=plaintext. Only the creator of the trigger needs EXECUTE. Errors: 28000 no accepted API key, 22004 value without an id, 27000 the id changed but the digest did not, a value in place that has the shape of a digest, a value in the target that has not, or a use of EXCLUDED that would lose the value, 22001 varchar(n) too short for a digest, 22021 not UTF-8, 39P01, 42703 and 42804 wrong trigger, column or type, 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION caas_encrypt_trigger() FROM PUBLIC;
+
+CREATE FUNCTION caas_seal_trigger() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'caas_sql_seal_trigger' LANGUAGE C PARALLEL SAFE;
+COMMENT ON FUNCTION caas_seal_trigger() IS
+'BEFORE INSERT OR UPDATE row trigger that seals values before a row is stored, and accepts in their columns only sealed values of the row''s user. Arguments: the id column, as ''id'' (a uuid) or ''id@namespace'' (an integer or text), then one or more ''source=sealed@context'' or ''source=sealed:index@context'', with options behind a blank: keep. The bytea column gets the sealed value, the index column its blind index of 16 bytes, source becomes NULL. Only the creator of the trigger needs EXECUTE. Errors: 28000 no accepted API key, 22004 value without an id, 22P03, 39000 and 22023 a sealed value that does not open for this user and context, 27000 a use of EXCLUDED that would lose the value, 22021 not UTF-8, 39P01, 42703 and 42804 wrong trigger, column or type, 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION caas_seal_trigger() FROM PUBLIC;
+
+CREATE FUNCTION caas_check_triggers() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'caas_sql_check_triggers' LANGUAGE C;
+COMMENT ON FUNCTION caas_check_triggers() IS
+'Checks the triggers of caas when they are created, and when their table is altered: refuses what cannot work, warns of a missing CHECK constraint and of a disabled trigger. Called by the event trigger caas_check_triggers. Errors: 39P01, 42703 and 42804 wrong trigger, column or type, 2BP01 a trigger names the column';
+
+REVOKE ALL ON FUNCTION caas_check_triggers() FROM PUBLIC;
+
+CREATE EVENT TRIGGER caas_check_triggers ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER', 'ALTER TABLE', 'CREATE SCHEMA')
+    EXECUTE FUNCTION caas_check_triggers();
+COMMENT ON EVENT TRIGGER caas_check_triggers IS 'checks the triggers of caas that a command creates or affects';
