@@ -2,6 +2,7 @@
  * module.c - the initialisation of the library.
  */
 #include "caas_pg.h"
+#include "table.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "caas");
@@ -23,4 +24,5 @@ _PG_init(void)
 	caas_session_init();
 	caas_define_settings();
 	caas_password_slots_init();
+	caas_label_init();
 }

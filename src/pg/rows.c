@@ -1,9 +1,10 @@
 /*
- * rows.c - builds the row that a function returns.
+ * rows.c - builds the rows that a function returns.
  */
 #include "rows.h"
 
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 /* Raised when the SQL definition of a function does not fit the library. */
 static void
@@ -56,4 +57,24 @@ caas_row_finish(caas_row *row)
 	if (row->filled != row->desc->natts)
 		refuse_row_type();
 	return HeapTupleGetDatum(heap_form_tuple(row->desc, row->values, row->nulls));
+}
+
+ReturnSetInfo *
+caas_rows_begin(FunctionCallInfo fcinfo, int ncolumns)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+	MemoryContext  caller;
+	TupleDesc	   desc;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0 ||
+		get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != ncolumns)
+		refuse_row_type();
+	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setDesc = CreateTupleDescCopy(desc);
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	MemoryContextSwitchTo(caller);
+	return result;
 }

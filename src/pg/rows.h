@@ -1,5 +1,5 @@
 /*
- * rows.h - builds the row that a function returns.
+ * rows.h - builds the rows that a function returns.
  */
 #ifndef CAAS_ROWS_H
 #define CAAS_ROWS_H
@@ -27,5 +27,9 @@ extern void		caas_row_add_text(caas_row *row, const char *text); /* NULL: null *
  * use. */
 extern void	 caas_row_add_newer_text(caas_row *row, const char *text);
 extern Datum caas_row_finish(caas_row *row);
+
+/* Begins the result of a function that returns a set of rows of this many columns: fill setResult.
+ */
+extern ReturnSetInfo *caas_rows_begin(FunctionCallInfo fcinfo, int ncolumns);
 
 #endif

@@ -32,6 +32,12 @@ typedef struct caas_scanner
 static void
 refuse_argument(const caas_scanner *scanner, const char *detail)
 {
+	/* A security label is parsed as the arguments of a trigger that does not exist. */
+	if (!OidIsValid(scanner->definition->trigger->tgoid))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a security label of relation \"%s\" is not valid",
+							   RelationGetRelationName(scanner->relation)),
+						errdetail("%s", detail), caas_hide()));
 	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 					errmsg("trigger \"%s\" of relation \"%s\" has a wrong argument: %s",
 						   scanner->definition->trigger->tgname,
