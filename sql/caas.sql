@@ -285,3 +285,76 @@ CREATE VIEW caas_columns AS
 COMMENT ON VIEW caas_columns IS
 'one row a protected value of a table: its columns, context, normalisation and options, whether a trigger, a generated column or a security label declares it, and what is wrong with it';
 GRANT SELECT ON caas_columns TO PUBLIC;
+
+-- ---- Tables: jobs ----
+
+CREATE TABLE caas_jobs (
+    job text, relation oid, part integer, parts integer, PRIMARY KEY (job, relation, part, parts),
+    filenode oid NOT NULL, role oid NOT NULL,
+    pass integer NOT NULL DEFAULT 1, next_block bigint NOT NULL DEFAULT 0,
+    first_block bigint NOT NULL DEFAULT 0, last_block bigint NOT NULL DEFAULT 0,
+    rows_done bigint NOT NULL DEFAULT 0, conflicts bigint NOT NULL DEFAULT 0, finished boolean NOT NULL DEFAULT false,
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    resumed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), resumed_rows bigint NOT NULL, resumed_block bigint NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp());
+COMMENT ON TABLE caas_jobs IS
+'how far the jobs of caas_backfill, caas_rotate and caas_cutover are: a row a job, table and part. A job that was interrupted goes on from here; without its row it begins anew. The view caas_progress shows it';
+
+CREATE TABLE caas_job_conflicts (
+    job text, relation oid, part integer, parts integer, id text, sqlstate text, constraint_name name,
+    noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp());
+COMMENT ON TABLE caas_job_conflicts IS 'the rows that a job could not change; the view caas_conflicts shows them';
+CREATE INDEX caas_job_conflicts_job ON caas_job_conflicts (relation, job, part, parts);
+
+CREATE PROCEDURE caas_backfill(relation regclass, part integer DEFAULT 1, parts integer DEFAULT 1, batch_ms integer DEFAULT 50,
+    pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME', 'caas_sql_backfill' LANGUAGE C;
+COMMENT ON PROCEDURE caas_backfill(regclass, integer, integer, integer, integer, integer, bigint) IS
+'Protects what the triggers of a table would protect and that was there before them: rows in batches of about batch_ms milliseconds, each committed, with pause_ms between them, and not while a standby is more than max_lag_bytes behind. part of parts: one of several sessions side by side. Goes on where an interrupted call was. Rows that cannot be changed are in caas_conflicts. Needs UPDATE and SELECT. Errors: 25001 in a transaction block, 28000 no accepted API key, 55000 nothing declared or a disabled trigger, 55006 the job runs already, 55P03 a lock was not to be had within lock_timeout_ms, 42501 row-level security';
+
+CREATE PROCEDURE caas_rotate(relation regclass, part integer DEFAULT 1, parts integer DEFAULT 1, batch_ms integer DEFAULT 50,
+    pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME', 'caas_sql_rotate' LANGUAGE C;
+COMMENT ON PROCEDURE caas_rotate(regclass, integer, integer, integer, integer, integer, bigint) IS
+'Brings the sealed values of a table, their blind indexes, and generated columns to the active generation, in the same way as caas_backfill. Other digests stay: they need their plaintext. Errors: those of caas_backfill';
+
+CREATE PROCEDURE caas_cutover(relation regclass, source name, part integer DEFAULT 1, parts integer DEFAULT 1, batch_ms integer DEFAULT 50,
+    pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME', 'caas_sql_cutover' LANGUAGE C;
+COMMENT ON PROCEDURE caas_cutover(regclass, name, integer, integer, integer, integer, integer, bigint) IS
+'Ends the option keep for a source column: creates its trigger without the option, protects every row and sets the source to null in the way of caas_backfill, and adds a CHECK constraint that keeps it null. Needs the ownership of the table and EXECUTE on the trigger function. Errors: those of caas_backfill';
+
+REVOKE ALL ON PROCEDURE
+    caas_backfill(regclass, integer, integer, integer, integer, integer, bigint),
+    caas_rotate(regclass, integer, integer, integer, integer, integer, bigint),
+    caas_cutover(regclass, name, integer, integer, integer, integer, integer, bigint)
+    FROM PUBLIC;
+
+CREATE VIEW caas_progress AS
+    SELECT j.job, j.relation::pg_catalog.regclass AS relation, j.part, j.parts,
+        CASE WHEN l.pid IS NOT NULL THEN 'running' WHEN j.finished THEN 'done' ELSE 'interrupted' END AS state,
+        j.pass, j.next_block - j.first_block AS blocks_done, j.last_block - j.first_block AS blocks,
+        j.rows_done, (greatest(c.reltuples, 0) / j.parts)::bigint AS rows_estimated,
+        (j.rows_done - j.resumed_rows) / nullif(s.seconds, 0) AS rows_per_second,
+        CASE WHEN l.pid IS NOT NULL THEN
+            (j.last_block - j.next_block) * s.seconds / nullif(j.next_block - greatest(j.resumed_block, j.first_block), 0) END AS seconds_left,
+        j.conflicts, pg_catalog.pg_get_userbyid(j.role) AS role, l.pid, j.started_at, j.updated_at
+    FROM caas_jobs j
+    JOIN pg_catalog.pg_class c ON c.oid = j.relation
+    CROSS JOIN LATERAL (SELECT extract(epoch FROM j.updated_at - j.resumed_at)::double precision AS seconds) s
+    LEFT JOIN LATERAL (
+        SELECT pid FROM pg_catalog.pg_locks
+        WHERE locktype = 'object' AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+          AND classid = 'caas_jobs'::pg_catalog.regclass AND objid = j.relation AND granted
+          AND objsubid = CASE j.job WHEN 'backfill' THEN 0 WHEN 'rotate' THEN 2048 ELSE 4096 END + j.part
+        LIMIT 1) l ON NOT j.finished;
+COMMENT ON VIEW caas_progress IS
+'the jobs of caas_backfill, caas_rotate and caas_cutover, a row a table and part: running, interrupted or done, blocks of the present pass, rows changed, their rate, and seconds left of the pass';
+
+CREATE VIEW caas_conflicts WITH (security_barrier) AS
+    SELECT c.job, c.relation::pg_catalog.regclass AS relation, c.id, c.sqlstate, c.constraint_name, c.noted_at
+    FROM caas_job_conflicts c
+    WHERE pg_catalog.has_table_privilege(c.relation, 'SELECT');
+COMMENT ON VIEW caas_conflicts IS
+'the rows that jobs could not change: the id and the error, for readers of the table. They are tried again in the next call';
+GRANT SELECT ON caas_progress, caas_conflicts TO PUBLIC;

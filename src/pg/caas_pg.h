@@ -64,6 +64,13 @@ extern const char *caas_key_problem(void);
 /* Returns the name that the server's list gives the key of this session; NULL when it has none. */
 extern const char *caas_key_name(void);
 
+/*
+ * Keeps the key of this session after it was set for one transaction alone, until it
+ * is released. The server's list still decides whether it is accepted.
+ */
+extern void caas_session_hold_key(void);
+extern void caas_session_release_key(void);
+
 /* For the assign hooks. They also run outside transactions, and before the variable changes, so
  * these functions read no catalog and raise no error. */
 extern void caas_session_key_changed(bool is_set, const uint8_t *digest);

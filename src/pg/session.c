@@ -36,6 +36,8 @@ static struct
 	bool			  has_digest; /* key_digest is valid; never in a parallel worker */
 	uint8_t			  key_digest[CAAS_SHA256_BYTES];
 	caas_api_key_list accepted_keys;
+	bool			  holds_key; /* held_digest is valid: a job goes on with this key */
+	uint8_t			  held_digest[CAAS_SHA256_BYTES];
 
 	/* A call was evaluated while a plan without bound parameters was made, so its result may be in
 	 * a cached plan. */
@@ -86,7 +88,9 @@ without_client(void)
 static int
 find_key(void)
 {
-	return session.has_digest ? caas_api_key_find(&session.accepted_keys, session.key_digest) : -1;
+	if (session.has_digest)
+		return caas_api_key_find(&session.accepted_keys, session.key_digest);
+	return session.holds_key ? caas_api_key_find(&session.accepted_keys, session.held_digest) : -1;
 }
 
 static bool
@@ -132,6 +136,21 @@ caas_session_key_changed(bool is_set, const uint8_t *digest)
 	session.has_digest = digest != NULL;
 	if (session.has_digest)
 		memcpy(session.key_digest, digest, CAAS_SHA256_BYTES);
+	gate_changed();
+}
+
+void
+caas_session_hold_key(void)
+{
+	session.holds_key = session.has_digest;
+	memcpy(session.held_digest, session.key_digest, CAAS_SHA256_BYTES);
+}
+
+void
+caas_session_release_key(void)
+{
+	session.holds_key = false;
+	caas_cleanse(session.held_digest, CAAS_SHA256_BYTES);
 	gate_changed();
 }
 

@@ -1,0 +1,363 @@
+/*
+ * job.c - the procedures caas_backfill, caas_rotate and caas_cutover.
+ */
+#include "job.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#define MAX_PARTS 1024
+
+/* ---- transactions ---- */
+
+static void
+set_local(const char *name, const char *value)
+{
+	(void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+							false);
+}
+
+/*
+ * Every batch must see what others have committed, whatever the session's default.
+ * The settings hold for one transaction, so each begins with them.
+ */
+void
+caas_job_commit(const caas_job *job)
+{
+	SPI_commit();
+	SPI_start_transaction();
+	set_local("transaction_isolation", "read committed");
+	set_local("lock_timeout", psprintf("%d", job->lock_timeout_ms));
+}
+
+void
+caas_job_execute(const char *statement)
+{
+	if (SPI_execute(statement, false, 0) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("caas cannot run a statement of a job"), caas_hide()));
+}
+
+/* ---- the lock that says that a job runs ---- */
+
+/* Sessions see it in pg_locks; it ends with the session at the latest. */
+static LOCKTAG
+lock_tag(const caas_job *job, Oid table)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, job->state_table, table,
+					   (uint16)(job->kind * MAX_PARTS * 2 + job->part));
+	return tag;
+}
+
+static void
+lock_job(const caas_job *job, Oid table)
+{
+	LOCKTAG tag = lock_tag(job, table);
+
+	if (LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+					errmsg("%s of \"%s\", part %d of %d, is running in another session", job->name,
+						   get_rel_name(table), job->part, job->parts),
+					errhint("The view caas_progress shows it."), caas_hide()));
+}
+
+static void
+unlock_job(const caas_job *job, Oid table)
+{
+	LOCKTAG tag = lock_tag(job, table);
+
+	(void)LockRelease(&tag, ExclusiveLock, true);
+}
+
+/* ---- the tables ---- */
+
+static void
+refuse_kind(Oid table)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("\"%s\" stores no rows in this database", get_rel_name(table)),
+					errhint("Run the job where the rows are."), caas_hide()));
+}
+
+/* The table itself, its partitions and its inheritance children, in memory that lasts. */
+static List *
+tables_of(const caas_job *job)
+{
+	List	 *tables = NIL;
+	ListCell *cell;
+
+	foreach (cell, find_all_inheritors(job->relation, AccessShareLock, NULL))
+	{
+		char kind = get_rel_relkind(lfirst_oid(cell));
+
+		if (kind == RELKIND_RELATION)
+			tables = lappend_oid(tables, lfirst_oid(cell));
+		else if (kind != RELKIND_PARTITIONED_TABLE)
+			refuse_kind(lfirst_oid(cell));
+	}
+	return tables;
+}
+
+static bool
+exists(Oid table)
+{
+	return get_rel_name(table) != NULL;
+}
+
+/* Returns false when the table declares nothing for the job. */
+static bool
+run_locked(caas_job *job, Oid table)
+{
+	caas_job_state state;
+	caas_work	  *work;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	work = caas_job_plan(job, table);
+	PopActiveSnapshot();
+	if (work == NULL)
+		return false;
+	caas_job_state_begin(job, table, &state);
+	caas_job_commit(job);
+	PG_TRY();
+	{
+		int64 before = state.rows;
+
+		caas_job_passes(job, work, &state);
+		job->rows += state.rows - before;
+		job->conflicts += state.conflicts;
+	}
+	PG_FINALLY();
+	{
+		SPI_freeplan(work->update);
+		SPI_freeplan(work->update_all);
+		SPI_freeplan(work->find);
+		SPI_freeplan(work->remains);
+	}
+	PG_END_TRY();
+	return true;
+}
+
+static bool
+run_table(caas_job *job, Oid table)
+{
+	volatile bool declared = false;
+
+	if (!exists(table))
+		return false;
+	lock_job(job, table);
+	PG_TRY();
+	{
+		declared = run_locked(job, table);
+	}
+	PG_FINALLY();
+	{
+		unlock_job(job, table);
+	}
+	PG_END_TRY();
+	return declared;
+}
+
+static void
+refuse_undeclared(const caas_job *job)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					job->source != NULL
+						? errmsg("no trigger of caas protects column \"%s\" of relation \"%s\"",
+								 job->source, get_rel_name(job->relation))
+						: errmsg("relation \"%s\" declares nothing that %s could change",
+								 get_rel_name(job->relation), job->name),
+					errhint("The view caas_columns shows what is declared. Create a trigger first, "
+							"or call caas_protect."),
+					caas_hide()));
+}
+
+static void
+run_tables(caas_job *job)
+{
+	List	 *tables = tables_of(job);
+	ListCell *cell;
+	bool	  declared = false;
+
+	foreach (cell, tables)
+		declared |= run_table(job, lfirst_oid(cell));
+	if (!declared)
+		refuse_undeclared(job);
+}
+
+/* ---- the call ---- */
+
+static int
+count_argument(FunctionCallInfo fcinfo, int number, int least, int most, const char *name)
+{
+	int value = PG_GETARG_INT32(number);
+
+	if (value < least || value > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must be from %d to %d", name, least, most), caas_hide()));
+	return value;
+}
+
+/* Reads the arguments from this one on; a null is refused. */
+static void
+read_options(FunctionCallInfo fcinfo, caas_job *job, int number)
+{
+	for (int i = 0; i < PG_NARGS() - 1; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("only max_lag_bytes of caas_%s may be null", job->name), caas_hide()));
+	job->relation = PG_GETARG_OID(0);
+	job->part = count_argument(fcinfo, number, 1, MAX_PARTS, "part");
+	job->parts = count_argument(fcinfo, number + 1, job->part, MAX_PARTS, "parts");
+	job->batch_ms = count_argument(fcinfo, number + 2, 1, 60000, "batch_ms");
+	job->pause_ms = count_argument(fcinfo, number + 3, 0, 3600000, "pause_ms");
+	job->lock_timeout_ms = count_argument(fcinfo, number + 4, 0, INT_MAX, "lock_timeout_ms");
+	job->max_lag = PG_ARGISNULL(number + 5) ? -1 : Max(PG_GETARG_INT64(number + 5), 0);
+}
+
+static void
+require_own_transactions(FunctionCallInfo fcinfo, const caas_job *job)
+{
+	const CallContext *call = (const CallContext *)fcinfo->context;
+
+	if (call != NULL && IsA(call, CallContext) && !call->atomic)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("caas_%s commits, so it cannot run inside a transaction block", job->name),
+			 errhint("Write CALL by itself, outside BEGIN, functions and procedures with a "
+					 "SET clause."),
+			 caas_hide()));
+}
+
+/* A role that does not see the state of standbys must not take that for none. */
+static void
+require_lag(const caas_job *job)
+{
+	if (job->max_lag < 0 || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("max_lag_bytes needs the privileges of pg_read_all_stats"), caas_hide()));
+}
+
+static void
+warn_of_timeout(const caas_job *job)
+{
+	const char *timeout = GetConfigOption("statement_timeout", false, false);
+
+	if (strcmp(timeout, "0") != 0)
+		ereport(WARNING,
+				(errmsg("statement_timeout counts for all of caas_%s", job->name),
+				 errhint("SET statement_timeout = 0. A job that is interrupted goes on where it "
+						 "was when it is called again."),
+				 caas_hide()));
+}
+
+static void
+find_state(FunctionCallInfo fcinfo, caas_job *job)
+{
+	Oid		 schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Relation table;
+
+	job->schema = quote_identifier(get_namespace_name(schema));
+	job->state_table = get_relname_relid("caas_jobs", schema);
+	table = table_open(job->state_table, AccessShareLock);
+	job->state_owner = table->rd_rel->relowner;
+	table_close(table, AccessShareLock);
+}
+
+static void
+run(caas_job *job)
+{
+	caas_job_commit(job);
+	if (job->kind == CAAS_JOB_CUTOVER)
+		caas_cutover_triggers(job);
+	run_tables(job);
+	if (job->kind == CAAS_JOB_CUTOVER && job->conflicts == 0)
+		caas_cutover_constraint(job);
+	ereport(job->conflicts > 0 ? WARNING : NOTICE,
+			(errmsg("caas_%s of \"%s\": " INT64_FORMAT " rows changed, " INT64_FORMAT " conflicts",
+					job->name, get_rel_name(job->relation), job->rows, job->conflicts),
+			 job->conflicts > 0 ? errhint("The view caas_conflicts lists the ids of the rows.") : 0,
+			 caas_hide()));
+}
+
+/*
+ * Runs the job with the key that the session has now: a key that was set for one
+ * transaction would be gone after the first batch.
+ */
+static Datum
+call_job(FunctionCallInfo fcinfo, caas_job *job, int options)
+{
+	require_own_transactions(fcinfo, job);
+	read_options(fcinfo, job, options);
+	require_lag(job);
+	(void)caas_gated_engine();
+	warn_of_timeout(job);
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot begin a job"), caas_hide()));
+	find_state(fcinfo, job);
+	caas_session_hold_key();
+	PG_TRY();
+	{
+		run(job);
+	}
+	PG_FINALLY();
+	{
+		caas_session_release_key();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	return (Datum)0;
+}
+
+/* caas_backfill(relation regclass, part, parts, batch_ms, pause_ms, lock_timeout_ms integer,
+ * max_lag_bytes bigint) */
+PG_FUNCTION_INFO_V1(caas_sql_backfill);
+Datum
+caas_sql_backfill(PG_FUNCTION_ARGS)
+{
+	caas_job job = {.kind = CAAS_JOB_BACKFILL, .name = "backfill"};
+
+	return call_job(fcinfo, &job, 1);
+}
+
+/* caas_rotate(relation regclass, part, parts, batch_ms, pause_ms, lock_timeout_ms integer,
+ * max_lag_bytes bigint) */
+PG_FUNCTION_INFO_V1(caas_sql_rotate);
+Datum
+caas_sql_rotate(PG_FUNCTION_ARGS)
+{
+	caas_job job = {.kind = CAAS_JOB_ROTATE, .name = "rotate"};
+
+	return call_job(fcinfo, &job, 1);
+}
+
+/* caas_cutover(relation regclass, source name, part, ..): as above */
+PG_FUNCTION_INFO_V1(caas_sql_cutover);
+Datum
+caas_sql_cutover(PG_FUNCTION_ARGS)
+{
+	caas_job job = {.kind = CAAS_JOB_CUTOVER, .name = "cutover"};
+
+	if (!PG_ARGISNULL(1))
+		job.source = pstrdup(NameStr(*PG_GETARG_NAME(1)));
+	return call_job(fcinfo, &job, 2);
+}

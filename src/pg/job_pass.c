@@ -1,0 +1,330 @@
+/*
+ * job_pass.c - the passes of a job over one table, batch by batch.
+ */
+#include "job.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "portability/instr_time.h"
+#include "storage/bufmgr.h"
+#include "storage/latch.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/resowner.h"
+#include "utils/wait_event.h"
+
+/* One pass. */
+typedef struct caas_pass
+{
+	caas_job		*job;
+	caas_work		*work;
+	caas_job_state	*state;
+	bool			 waits;	 /* for rows that others have locked */
+	int				 blocks; /* of the next batch */
+	int64			 changed;
+	ArrayBuildState *failed;  /* the ctids of rows that could not be changed */
+	MemoryContext	 memory;  /* lasts as long as the pass */
+	MemoryContext	 scratch; /* lasts as long as a batch */
+} caas_pass;
+
+/* ---- the rows of a range ---- */
+
+static Datum
+tid(ItemPointer room, BlockNumber block, OffsetNumber offset)
+{
+	ItemPointerSet(room, block, offset);
+	return PointerGetDatum(room);
+}
+
+/* Changes the rows from first on and before last. Returns how many. */
+static int64
+update_range(const caas_pass *pass, Datum first, Datum last)
+{
+	Datum values[] = {first, last};
+	int result = SPI_execute_plan(pass->waits ? pass->work->update_all : pass->work->update, values,
+								  NULL, false, 0);
+
+	if (result != SPI_OK_UPDATE)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot change rows in a job"),
+						caas_hide()));
+	return (int64)SPI_processed;
+}
+
+/* True for an error of one row, which must not end the job. Others are raised. */
+static bool
+is_of_row(const ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_DATA_EXCEPTION ||
+		   category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		   category == ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION ||
+		   error->sqlerrcode == ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION ||
+		   error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;
+}
+
+/* Does the same in a subtransaction. Returns NULL, or the error of a row. */
+static ErrorData *
+try_range(caas_pass *pass, Datum first, Datum last)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+	volatile int64 changed = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(pass->scratch);
+	PG_TRY();
+	{
+		changed = update_range(pass, first, last);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(pass->scratch);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error != NULL && !is_of_row(error))
+		ReThrowError(error);
+	pass->changed += changed;
+	pass->state->rows += changed;
+	return error;
+}
+
+/* A definition that suits no row makes every row fail: then the error is raised. */
+#define FAILURES_WITHOUT_SUCCESS 100
+
+static void
+note_failure(caas_pass *pass, ItemPointer row, const char *id, ErrorData *error)
+{
+	if (pass->state->rows == 0 && pass->state->conflicts >= FAILURES_WITHOUT_SUCCESS)
+		ReThrowError(error);
+	pass->failed =
+		accumArrayResult(pass->failed, PointerGetDatum(row), false, TIDOID, pass->memory);
+	pass->state->conflicts++;
+	caas_job_add_conflict(pass->job, pass->work->table, id, error);
+}
+
+/* A transaction of many subtransactions slows down every other session. */
+#define ROWS_A_COMMIT 32
+
+static void
+commit(caas_pass *pass)
+{
+	caas_job_state_write(pass->job, pass->work->table, pass->state, false);
+	caas_job_commit(pass->job);
+}
+
+/* Changes the rows one by one, after one of them has failed. */
+static void
+update_singly(caas_pass *pass, Datum first, Datum last)
+{
+	Datum		   values[] = {first, last};
+	SPITupleTable *rows;
+	uint64		   count;
+
+	(void)SPI_execute_plan(pass->work->find, values, NULL, false, 0);
+	rows = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool			is_null;
+		ItemPointerData after;
+		ItemPointer		row =
+			(ItemPointer)DatumGetPointer(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
+		ErrorData *error;
+
+		ItemPointerSet(&after, ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row) + 1);
+		error = try_range(pass, PointerGetDatum(row), PointerGetDatum(&after));
+		if (error != NULL)
+			note_failure(pass, row, SPI_getvalue(rows->vals[i], rows->tupdesc, 2), error);
+		if (i % ROWS_A_COMMIT == ROWS_A_COMMIT - 1)
+			commit(pass);
+	}
+	SPI_freetuptable(rows);
+}
+
+/* ---- the batches ---- */
+
+static void
+sleep_ms(long milliseconds)
+{
+	(void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+					PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* True while a standby or subscriber is further behind than the job allows. */
+static bool
+lags(const caas_job *job)
+{
+	bool result;
+
+	if (job->max_lag < 0)
+		return false;
+	caas_job_execute(
+		psprintf("SELECT FROM pg_catalog.pg_stat_get_wal_senders() s WHERE "
+				 "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.replay_lsn) "
+				 "OPERATOR(pg_catalog.>) " INT64_FORMAT " LIMIT 1",
+				 job->max_lag));
+	result = SPI_processed > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return result;
+}
+
+#define LAG_CHECK_MS 100
+
+static void
+wait_between_batches(const caas_job *job)
+{
+	if (job->pause_ms > 0)
+		sleep_ms(job->pause_ms);
+	while (lags(job))
+		sleep_ms(LAG_CHECK_MS);
+}
+
+/* Doubles or halves the size of a batch at most, so that one slow batch does not decide. */
+static void
+adapt(caas_pass *pass, double elapsed_ms)
+{
+	double wanted = pass->blocks * (pass->job->batch_ms / Max(elapsed_ms, 0.01));
+
+	wanted = Min(Max(wanted, pass->blocks / 2.0), pass->blocks * 2.0);
+	pass->blocks = (int)Min(Max(wanted, 1.0), (double)pass->work->max_blocks);
+}
+
+/* A session that may not see all rows would leave some of them without a word. */
+static void
+require_all_rows(const caas_work *work)
+{
+	if (check_enable_rls(work->table, InvalidOid, false) != RLS_ENABLED)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("row-level security hides rows of %s from this role", work->name),
+					errhint("Run the job as a role with BYPASSRLS, or as the owner of a table "
+							"without FORCE ROW LEVEL SECURITY."),
+					caas_hide()));
+}
+
+/* Batches that change nothing are committed about once a second. */
+#define QUIET_MS 1000
+
+static void
+run_batch(caas_pass *pass, instr_time *written)
+{
+	caas_job_state *state = pass->state;
+	BlockNumber		until = Min(state->next + pass->blocks, state->end);
+	ItemPointerData first;
+	ItemPointerData last;
+	int64			before = state->rows + state->conflicts;
+	instr_time		begin;
+	instr_time		now;
+
+	INSTR_TIME_SET_CURRENT(begin);
+	require_all_rows(pass->work);
+	(void)tid(&first, state->next, 0);
+	(void)tid(&last, until, 0);
+	if (try_range(pass, PointerGetDatum(&first), PointerGetDatum(&last)) != NULL)
+		update_singly(pass, PointerGetDatum(&first), PointerGetDatum(&last));
+	state->next = until;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, *written);
+	if (state->rows + state->conflicts != before || INSTR_TIME_GET_MILLISEC(now) >= QUIET_MS)
+	{
+		commit(pass);
+		INSTR_TIME_SET_CURRENT(*written);
+	}
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, begin);
+	adapt(pass, INSTR_TIME_GET_MILLISEC(now));
+	MemoryContextReset(pass->scratch);
+}
+
+/* ---- the passes ---- */
+
+/* The blocks of this part; the last part has those that come while it runs. */
+static void
+set_range(const caas_job *job, Oid table, caas_job_state *state)
+{
+	Relation	relation = table_open(table, AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+
+	table_close(relation, AccessShareLock);
+	state->begin = (BlockNumber)((uint64)blocks * (job->part - 1) / job->parts);
+	state->end = (BlockNumber)((uint64)blocks * job->part / job->parts);
+	state->next = Max(state->next, state->begin);
+}
+
+/* True when a row is left besides those that failed. */
+static bool
+row_remains(caas_pass *pass)
+{
+	ItemPointerData first;
+	ItemPointerData last;
+	Datum			values[] = {tid(&first, pass->state->begin, 0), tid(&last, pass->state->end, 0),
+						pass->failed != NULL ? makeArrayResult(pass->failed, pass->memory)
+													 : PointerGetDatum(construct_empty_array(TIDOID))};
+
+	(void)SPI_execute_plan(pass->work->remains, values, NULL, false, 1);
+	return SPI_processed > 0;
+}
+
+/* Runs the rest of a pass. Returns true when it changed a row. */
+static bool
+run_pass(caas_pass *pass)
+{
+	instr_time written;
+
+	if (pass->state->next == 0)
+		caas_job_forget_conflicts(pass->job, pass->work->table);
+	set_range(pass->job, pass->work->table, pass->state);
+	INSTR_TIME_SET_CURRENT(written);
+	while (pass->state->next < pass->state->end)
+	{
+		run_batch(pass, &written);
+		wait_between_batches(pass->job);
+	}
+	commit(pass);
+	return pass->changed > 0;
+}
+
+/* What a pass found locked by others was left out; the next one waits for it. */
+void
+caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
+{
+	bool waits = false;
+	bool changed;
+	bool left;
+
+	do
+	{
+		caas_pass pass = {.job = job, .work = work, .state = state, .waits = waits, .blocks = 8};
+
+		pass.memory =
+			AllocSetContextCreate(CurrentMemoryContext, "caas pass", ALLOCSET_DEFAULT_SIZES);
+		pass.scratch = AllocSetContextCreate(pass.memory, "caas batch", ALLOCSET_DEFAULT_SIZES);
+		pass.blocks = Min(pass.blocks, work->max_blocks);
+		changed = run_pass(&pass);
+		left = !changed && row_remains(&pass);
+		waits = !changed;
+		if (changed || left)
+		{
+			state->pass++;
+			state->next = 0;
+			state->conflicts = 0;
+		}
+		MemoryContextDelete(pass.memory);
+	} while (changed || left);
+	caas_job_state_write(job, work->table, state, true);
+	caas_job_commit(job);
+}

@@ -1,0 +1,312 @@
+/*
+ * job_plan.c - decides which rows of a table a job changes, and how.
+ */
+#include "job.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "nodes/bitmapset.h"
+#include "access/sysattr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* The parts of a statement under construction. */
+typedef struct caas_planning
+{
+	const caas_job *job;
+	Relation		relation;
+	int				active; /* the number of the active generation */
+	StringInfoData	needs;
+	StringInfoData	sets;
+	Bitmapset	   *written; /* attribute numbers */
+	const char	   *id;
+} caas_planning;
+
+/* The name of the table in the statements. */
+#define ROW "caas_row"
+
+static const char *
+column(const char *name)
+{
+	return psprintf(ROW ".%s", quote_identifier(name));
+}
+
+static Oid
+type_of(Relation relation, const char *name)
+{
+	return getBaseType(
+		get_atttype(RelationGetRelid(relation), get_attnum(RelationGetRelid(relation), name)));
+}
+
+static const char *
+literal(const char *text)
+{
+	return quote_literal_cstr(text);
+}
+
+/* The user of a row as SQL. */
+static const char *
+user_of(const caas_planning *planning, const caas_declaration *declaration)
+{
+	Oid			type = type_of(planning->relation, declaration->id);
+	const char *cast = type == INT2OID || type == INT4OID || type == INT8OID ? "bigint" : "text";
+
+	if (declaration->id_namespace == NULL)
+		return psprintf("%s::pg_catalog.uuid", column(declaration->id));
+	return psprintf("%s.caas_uuid(%s, %s::pg_catalog.%s)", planning->job->schema,
+					literal(declaration->id_namespace), column(declaration->id),
+					type == INT2OID || type == INT4OID || type == INT8OID ? "int8" : cast);
+}
+
+static void
+add_need(caas_planning *planning, const char *condition)
+{
+	appendStringInfo(&planning->needs, "%s(%s)", planning->needs.len > 0 ? " OR " : "", condition);
+}
+
+static void
+add_set(caas_planning *planning, const char *name, const char *expression)
+{
+	AttrNumber number = get_attnum(RelationGetRelid(planning->relation), name);
+
+	if (bms_is_member(number, planning->written))
+		return;
+	planning->written = bms_add_member(planning->written, number);
+	appendStringInfo(&planning->sets, "%s%s = %s", planning->sets.len > 0 ? ", " : "",
+					 quote_identifier(name), expression);
+}
+
+/* ---- backfill, cutover: the trigger protects what SET source = source brings ---- */
+
+static const char *
+unprotected(const caas_planning *planning, const caas_declaration *declaration)
+{
+	const char *source = column(declaration->source);
+	bool		is_bytea = type_of(planning->relation, declaration->source) == BYTEAOID;
+
+	if (declaration->in_place)
+		return psprintf("NOT %s.caas_is_digest(%s::pg_catalog.%s)", planning->job->schema, source,
+						is_bytea ? "bytea" : "text");
+	if (declaration->keep)
+		return psprintf("%s IS NOT NULL AND %s IS NULL", source, column(declaration->target));
+	return psprintf("%s IS NOT NULL", source);
+}
+
+/* The trigger writes these columns too. */
+static void
+note_written(caas_planning *planning, const char *name)
+{
+	if (name != NULL)
+		planning->written = bms_add_member(planning->written,
+										   get_attnum(RelationGetRelid(planning->relation), name));
+}
+
+static void
+require_protection(const caas_planning *planning, const caas_declaration *declaration)
+{
+	if (declaration->problem == NULL && declaration->enabled)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the trigger \"%s\" does not protect column \"%s\" of relation \"%s\"",
+						   declaration->trigger, declaration->source,
+						   RelationGetRelationName(planning->relation)),
+					declaration->problem != NULL ? errdetail("%s", declaration->problem) : 0,
+					caas_hide()));
+}
+
+static void
+plan_backfill(caas_planning *planning, const caas_declaration *declaration)
+{
+	if (declaration->by != CAAS_BY_TRIGGER ||
+		(planning->job->source != NULL && strcmp(planning->job->source, declaration->source) != 0))
+		return;
+	require_protection(planning, declaration);
+	planning->id = declaration->id;
+	add_need(planning, unprotected(planning, declaration));
+	add_set(planning, declaration->source, column(declaration->source));
+	note_written(planning, declaration->target);
+	note_written(planning, declaration->companion);
+}
+
+/* ---- rotate ---- */
+
+static void
+plan_sealed(caas_planning *planning, const caas_declaration *declaration)
+{
+	const char				*schema = planning->job->schema;
+	const char				*sealed = column(declaration->target);
+	const char				*user = user_of(planning, declaration);
+	const char				*context = literal(declaration->context);
+	static const char *const names[] = {"none", "casefold", "digits"};
+
+	if (declaration->by == CAAS_BY_TRIGGER)
+		require_protection(planning, declaration);
+	add_need(planning, psprintf("CASE WHEN %s.caas_is_sealed(%s) THEN %s.caas_generation(%s) "
+								"OPERATOR(pg_catalog.<) %d ELSE %s IS NOT NULL END",
+								schema, sealed, schema, sealed, planning->active, sealed));
+	add_set(planning, declaration->target,
+			psprintf("%s.caas_reseal(%s, %s, %s)", schema, user, sealed, context));
+	if (declaration->companion == NULL)
+		return;
+	if (declaration->by == CAAS_BY_TRIGGER) /* it writes the index that fits */
+		note_written(planning, declaration->companion);
+	else if (declaration->normalization == CAAS_NORMALIZE_NONE)
+		add_set(planning, declaration->companion,
+				psprintf("%s.caas_blind_index(%s.caas_open_bytea(%s, %s, %s), %s, "
+						 "pg_catalog.octet_length(%s))",
+						 schema, schema, user, sealed, context, context,
+						 column(declaration->companion)));
+	else
+		add_set(planning, declaration->companion,
+				psprintf("%s.caas_blind_index(%s.caas_open(%s, %s, %s), %s, "
+						 "pg_catalog.octet_length(%s), '%s')",
+						 schema, schema, user, sealed, context, context,
+						 column(declaration->companion), names[declaration->normalization]));
+}
+
+/* An UPDATE of a column that the expression reads computes the generated column anew. */
+static void
+plan_generated(caas_planning *planning, const caas_declaration *declaration)
+{
+	if (declaration->source == NULL)
+		return;
+	add_need(planning, psprintf("%s IS DISTINCT FROM (%s)", column(declaration->target),
+								declaration->expression));
+	add_set(planning, declaration->source, column(declaration->source));
+	note_written(planning, declaration->target);
+}
+
+static void
+plan_rotation(caas_planning *planning, const caas_declaration *declaration)
+{
+	if (declaration->kind == CAAS_DECLARED_SEALED)
+		plan_sealed(planning, declaration);
+	else if (declaration->by == CAAS_BY_GENERATED_COLUMN)
+		plan_generated(planning, declaration);
+	else
+		return;
+	if (declaration->id != NULL)
+		planning->id = declaration->id;
+}
+
+/* ---- the statements ---- */
+
+/* A batch of more rows could make inserts into referencing tables wait. */
+#define MAX_ROWS_OF_KEYS 2000
+#define MAX_BLOCKS 128
+
+static bool
+changes_keys(const caas_planning *planning)
+{
+	Bitmapset *keys = RelationGetIndexAttrBitmap(planning->relation, INDEX_ATTR_BITMAP_KEY);
+	int		   number = -1;
+
+	while ((number = bms_next_member(planning->written, number)) >= 0)
+		if (bms_is_member(number - FirstLowInvalidHeapAttributeNumber, keys))
+			return true;
+	return false;
+}
+
+static int
+max_blocks(const caas_planning *planning)
+{
+	Form_pg_class table = planning->relation->rd_rel;
+	double		  rows_a_block =
+		   table->relpages > 0 && table->reltuples > 0 ? table->reltuples / table->relpages : 100;
+
+	if (!changes_keys(planning))
+		return MAX_BLOCKS;
+	return Max(1, Min(MAX_BLOCKS, (int)(MAX_ROWS_OF_KEYS / Max(rows_a_block, 1))));
+}
+
+#define IN_RANGE ROW ".ctid OPERATOR(pg_catalog.>=) $1 AND " ROW ".ctid OPERATOR(pg_catalog.<) $2"
+
+static SPIPlanPtr
+prepare(const char *statement, int nargs)
+{
+	Oid		   types[] = {TIDOID, TIDOID, TIDARRAYOID};
+	SPIPlanPtr plan = SPI_prepare(statement, nargs, types);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("caas cannot prepare the statement of a job"), caas_hide()));
+	return plan;
+}
+
+static SPIPlanPtr
+prepare_update(const caas_work *work, const char *wait)
+{
+	return prepare(psprintf("UPDATE ONLY %s AS " ROW " SET %s WHERE " ROW
+							".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " ROW
+							".ctid FROM ONLY %s AS " ROW " WHERE " IN_RANGE " AND (%s) FOR %s %s))",
+							work->name, work->sets, work->name, work->needs,
+							work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait),
+				   2);
+}
+
+static void
+prepare_all(caas_work *work)
+{
+	work->update = prepare_update(work, "SKIP LOCKED");
+	work->update_all = prepare_update(work, "");
+	work->find = prepare(psprintf("SELECT " ROW ".ctid, %s::pg_catalog.text FROM ONLY %s AS " ROW
+								  " WHERE " IN_RANGE " AND (%s)",
+								  work->id, work->name, work->needs),
+						 2);
+	work->remains =
+		prepare(psprintf("SELECT FROM ONLY %s AS " ROW " WHERE " IN_RANGE " AND (%s) AND " ROW
+						 ".ctid OPERATOR(pg_catalog.<>) ALL ($3) LIMIT 1",
+						 work->name, work->needs),
+				3);
+}
+
+static caas_work *
+finish_plan(const caas_planning *planning)
+{
+	caas_work *work = palloc0(sizeof *work);
+	Relation   relation = planning->relation;
+
+	work->table = RelationGetRelid(relation);
+	work->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+											RelationGetRelationName(relation));
+	work->needs = planning->needs.data;
+	work->sets = planning->sets.data;
+	work->id = planning->id != NULL ? column(planning->id) : ROW ".ctid";
+	work->changes_keys = changes_keys(planning);
+	work->max_blocks = max_blocks(planning);
+	prepare_all(work);
+	return work;
+}
+
+static int
+active_generation(void)
+{
+	caas_keyring_info keyring;
+
+	caas_engine_keyring(caas_gated_engine(), &keyring);
+	return keyring.active;
+}
+
+caas_work *
+caas_job_plan(const caas_job *job, Oid table)
+{
+	caas_planning planning = {.job = job, .active = active_generation()};
+	caas_work	 *work = NULL;
+	ListCell	 *cell;
+
+	planning.relation = table_open(table, AccessShareLock);
+	initStringInfo(&planning.needs);
+	initStringInfo(&planning.sets);
+	foreach (cell, caas_table_declarations(planning.relation))
+	{
+		if (job->kind == CAAS_JOB_ROTATE)
+			plan_rotation(&planning, lfirst(cell));
+		else
+			plan_backfill(&planning, lfirst(cell));
+	}
+	if (planning.needs.len > 0)
+		work = finish_plan(&planning);
+	table_close(planning.relation, AccessShareLock);
+	return work;
+}
