@@ -10,6 +10,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/parsenodes.h"
+#include "postmaster/interrupt.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -29,6 +30,17 @@ set_local(const char *name, const char *value)
 							false);
 }
 
+/* The server reads the configuration between the statements of a client alone, and a job can take
+ * hours: an API key that was withdrawn ends it, and a new keyring is used. */
+static void
+reload_settings(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
 /*
  * Every batch must see what others have committed, whatever the session's default.
  * The settings hold for one transaction, so each begins with them.
@@ -38,6 +50,7 @@ caas_job_commit(const caas_job *job)
 {
 	SPI_commit();
 	SPI_start_transaction();
+	reload_settings();
 	set_local("transaction_isolation", "read committed");
 	set_local("lock_timeout", psprintf("%d", job->lock_timeout_ms));
 }
@@ -119,36 +132,72 @@ exists(Oid table)
 	return get_rel_name(table) != NULL;
 }
 
-/* Returns false when the table declares nothing for the job. */
-static bool
-run_locked(caas_job *job, Oid table)
+static caas_work *
+plan_work(const caas_job *job, Oid table)
 {
-	caas_job_state state;
-	caas_work	  *work;
+	caas_work *work;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	work = caas_job_plan(job, table);
 	PopActiveSnapshot();
-	if (work == NULL)
-		return false;
-	caas_job_state_begin(job, table, &state);
+	return work;
+}
+
+static void
+run_work(caas_job *job, caas_work *work)
+{
+	caas_job_state state;
+	int64		   before;
+
+	caas_job_state_begin(job, work->table, &state);
 	caas_job_commit(job);
+	before = state.rows;
+	caas_job_passes(job, work, &state);
+	job->rows += state.rows - before;
+	job->conflicts += state.conflicts;
+}
+
+static void
+free_work(caas_work *work)
+{
+	SPI_freeplan(work->update);
+	SPI_freeplan(work->update_all);
+	SPI_freeplan(work->find);
+	SPI_freeplan(work->remains);
+}
+
+static void
+run_planned(caas_job *job, caas_work *work)
+{
 	PG_TRY();
 	{
-		int64 before = state.rows;
-
-		caas_job_passes(job, work, &state);
-		job->rows += state.rows - before;
-		job->conflicts += state.conflicts;
+		run_work(job, work);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
-		SPI_freeplan(work->update);
-		SPI_freeplan(work->update_all);
-		SPI_freeplan(work->find);
-		SPI_freeplan(work->remains);
+		free_work(work);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	free_work(work);
+}
+
+/*
+ * Returns false when the table declares nothing for the job. When another generation
+ * was activated meanwhile, the rows before it are done again.
+ */
+static bool
+run_locked(caas_job *job, Oid table)
+{
+	caas_work *work;
+
+	do
+	{
+		work = plan_work(job, table);
+		if (work == NULL)
+			return false;
+		run_planned(job, work);
+	} while (job->kind == CAAS_JOB_ROTATE && work->generation != caas_active_generation());
 	return true;
 }
 

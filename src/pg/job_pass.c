@@ -67,9 +67,9 @@ is_of_row(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;
 }
 
-/* Does the same in a subtransaction. Returns NULL, or the error of a row. */
+/* Does the same in a subtransaction. Returns NULL, or the error. */
 static ErrorData *
-try_range(caas_pass *pass, Datum first, Datum last)
+try_once(caas_pass *pass, Datum first, Datum last)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -93,21 +93,54 @@ try_range(caas_pass *pass, Datum first, Datum last)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	if (error == NULL)
+	{
+		pass->changed += changed;
+		pass->state->rows += changed;
+	}
+	return error;
+}
+
+/*
+ * Returns NULL, or the error of a row; raises others. A deadlock with a writer ends
+ * with the subtransaction, which then is repeated.
+ */
+static ErrorData *
+try_range(caas_pass *pass, Datum first, Datum last)
+{
+	ErrorData *error;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		error = try_once(pass, first, last);
+	} while (error != NULL && error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
 	if (error != NULL && !is_of_row(error))
 		ReThrowError(error);
-	pass->changed += changed;
-	pass->state->rows += changed;
 	return error;
 }
 
 /* A definition that suits no row makes every row fail: then the error is raised. */
 #define FAILURES_WITHOUT_SUCCESS 100
 
+/* Messages and details of the error may show values. */
 static void
-note_failure(caas_pass *pass, ItemPointer row, const char *id, ErrorData *error)
+refuse_definition(const caas_pass *pass, const ErrorData *error)
+{
+	ereport(ERROR, (errcode(error->sqlerrcode),
+					errmsg("caas_%s could change none of the first %d rows of %s", pass->job->name,
+						   FAILURES_WITHOUT_SUCCESS, pass->work->name),
+					errdetail("The last error was %s%s%s.", unpack_sql_state(error->sqlerrcode),
+							  error->constraint_name != NULL ? ", of the constraint " : "",
+							  error->constraint_name != NULL ? error->constraint_name : ""),
+					errhint("Update one row by hand to see the error."), caas_hide()));
+}
+
+static void
+note_failure(caas_pass *pass, ItemPointer row, const char *id, const ErrorData *error)
 {
 	if (pass->state->rows == 0 && pass->state->conflicts >= FAILURES_WITHOUT_SUCCESS)
-		ReThrowError(error);
+		refuse_definition(pass, error);
 	pass->failed =
 		accumArrayResult(pass->failed, PointerGetDatum(row), false, TIDOID, pass->memory);
 	pass->state->conflicts++;

@@ -268,6 +268,7 @@ finish_plan(const caas_planning *planning)
 	Relation   relation = planning->relation;
 
 	work->table = RelationGetRelid(relation);
+	work->generation = planning->active;
 	work->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 											RelationGetRelationName(relation));
 	work->needs = planning->needs.data;
@@ -279,8 +280,8 @@ finish_plan(const caas_planning *planning)
 	return work;
 }
 
-static int
-active_generation(void)
+int
+caas_active_generation(void)
 {
 	caas_keyring_info keyring;
 
@@ -291,7 +292,7 @@ active_generation(void)
 caas_work *
 caas_job_plan(const caas_job *job, Oid table)
 {
-	caas_planning planning = {.job = job, .active = active_generation()};
+	caas_planning planning = {.job = job, .active = caas_active_generation()};
 	caas_work	 *work = NULL;
 	ListCell	 *cell;
 
