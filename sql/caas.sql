@@ -358,3 +358,28 @@ CREATE VIEW caas_conflicts WITH (security_barrier) AS
 COMMENT ON VIEW caas_conflicts IS
 'the rows that jobs could not change: the id and the error, for readers of the table. They are tried again in the next call';
 GRANT SELECT ON caas_progress, caas_conflicts TO PUBLIC;
+
+-- ---- Tables: check ----
+
+CREATE FUNCTION caas_check_sealed(id uuid, sealed bytea, context text, has_index boolean, index bytea, normalization text) RETURNS text
+    AS 'MODULE_PATHNAME', 'caas_sql_check_sealed' LANGUAGE C STABLE PARALLEL SAFE COST 250;
+COMMENT ON FUNCTION caas_check_sealed(uuid, bytea, text, boolean, bytea, text) IS
+'Returns what is wrong with a sealed value, without its plaintext: ''right'', ''wrong shape'', ''unopenable'' (for this user and context), ''wrong index'' (that of no generation, when has_index is true), or NULL when there is no value. caas_check uses it. Errors: 28000 no accepted API key, 22023 unknown normalization, 55000 or F0000 no usable keyring';
+
+CREATE FUNCTION caas_check(checked_table regclass, sample_percent double precision DEFAULT 100,
+    OUT relation regclass, OUT column_name name, OUT kind text, OUT rows bigint, OUT nulls bigint, OUT plaintext bigint, OUT unprotected bigint,
+    OUT protected bigint, OUT unopenable bigint, OUT wrong_index bigint, OUT wrong_shape bigint, OUT generations jsonb, OUT exact boolean,
+    OUT bad_share_at_most double precision) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'caas_sql_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION caas_check(regclass, double precision) IS
+'Counts the rows of a table, of its partitions and children, by what each protected column holds: no value, plaintext in the source, plaintext that nothing protects, protected values, values that do not open or verify, blind indexes and shapes that are wrong, and values a generation. A sample of less than 100 per cent gives counts of the sample, and the share of bad rows that the table has at most, with 95 per cent confidence. Needs SELECT. Errors: 28000 no accepted API key, 42501 row-level security, 55000 a declaration that cannot be used or no usable keyring';
+
+CREATE FUNCTION caas_generations(OUT generation integer, OUT state text, OUT relation regclass, OUT column_name name, OUT kind text,
+    OUT "values" bigint, OUT conclusive boolean, OUT remark text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'caas_sql_generations' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
+COMMENT ON FUNCTION caas_generations() IS
+'Counts the values of this database a generation and declared column. The generation is NULL where the table does not tell it, and remark says why. A count is conclusive when no transaction is left that began before the keyring was read: it could still store a value of the generation that was active then. Needs no key, but SELECT on the tables. Errors: 42501 row-level security or privileges, 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION
+    caas_check_sealed(uuid, bytea, text, boolean, bytea, text), caas_check(regclass, double precision), caas_generations()
+    FROM PUBLIC;

@@ -324,7 +324,7 @@ find_state(FunctionCallInfo fcinfo, caas_job *job)
 	Oid		 schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	Relation table;
 
-	job->schema = quote_identifier(get_namespace_name(schema));
+	job->schema = caas_extension_schema(fcinfo);
 	job->state_table = get_relname_relid("caas_jobs", schema);
 	table = table_open(job->state_table, AccessShareLock);
 	job->state_owner = table->rd_rel->relowner;

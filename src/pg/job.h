@@ -46,7 +46,7 @@ typedef struct caas_work
 {
 	int			generation; /* the active one */
 	Oid			table;
-	char	   *name;  /* qualified, as SQL */
+	const char *name;  /* qualified, as SQL */
 	char	   *needs; /* the condition of a row that the job has to change */
 	char	   *sets;  /* the SET list */
 	const char *id;	   /* as SQL, what names a row in caas_conflicts */
@@ -84,9 +84,6 @@ extern void caas_job_execute(const char *statement);
  * declaration does not protect.
  */
 extern caas_work *caas_job_plan(const caas_job *job, Oid table);
-
-/* The number of the active generation. Raises what caas_gated_engine() raises. */
-extern int caas_active_generation(void);
 
 /* ---- job_pass.c ---- */
 

@@ -19,13 +19,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-static const char *
-table_name(Relation relation)
-{
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-									  RelationGetRelationName(relation));
-}
-
 /* ---- the triggers ---- */
 
 static void
@@ -94,11 +87,12 @@ replacement(Relation relation, const caas_definition *definition, const char *so
 	StringInfoData create;
 	List		  *statements = NIL;
 
-	statements = lappend(statements, psprintf("DROP TRIGGER %s ON %s", name, table_name(relation)));
+	statements =
+		lappend(statements, psprintf("DROP TRIGGER %s ON %s", name, caas_table_name(relation)));
 	initStringInfo(&create);
 	appendStringInfo(&create,
 					 "CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s(%s", name,
-					 events_of(trigger), table_name(relation), function_of(trigger),
+					 events_of(trigger), caas_table_name(relation), function_of(trigger),
 					 quote_literal_cstr(trigger->tgargs[0]));
 	for (int i = 0; i < definition->narguments; i++)
 		appendStringInfo(&create, ", %s",
@@ -107,7 +101,7 @@ replacement(Relation relation, const caas_definition *definition, const char *so
 	statements = lappend(statements, create.data);
 	if (trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
 		statements = lappend(statements, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-												  table_name(relation), name));
+												  caas_table_name(relation), name));
 	return statements;
 }
 
@@ -174,7 +168,7 @@ void
 caas_cutover_constraint(const caas_job *job)
 {
 	Relation	relation = table_open(job->relation, AccessShareLock);
-	const char *table = table_name(relation);
+	const char *table = caas_table_name(relation);
 	char	   *name = makeObjectName(RelationGetRelationName(relation), job->source, "protected");
 
 	table_close(relation, AccessShareLock);

@@ -23,40 +23,12 @@ typedef struct caas_planning
 	const char	   *id;
 } caas_planning;
 
-/* The name of the table in the statements. */
-#define ROW "caas_row"
-
-static const char *
-column(const char *name)
-{
-	return psprintf(ROW ".%s", quote_identifier(name));
-}
-
 static Oid
 type_of(Relation relation, const char *name)
 {
-	return getBaseType(
-		get_atttype(RelationGetRelid(relation), get_attnum(RelationGetRelid(relation), name)));
-}
+	Oid table = RelationGetRelid(relation);
 
-static const char *
-literal(const char *text)
-{
-	return quote_literal_cstr(text);
-}
-
-/* The user of a row as SQL. */
-static const char *
-user_of(const caas_planning *planning, const caas_declaration *declaration)
-{
-	Oid			type = type_of(planning->relation, declaration->id);
-	const char *cast = type == INT2OID || type == INT4OID || type == INT8OID ? "bigint" : "text";
-
-	if (declaration->id_namespace == NULL)
-		return psprintf("%s::pg_catalog.uuid", column(declaration->id));
-	return psprintf("%s.caas_uuid(%s, %s::pg_catalog.%s)", planning->job->schema,
-					literal(declaration->id_namespace), column(declaration->id),
-					type == INT2OID || type == INT4OID || type == INT8OID ? "int8" : cast);
+	return getBaseType(get_atttype(table, get_attnum(table, name)));
 }
 
 static void
@@ -82,14 +54,15 @@ add_set(caas_planning *planning, const char *name, const char *expression)
 static const char *
 unprotected(const caas_planning *planning, const caas_declaration *declaration)
 {
-	const char *source = column(declaration->source);
+	const char *source = caas_row_column(declaration->source);
 	bool		is_bytea = type_of(planning->relation, declaration->source) == BYTEAOID;
 
 	if (declaration->in_place)
 		return psprintf("NOT %s.caas_is_digest(%s::pg_catalog.%s)", planning->job->schema, source,
 						is_bytea ? "bytea" : "text");
 	if (declaration->keep)
-		return psprintf("%s IS NOT NULL AND %s IS NULL", source, column(declaration->target));
+		return psprintf("%s IS NOT NULL AND %s IS NULL", source,
+						caas_row_column(declaration->target));
 	return psprintf("%s IS NOT NULL", source);
 }
 
@@ -124,7 +97,7 @@ plan_backfill(caas_planning *planning, const caas_declaration *declaration)
 	require_protection(planning, declaration);
 	planning->id = declaration->id;
 	add_need(planning, unprotected(planning, declaration));
-	add_set(planning, declaration->source, column(declaration->source));
+	add_set(planning, declaration->source, caas_row_column(declaration->source));
 	note_written(planning, declaration->target);
 	note_written(planning, declaration->companion);
 }
@@ -135,9 +108,9 @@ static void
 plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 {
 	const char				*schema = planning->job->schema;
-	const char				*sealed = column(declaration->target);
-	const char				*user = user_of(planning, declaration);
-	const char				*context = literal(declaration->context);
+	const char				*sealed = caas_row_column(declaration->target);
+	const char				*user = caas_row_user(planning->relation, schema, declaration);
+	const char				*context = quote_literal_cstr(declaration->context);
 	static const char *const names[] = {"none", "casefold", "digits"};
 
 	if (declaration->by == CAAS_BY_TRIGGER)
@@ -156,13 +129,14 @@ plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 				psprintf("%s.caas_blind_index(%s.caas_open_bytea(%s, %s, %s), %s, "
 						 "pg_catalog.octet_length(%s))",
 						 schema, schema, user, sealed, context, context,
-						 column(declaration->companion)));
+						 caas_row_column(declaration->companion)));
 	else
 		add_set(planning, declaration->companion,
 				psprintf("%s.caas_blind_index(%s.caas_open(%s, %s, %s), %s, "
 						 "pg_catalog.octet_length(%s), '%s')",
 						 schema, schema, user, sealed, context, context,
-						 column(declaration->companion), names[declaration->normalization]));
+						 caas_row_column(declaration->companion),
+						 names[declaration->normalization]));
 }
 
 /* An UPDATE of a column that the expression reads computes the generated column anew. */
@@ -171,9 +145,9 @@ plan_generated(caas_planning *planning, const caas_declaration *declaration)
 {
 	if (declaration->source == NULL)
 		return;
-	add_need(planning, psprintf("%s IS DISTINCT FROM (%s)", column(declaration->target),
+	add_need(planning, psprintf("%s IS DISTINCT FROM (%s)", caas_row_column(declaration->target),
 								declaration->expression));
-	add_set(planning, declaration->source, column(declaration->source));
+	add_set(planning, declaration->source, caas_row_column(declaration->source));
 	note_written(planning, declaration->target);
 }
 
@@ -220,7 +194,8 @@ max_blocks(const caas_planning *planning)
 	return Max(1, Min(MAX_BLOCKS, (int)(MAX_ROWS_OF_KEYS / Max(rows_a_block, 1))));
 }
 
-#define IN_RANGE ROW ".ctid OPERATOR(pg_catalog.>=) $1 AND " ROW ".ctid OPERATOR(pg_catalog.<) $2"
+#define IN_RANGE                                                                                   \
+	CAAS_ROW ".ctid OPERATOR(pg_catalog.>=) $1 AND " CAAS_ROW ".ctid OPERATOR(pg_catalog.<) $2"
 
 static SPIPlanPtr
 prepare(const char *statement, int nargs)
@@ -237,9 +212,10 @@ prepare(const char *statement, int nargs)
 static SPIPlanPtr
 prepare_update(const caas_work *work, const char *wait)
 {
-	return prepare(psprintf("UPDATE ONLY %s AS " ROW " SET %s WHERE " ROW
-							".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " ROW
-							".ctid FROM ONLY %s AS " ROW " WHERE " IN_RANGE " AND (%s) FOR %s %s))",
+	return prepare(psprintf("UPDATE ONLY %s AS " CAAS_ROW " SET %s WHERE " CAAS_ROW
+							".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " CAAS_ROW
+							".ctid FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE
+							" AND (%s) FOR %s %s))",
 							work->name, work->sets, work->name, work->needs,
 							work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait),
 				   2);
@@ -250,13 +226,14 @@ prepare_all(caas_work *work)
 {
 	work->update = prepare_update(work, "SKIP LOCKED");
 	work->update_all = prepare_update(work, "");
-	work->find = prepare(psprintf("SELECT " ROW ".ctid, %s::pg_catalog.text FROM ONLY %s AS " ROW
-								  " WHERE " IN_RANGE " AND (%s)",
-								  work->id, work->name, work->needs),
-						 2);
+	work->find =
+		prepare(psprintf("SELECT " CAAS_ROW ".ctid, %s::pg_catalog.text FROM ONLY %s AS " CAAS_ROW
+						 " WHERE " IN_RANGE " AND (%s)",
+						 work->id, work->name, work->needs),
+				2);
 	work->remains =
-		prepare(psprintf("SELECT FROM ONLY %s AS " ROW " WHERE " IN_RANGE " AND (%s) AND " ROW
-						 ".ctid OPERATOR(pg_catalog.<>) ALL ($3) LIMIT 1",
+		prepare(psprintf("SELECT FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE
+						 " AND (%s) AND " CAAS_ROW ".ctid OPERATOR(pg_catalog.<>) ALL ($3) LIMIT 1",
 						 work->name, work->needs),
 				3);
 }
@@ -269,24 +246,14 @@ finish_plan(const caas_planning *planning)
 
 	work->table = RelationGetRelid(relation);
 	work->generation = planning->active;
-	work->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-											RelationGetRelationName(relation));
+	work->name = caas_table_name(relation);
 	work->needs = planning->needs.data;
 	work->sets = planning->sets.data;
-	work->id = planning->id != NULL ? column(planning->id) : ROW ".ctid";
+	work->id = planning->id != NULL ? caas_row_column(planning->id) : CAAS_ROW ".ctid";
 	work->changes_keys = changes_keys(planning);
 	work->max_blocks = max_blocks(planning);
 	prepare_all(work);
 	return work;
-}
-
-int
-caas_active_generation(void)
-{
-	caas_keyring_info keyring;
-
-	caas_engine_keyring(caas_gated_engine(), &keyring);
-	return keyring.active;
 }
 
 caas_work *

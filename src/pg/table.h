@@ -59,6 +59,33 @@ extern List *caas_table_declarations(Relation relation);
 /* The kind as users see it. */
 extern const char *caas_declared_kind_name(const caas_declaration *declaration);
 
+/* ---- table_sql.c: the parts of statements over a table ---- */
+
+/* The name of the row in statements. */
+#define CAAS_ROW "caas_row"
+
+/* The qualified and quoted name of a table. */
+extern const char *caas_table_name(Relation relation);
+
+/*
+ * Raises 42501 when row-level security hides rows of the table: a role that does not
+ * see them all would leave or count a part of them without a word.
+ */
+extern void caas_require_all_rows(Relation relation);
+
+/* A column of the row. */
+extern const char *caas_row_column(const char *name);
+
+/* The UUID of the row's user. */
+extern const char *caas_row_user(Relation relation, const char *schema,
+								 const caas_declaration *declaration);
+
+/* The quoted name of the schema of the extension, from a call of one of its functions. */
+extern const char *caas_extension_schema(FunctionCallInfo fcinfo);
+
+/* The number of the active generation. Raises what caas_gated_engine() raises. */
+extern int caas_active_generation(void);
+
 /* ---- label.c ---- */
 
 #define CAAS_LABEL_PROVIDER "caas"

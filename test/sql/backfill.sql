@@ -179,3 +179,4 @@ CALL caas_backfill('doubled');
 RESET ROLE;
 DROP OWNED BY regress_caas_dba, regress_caas_other;
 DROP ROLE regress_caas_dba, regress_caas_other;
+DROP SCHEMA backfill CASCADE;

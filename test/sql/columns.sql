@@ -65,3 +65,4 @@ RESET ROLE;
 DROP VIEW here;
 DROP OWNED BY regress_caas_reader;
 DROP ROLE regress_caas_reader;
+DROP SCHEMA columns CASCADE;
