@@ -39,18 +39,39 @@ tid(ItemPointer room, BlockNumber block, OffsetNumber offset)
 	return PointerGetDatum(room);
 }
 
+/* Another trigger may write the source again; the passes would never end. */
+static void
+refuse_again(const caas_pass *pass, int64 count)
+{
+	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					errmsg("caas_%s changed " INT64_FORMAT
+						   " rows of %s that still need it after the UPDATE",
+						   pass->job->name, count, pass->work->name),
+					errhint("Look for a trigger that fires later and writes the columns again."),
+					caas_hide()));
+}
+
 /* Changes the rows from first on and before last. Returns how many. */
 static int64
 update_range(const caas_pass *pass, Datum first, Datum last)
 {
 	Datum values[] = {first, last};
-	int result = SPI_execute_plan(pass->waits ? pass->work->update_all : pass->work->update, values,
-								  NULL, false, 0);
+	bool  is_null;
+	int64 changed;
+	int64 again;
 
-	if (result != SPI_OK_UPDATE)
+	if (SPI_execute_plan(pass->waits ? pass->work->update_all : pass->work->update, values, NULL,
+						 false, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot change rows in a job"),
 						caas_hide()));
-	return (int64)SPI_processed;
+	changed =
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	again = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &is_null));
+	SPI_freetuptable(SPI_tuptable);
+	if (again > 0)
+		refuse_again(pass, again);
+	return changed;
 }
 
 /* True for an error of one row, which must not end the job. Others are raised. */
@@ -248,22 +269,35 @@ require_all_rows(Oid table)
 #define QUIET_MS 1000
 
 static void
-run_batch(caas_pass *pass, instr_time *written)
+change_rows(caas_pass *pass, BlockNumber until)
 {
-	caas_job_state *state = pass->state;
-	BlockNumber		until = Min(state->next + pass->blocks, state->end);
 	ItemPointerData first;
 	ItemPointerData last;
+
+	(void)tid(&first, pass->state->next, 0);
+	(void)tid(&last, until, 0);
+	if (try_range(pass, PointerGetDatum(&first), PointerGetDatum(&last)) != NULL)
+		update_singly(pass, PointerGetDatum(&first), PointerGetDatum(&last));
+}
+
+/*
+ * Without a key, a trigger would leave old plaintext as it is and raise nothing, so
+ * each batch asks for the key.
+ */
+static void
+run_batch(caas_pass *pass, instr_time *written)
+{
+	MemoryContext	caller = MemoryContextSwitchTo(pass->scratch);
+	caas_job_state *state = pass->state;
+	BlockNumber		until = Min(state->next + pass->blocks, state->end);
 	int64			before = state->rows + state->conflicts;
 	instr_time		begin;
 	instr_time		now;
 
 	INSTR_TIME_SET_CURRENT(begin);
+	(void)caas_gated_engine();
 	require_all_rows(pass->work->table);
-	(void)tid(&first, state->next, 0);
-	(void)tid(&last, until, 0);
-	if (try_range(pass, PointerGetDatum(&first), PointerGetDatum(&last)) != NULL)
-		update_singly(pass, PointerGetDatum(&first), PointerGetDatum(&last));
+	change_rows(pass, until);
 	state->next = until;
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, *written);
@@ -275,6 +309,8 @@ run_batch(caas_pass *pass, instr_time *written)
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, begin);
 	adapt(pass, INSTR_TIME_GET_MILLISEC(now));
+	wait_between_batches(pass->job);
+	MemoryContextSwitchTo(caller);
 	MemoryContextReset(pass->scratch);
 }
 
@@ -299,12 +335,15 @@ row_remains(caas_pass *pass)
 {
 	ItemPointerData first;
 	ItemPointerData last;
+	bool			remains;
 	Datum			values[] = {tid(&first, pass->state->begin, 0), tid(&last, pass->state->end, 0),
 						pass->failed != NULL ? makeArrayResult(pass->failed, pass->memory)
 													 : PointerGetDatum(construct_empty_array(TIDOID))};
 
 	(void)SPI_execute_plan(pass->work->remains, values, NULL, false, 1);
-	return SPI_processed > 0;
+	remains = SPI_processed > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return remains;
 }
 
 /* Runs the rest of a pass. Returns true when it changed a row. */
@@ -318,10 +357,7 @@ run_pass(caas_pass *pass)
 	set_range(pass->job, pass->work->table, pass->state);
 	INSTR_TIME_SET_CURRENT(written);
 	while (pass->state->next < pass->state->end)
-	{
 		run_batch(pass, &written);
-		wait_between_batches(pass->job);
-	}
 	commit(pass);
 	return pass->changed > 0;
 }

@@ -209,16 +209,20 @@ prepare(const char *statement, int nargs)
 	return plan;
 }
 
+/* Counts the rows that were changed, and those among them that the job would have to change again.
+ */
 static SPIPlanPtr
 prepare_update(const caas_work *work, const char *wait)
 {
-	return prepare(psprintf("UPDATE ONLY %s AS " CAAS_ROW " SET %s WHERE " CAAS_ROW
-							".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " CAAS_ROW
-							".ctid FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE
-							" AND (%s) FOR %s %s))",
-							work->name, work->sets, work->name, work->needs,
-							work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait),
-				   2);
+	return prepare(
+		psprintf("WITH changed AS (UPDATE ONLY %s AS " CAAS_ROW " SET %s WHERE " CAAS_ROW
+				 ".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " CAAS_ROW
+				 ".ctid FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE " AND (%s) FOR %s %s)) "
+				 "RETURNING (%s) AS again) SELECT pg_catalog.count(*), pg_catalog.count(*) "
+				 "FILTER (WHERE again) FROM changed",
+				 work->name, work->sets, work->name, work->needs,
+				 work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait, work->needs),
+		2);
 }
 
 static void

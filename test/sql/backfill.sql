@@ -70,6 +70,18 @@ CREATE TRIGGER a BEFORE INSERT OR UPDATE ON narrow FOR EACH ROW EXECUTE FUNCTION
 CALL caas_backfill('narrow');
 \set VERBOSITY terse
 
+-- A trigger that fires later and writes the source again would keep the job busy for ever.
+CREATE TABLE written_again (id uuid, email text, digest text);
+INSERT INTO written_again SELECT md5(n::text)::uuid, 'e' || n FROM generate_series(1, 3) n;
+CREATE FUNCTION write_again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.email := 'again'; RETURN NEW; END$$;
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON written_again FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+CREATE TRIGGER z BEFORE UPDATE ON written_again FOR EACH ROW WHEN (OLD.email <> 'e2') EXECUTE FUNCTION write_again();
+SET client_min_messages = warning;
+CALL caas_backfill('written_again');
+SET client_min_messages = error;
+SELECT email, digest IS NULL AS unprotected FROM written_again ORDER BY 1;
+SELECT sqlstate, count(*) FROM caas_conflicts WHERE relation = 'written_again'::regclass GROUP BY 1;
+
 -- Partitions and inheritance children.
 CREATE TABLE parted (id uuid, email text, digest text) PARTITION BY HASH (id);
 CREATE TABLE part_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);

@@ -1,0 +1,106 @@
+# A job ends at any moment, by cancel, by the end of its session or of the server, and goes on from there: every row is
+# protected in the end, none loses its value, and no finished batch is repeated.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CaasTest;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $kills = $ENV{JOB_KILLS} // 12;
+my $rows = 1500 * $kills;
+
+my $node = caas_node('kills', preload => 'shared', extra => { allows_streaming => 0 });
+$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = on");
+$node->start;
+$ENV{PGOPTIONS} = with_key();
+# touched counts the updates of a row that were committed.
+$node->safe_psql(
+	'postgres', qq{
+	CREATE EXTENSION caas;
+	CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text, digest text, ssn text, ssn_sealed bytea, ssn_index bytea, touched integer NOT NULL DEFAULT 0);
+	INSERT INTO people (email, ssn) SELECT 'e' || n, 's' || n FROM generate_series(1, $rows) n;
+	CREATE UNIQUE INDEX ON people (ssn_index) WHERE ssn_index IS NOT NULL;
+	CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN NEW.touched := OLD.touched + 1; RETURN NEW; END\$\$;
+	CREATE TRIGGER a BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id\@people', 'email=digest');
+	CREATE TRIGGER b BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id\@people', 'ssn=ssn_sealed:ssn_index\@people.ssn');
+	CREATE TRIGGER c BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION touch()}
+);
+
+my $left = 'SELECT count(*) FROM people WHERE email IS NOT NULL OR ssn IS NOT NULL';
+my $state = q{SELECT state, pid, rows_done FROM caas_progress};
+
+# Starts the job in a session of its own.
+sub begin_job
+{
+	my %job = (out => '', error => '');
+	$job{run} = IPC::Run::start(
+		[
+			'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-c',
+			q{CALL caas_backfill('people', batch_ms => 1, pause_ms => 100)},
+			$node->connstr('postgres')
+		],
+		'>',
+		\$job{out},
+		'2>',
+		\$job{error}
+	);
+	return \%job;
+}
+
+# Waits until the job has changed more rows than before. Returns the pid of its backend.
+sub wait_for_progress
+{
+	my ($before) = @_;
+	$node->poll_query_until('postgres',
+		"SELECT EXISTS (SELECT FROM caas_progress WHERE state = 'running' AND rows_done > $before) OR NOT EXISTS ($left HAVING count(*) > 0)"
+	) or die 'the job makes no progress';
+	return $node->safe_psql('postgres', q{SELECT pid FROM caas_progress WHERE state = 'running'});
+}
+
+my @ways = ('cancel', 'terminate', 'kill', 'stop');
+my %ended;
+my $before = 0;
+for my $i (1 .. $kills)
+{
+	last if $node->safe_psql('postgres', $left) eq '0';
+	my $way = $ways[ $i % @ways ];
+	my $job = begin_job();
+	my $pid = wait_for_progress($before);
+	last if $pid eq '';
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)") if $way eq 'cancel';
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") if $way eq 'terminate';
+	my $log_end = -s $node->logfile;
+	kill 'KILL', $pid if $way eq 'kill';
+	$node->stop('immediate') if $way eq 'stop';
+	$job->{run}->finish;
+	# A backend that was killed makes the server begin anew.
+	wait_for_log($node, qr/database system is ready to accept connections/, $log_end) if $way eq 'kill';
+	$ended{$way}++;
+	$node->start if $way eq 'stop';
+	my ($now, $now_pid, $done) = split /\|/, $node->safe_psql('postgres', $state);
+	is("$now|$now_pid", 'interrupted|', "interrupted by $way");
+	cmp_ok($done, '>', $before, "which kept what was done by then: $done rows");
+	$before = $done;
+}
+cmp_ok(scalar keys %ended, '>=', 3, 'ended in several ways: ' . join ', ', map { "$_ $ended{$_}" } sort keys %ended);
+
+my $job = begin_job();
+$job->{run}->finish;
+like($job->{error}, qr/rows changed, 0 conflicts/, 'the last call ends');
+is($node->safe_psql('postgres', $left), '0', 'every row is protected');
+is(
+	$node->safe_psql(
+		'postgres',
+		q{SELECT count(*) FROM people, caas_uuid('people', id) u WHERE caas_verify(u, 'e' || id, digest) AND caas_open(u, ssn_sealed, 'people.ssn') = 's' || id
+			AND ssn_index = caas_blind_index('s' || id, 'people.ssn')}
+	),
+	$rows,
+	'and has its values'
+);
+is($node->safe_psql('postgres', 'SELECT min(touched), max(touched) FROM people'), '1|1', 'no row was changed twice');
+is($node->safe_psql('postgres', $state), "done||$rows", 'the state counts each row once');
+$node->stop;
+unlike(slurp_file($node->logfile), qr/'[es]\d+'/, 'no value in the log');
+done_testing();
