@@ -203,15 +203,21 @@ TEST(SecretArena, SealingWithoutRoomForItsKeys) {
     char text[CAAS_PASSWORD_TEXT_BYTES];
     EXPECT_EQ(hex(open_of(engine.get(), kUuid, "c", sealed).bytes), hex(kData));
     EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_ERR_NO_MEMORY);
+    int generation = 9;
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), 1, &generation, nullptr), CAAS_ERR_NO_MEMORY);
+    EXPECT_EQ(generation, 0);
     EXPECT_EQ(caas_password_hash(engine.get(), kUuid.data(), "pw", 2, &kCheap, text, nullptr), CAAS_ERR_NO_MEMORY);
     taken.clear();
     EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_OK);
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), 1, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, 1);
 }
 
 // The arena has room for every key of every generation of the largest keyring.
 TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
     constexpr int kCount = 1024;
-    const EnginePtr engine = engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512"));
+    const EnginePtr engine =
+        engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512 index=2000:" + base64(secret_of(2000))));
     for (int number = 1; number <= kCount; number++) {
         ASSERT_EQ(digest_of(engine.get(), kUuid, "x", number).status, CAAS_OK);
         ASSERT_EQ(index_of(engine.get(), "c", "v", 16, number).status, CAAS_OK);
@@ -229,6 +235,12 @@ TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
             CAAS_OK);
         ASSERT_EQ(match, 0);
     }
+    int generation = 0;
+    ASSERT_EQ(caas_engine_index_generation(engine.get(), 0, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, kCount);
+    const EnginePtr distinct = engine_with(keyring_of(kCount));
+    ASSERT_EQ(caas_engine_index_generation(distinct.get(), kCount - 1, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, 1);
 }
 
 }  // namespace
