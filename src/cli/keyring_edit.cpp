@@ -206,6 +206,16 @@ void note_index_field(const Keyring& keyring, int added) {
     note("the new generation carries an index key: every server that reads this keyring needs caas 0.5 or later");
 }
 
+// Says that an index key outlives its generation.
+void note_kept_index_key(const Keyring& keyring, int removed) {
+    for (const Generation& generation : keyring.generations()) {
+        if (generation.index_key_generation() != removed) continue;
+        note("generation " + std::to_string(generation.number) +
+             " still has its index key: after a leak begin another by 'keyring rotate --index'");
+        return;
+    }
+}
+
 // Says to root who can read a new keyring.
 void note_owner(const std::string& path) {
     struct stat status = {};
@@ -281,7 +291,7 @@ int keyring_retire(const KeyringOptions& options) {
 
 int keyring_remove(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
-    (void)edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
+    const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& removed = existing(current, options, options.number);
         if (removed.active) throw program_error(name + " is active: make another active first, then remove it");
         if (!options.yes) {
@@ -291,6 +301,7 @@ int keyring_remove(const KeyringOptions& options) {
         }
         return without_generation(text, removed);
     });
+    note_kept_index_key(keyring, options.number);
     print_done(name + " is removed");
     return kExitOk;
 }
