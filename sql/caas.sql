@@ -140,17 +140,17 @@ COMMENT ON FUNCTION caas_blind_index(bytea, text, integer) IS
 CREATE FUNCTION caas_blind_candidates(value text, context text, length integer DEFAULT 16) RETURNS bytea[]
     AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_blind_candidates(text, text, integer) IS
-'Returns the blind index of a text under every generation, newest first. column = ANY (caas_blind_candidates(..)) finds the value before, during and after a rotation. Errors: those of caas_blind_index';
+'Returns the blind index of a text under each distinct index key of the keyring: that of the active generation first, then newest first. Generations share the key that rotations carry on. column = ANY (caas_blind_candidates(..)) finds the value before, during and after a rotation. Errors: those of caas_blind_index';
 
 CREATE FUNCTION caas_blind_candidates(value text, context text, length integer, normalization text) RETURNS bytea[]
     AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_blind_candidates(text, text, integer, text) IS
-'Returns the blind index of a normalised text under every generation, newest first; an empty array when nothing remains of the text. Errors: those of caas_blind_index(text, text, integer, text)';
+'Returns the blind index of a normalised text under each distinct index key, the active one first; an empty array when nothing remains of the text. Errors: those of caas_blind_index(text, text, integer, text)';
 
 CREATE FUNCTION caas_blind_candidates(value bytea, context text, length integer DEFAULT 16) RETURNS bytea[]
     AS 'MODULE_PATHNAME', 'caas_sql_blind_candidates_bytea' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION caas_blind_candidates(bytea, text, integer) IS
-'Returns the blind index of raw bytes under every generation, newest first. Errors: those of caas_blind_index';
+'Returns the blind index of raw bytes under each distinct index key, the active one first. Errors: those of caas_blind_index';
 
 REVOKE ALL ON FUNCTION
     caas_blind_index(text, text, integer), caas_blind_index(bytea, text, integer),

@@ -246,6 +246,15 @@ caas_status caas_sealed_describe(const void *sealed, size_t sealed_len, caas_sea
 /* --- blind index (section 7) --------------------------------------------- */
 
 /*
+ * caas_engine_index_generation lists the keys under which blind indexes are
+ * searched for. *generation receives the number of one generation for each
+ * distinct index key: the active generation for index 0, then others, newest
+ * first, and 0 when there are no more. There are at most as many as generations.
+ * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_ARGUMENT, CAAS_ERR_NO_MEMORY, CAAS_ERR_CRYPTO.
+ */
+caas_status caas_engine_index_generation(caas_engine *engine, int index, int *generation, caas_error *error);
+
+/*
  * caas_blind_index computes out_len bytes, CAAS_BLIND_INDEX_MIN_BYTES to
  * CAAS_BLIND_INDEX_MAX_BYTES, under a generation (0: the active one).
  * Errors: CAAS_ERR_NO_KEYRING, CAAS_ERR_UNKNOWN_GENERATION, CAAS_ERR_CONTEXT,

@@ -43,7 +43,7 @@ _caas_words() {
             ;;
         keyring) echo init rotate activate retire remove list check --help ;;
         'keyring init') echo --digests --ciphers --passwords --help ;;
-        'keyring rotate') echo --digests --ciphers --passwords --stage --help ;;
+        'keyring rotate') echo --digests --ciphers --passwords --stage --index --help ;;
         'keyring activate') echo --help ;;
         'keyring retire') echo --activate --help ;;
         'keyring remove') echo --yes --help ;;

@@ -55,6 +55,11 @@ void add_edits(CLI::App& group, Action& chosen) {
     rotate.line->add_flag("--stage", rotate.options->stage,
                           "Add it as retired: copy the keyring to every server first, then 'keyring activate' it");
 
+    rotate.line->add_flag(
+        "--index", rotate.options->new_index_key,
+        "Begin a new index key, as after a leak: blind indexes change. Without it they stay, and every "
+        "server needs caas 0.5");
+
     add_number(add(group, chosen, "activate",
                    "Make a generation active, such as a staged one; the active one becomes retired", keyring_activate));
 

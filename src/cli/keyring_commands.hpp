@@ -13,6 +13,7 @@ struct KeyringOptions {
     std::optional<int> activate;
     std::optional<std::string> user;
     bool stage = false;
+    bool new_index_key = false;
     bool yes = false;
     bool json = false;
 };

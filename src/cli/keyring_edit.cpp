@@ -5,13 +5,13 @@
 
 #include "../core/cipher_pool.hpp"
 #include "../core/digest_pool.hpp"
+#include "../core/key_text.hpp"
 #include "../core/password_pool.hpp"
 #include "command.hpp"
 #include "keyring_commands.hpp"
 #include "keyring_file.hpp"
 #include "keyring_report.hpp"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,7 +30,6 @@ namespace {
 constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kRemoved = "# removed ";
 constexpr std::size_t kLineBytes = 4096;  // longer than any line that is made here
-constexpr std::size_t kSecretBase64Chars = 44;
 
 std::string utc_now() {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -45,15 +44,6 @@ std::string utc_now() {
     return text.data();
 }
 
-void append_base64(const SecretKey<kSecretBytes>& secret, std::string& text) {
-    ScratchSecret<kSecretBase64Chars + 1> scratch;
-    std::uint8_t* encoded = scratch.reserve(kSecretBase64Chars + 1);
-    if (EVP_EncodeBlock(encoded, secret.expose().data(), kSecretBytes) != static_cast<int>(kSecretBase64Chars)) {
-        throw program_error("the secret cannot be encoded");
-    }
-    text.append(reinterpret_cast<const char*>(encoded), kSecretBase64Chars);
-}
-
 // A default pool is left out: an absent field always means the default pool.
 void append_pool(const PoolKind& kind, const Pool& pool, std::string& text) {
     if (pool == default_pool(kind)) return;
@@ -65,10 +55,14 @@ SecretText line_of(const Generation& generation) {
     std::string& text = line.expose_mutable();
     text.append(std::to_string(generation.number)).append(generation.active ? " active " : " retired ");
     text.append(generation.created).append(" ");
-    append_base64(generation.secret, text);
+    if (!append_key(generation.secret, text)) throw program_error("the secret cannot be encoded");
     append_pool(digest_pool, generation.digests, text);
     append_pool(cipher_pool, generation.ciphers, text);
     append_pool(password_pool, generation.passwords, text);
+    if (const auto& carried = generation.carried_index_key;
+        carried && !append_index_field(*carried, text.append(" "))) {
+        throw program_error("the index key cannot be encoded");
+    }
     text.append("\n");
     return line;
 }
@@ -113,9 +107,12 @@ SecretText without_generation(std::string_view text, const Generation& generatio
     return spliced(text, begin, text.find('\n', begin) - begin, comment);
 }
 
-// The highest number that was ever used, removed generations included.
+// The highest number that was ever used, removed generations included. An index field names one that was.
 int highest_number(std::string_view text, const Keyring& keyring) {
-    int highest = keyring.generations().front().number;
+    int highest = 0;
+    for (const Generation& generation : keyring.generations()) {
+        highest = std::max({highest, generation.number, generation.index_key_generation()});
+    }
     for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
         highest = std::max(highest, removed_number(text.substr(at, text.find('\n', at) - at)));
     }
@@ -192,6 +189,33 @@ void report_generation(const KeyringOptions& options, const Generation& generati
                ", check value " + check_value_of(generation));
 }
 
+// Gives a new generation the index key of the active one, so that blind indexes stay.
+void carry_index_key(const Keyring& current, Generation& added) {
+    auto key = current.active().index_key();
+    if (!key.ok()) throw program_error(key.error().reason);
+    added.carried_index_key = std::move(key.value());
+}
+
+// Says what the first index field of a keyring asks of its readers.
+void note_index_field(const Keyring& keyring, int added) {
+    const auto& generations = keyring.generations();
+    const bool others = std::any_of(generations.begin(), generations.end(), [&](const Generation& generation) {
+        return generation.number != added && generation.carried_index_key;
+    });
+    if (others || !keyring.find(added)->carried_index_key) return;
+    note("the new generation carries an index key: every server that reads this keyring needs caas 0.5 or later");
+}
+
+// Says that an index key outlives its generation.
+void note_kept_index_key(const Keyring& keyring, int removed) {
+    for (const Generation& generation : keyring.generations()) {
+        if (generation.index_key_generation() != removed) continue;
+        note("generation " + std::to_string(generation.number) +
+             " still has its index key: after a leak begin another by 'keyring rotate --index'");
+        return;
+    }
+}
+
 // Says to root who can read a new keyring.
 void note_owner(const std::string& path) {
     struct stat status = {};
@@ -232,11 +256,13 @@ int keyring_rotate(const KeyringOptions& options) {
         number = highest_number(text, current) + 1;
         if (number > kMaxGenerationNumber) throw program_error(options.file + ": the numbers up to 65535 are used up");
         const Pools pools = chosen_pools(options, active.digests, active.ciphers, active.passwords);
-        const Generation added = make_generation(number, !options.stage, pools);
+        Generation added = make_generation(number, !options.stage, pools);
+        if (!options.new_index_key) carry_index_key(current, added);
         if (options.stage) return with_generation(text, added);
         return with_generation(with_state(text, active, false).expose(), added);
     });
     warn_about_keyring(options.file, keyring.warnings());
+    note_index_field(keyring, number);
     report_generation(options, existing(keyring, options, number));
     return kExitOk;
 }
@@ -265,7 +291,7 @@ int keyring_retire(const KeyringOptions& options) {
 
 int keyring_remove(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
-    (void)edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
+    const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& removed = existing(current, options, options.number);
         if (removed.active) throw program_error(name + " is active: make another active first, then remove it");
         if (!options.yes) {
@@ -275,6 +301,7 @@ int keyring_remove(const KeyringOptions& options) {
         }
         return without_generation(text, removed);
     });
+    note_kept_index_key(keyring, options.number);
     print_done(name + " is removed");
     return kExitOk;
 }

@@ -28,16 +28,18 @@ std::string short_pool(const PoolKind& kind, const Pool& pool) {
     return pool == default_pool(kind) ? "default" : pool_text(kind, pool);
 }
 
-using Row = std::array<std::string, 7>;
+using Row = std::array<std::string, 8>;
 
 void print_table(const Keyring& keyring) {
-    std::vector<Row> rows = {{"NUMBER", "STATE", "CREATED", "CHECK VALUE", "DIGESTS", "CIPHERS", "PASSWORDS"}};
+    std::vector<Row> rows = {
+        {"NUMBER", "STATE", "CREATED", "CHECK VALUE", "INDEX KEY", "DIGESTS", "CIPHERS", "PASSWORDS"}};
     for (const Generation& generation : keyring.generations()) {
         rows.push_back({std::to_string(generation.number), state_of(generation), generation.created,
-                        check_value_of(generation), short_pool(digest_pool, generation.digests),
-                        short_pool(cipher_pool, generation.ciphers), short_pool(password_pool, generation.passwords)});
+                        check_value_of(generation), std::to_string(generation.index_key_generation()),
+                        short_pool(digest_pool, generation.digests), short_pool(cipher_pool, generation.ciphers),
+                        short_pool(password_pool, generation.passwords)});
     }
-    std::array<std::size_t, 7> widths{};
+    std::array<std::size_t, std::tuple_size_v<Row>> widths{};
     for (const Row& row : rows) {
         for (std::size_t i = 0; i < row.size(); i++) widths[i] = std::max(widths[i], row[i].size());
     }
@@ -65,6 +67,7 @@ void print_json(const Keyring& keyring) {
                         {"state", state_of(generation)},
                         {"created", generation.created},
                         {"check_value", check_value_of(generation)},
+                        {"index_key_generation", generation.index_key_generation()},
                         {"digests", json_pool(digest_pool, generation.digests)},
                         {"ciphers", json_pool(cipher_pool, generation.ciphers)},
                         {"passwords", json_pool(password_pool, generation.passwords)}});
@@ -110,9 +113,7 @@ void become(const std::string& name_or_number) {
 }  // namespace
 
 std::string check_value_of(const Generation& generation) {
-    const auto value =
-        check_value(generation.secret, generation.number, pool_text(digest_pool, generation.digests),
-                    pool_text(cipher_pool, generation.ciphers), pool_text(password_pool, generation.passwords));
+    const auto value = generation.check_value();
     if (!value.ok()) throw program_error(value.error().reason);
     return value.value();
 }
@@ -140,7 +141,8 @@ int keyring_check(const KeyringOptions& options) {
     const Generation& active = keyring.active();
     warn_about_keyring(options.file, keyring.warnings());
     std::cout << options.file << ": OK, generations: " << keyring.generations().size() << ", active: " << active.number
-              << ", check value: " << check_value_of(active) << '\n';
+              << ", check value: " << check_value_of(active)
+              << ", index key of generation: " << active.index_key_generation() << '\n';
     return kExitOk;
 }
 

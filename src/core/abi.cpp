@@ -171,7 +171,7 @@ caas_status caas_engine_generation(caas_engine* engine, int index, caas_generati
         const std::string digests = pool_text(digest_pool, generation.digests);
         const std::string ciphers = pool_text(cipher_pool, generation.ciphers);
         const std::string passwords = pool_text(password_pool, generation.passwords);
-        const auto value = check_value(generation.secret, generation.number, digests, ciphers, passwords);
+        const auto value = generation.check_value();
         if (!value.ok()) return value.error();
         out->number = generation.number;
         out->active = generation.active ? 1 : 0;
@@ -187,6 +187,19 @@ caas_status caas_engine_generation(caas_engine* engine, int index, caas_generati
 int caas_engine_generation_number(const caas_engine* engine, int index) {
     const Generation* const found = generation_at(engine, index);
     return found != nullptr ? found->number : 0;
+}
+
+caas_status caas_engine_index_generation(caas_engine* engine, int index, int* generation, caas_error* error) {
+    if (generation == nullptr) return report(bad_argument("no place for the number"), error);
+    *generation = 0;
+    return guarded(error, [&]() -> Outcome {
+        if (engine == nullptr || index < 0) return bad_argument("no engine, or no such index");
+        const auto numbers = engine->core.index_generations();
+        if (!numbers.ok()) return numbers.error();
+        const std::vector<int>& all = *numbers.value();
+        if (static_cast<std::size_t>(index) < all.size()) *generation = all[static_cast<std::size_t>(index)];
+        return Done{};
+    });
 }
 
 caas_status caas_digest(caas_engine* engine, const uint8_t uuid[CAAS_UUID_BYTES], int generation, const void* data,

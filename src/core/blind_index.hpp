@@ -13,7 +13,7 @@ namespace caas {
 inline constexpr std::size_t kBlindIndexMin = 4;
 inline constexpr std::size_t kBlindIndexMax = HmacSha256::kBytes;
 
-// BlindIndexer computes indexes under one K_index. It keeps the key of the last context: the values of a column share
+// BlindIndexer computes indexes under one index key. It keeps the key of the last context: the values of a column share
 // one.
 class BlindIndexer {
 public:

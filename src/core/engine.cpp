@@ -260,6 +260,11 @@ Outcome Engine::blind_index(int number, Bytes context, Bytes data, std::span<std
     return Done{};
 }
 
+Result<const std::vector<int>*> Engine::index_generations() {
+    if (!keyring_) return Error{.status = CAAS_ERR_NO_KEYRING};
+    return keyring_->index_generations();
+}
+
 // --- passwords ---
 
 Result<AlgorithmId> Engine::pepper(Generation& generation, Uuid uuid, Bytes password, PepperedInput& input) {

@@ -46,6 +46,8 @@ public:
     Outcome reseal(int number, const SealedFor& target, Bytes sealed, std::uint8_t* out);
     // out receives n bytes, kBlindIndexMin to kBlindIndexMax.
     Outcome blind_index(int number, Bytes context, Bytes data, std::span<std::uint8_t> out);
+    // The generations under which a value is searched for: see Keyring::index_generations().
+    Result<const std::vector<int>*> index_generations();
 
     // The value is the text to store.
     Result<std::string> hash_password(Uuid uuid, Bytes password, const PasswordCosts& costs);

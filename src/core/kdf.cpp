@@ -78,18 +78,13 @@ Result<SecretKey<kSecretBytes>> derive_purpose_key(const SecretKey<kSecretBytes>
     return key;
 }
 
-Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, int number, std::string_view digests,
-                                std::string_view ciphers, std::string_view passwords) {
+Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, std::string_view description) {
     auto key = derive_purpose_key(secret, "check");
     if (!key.ok()) return key.error();
-    std::string text = std::to_string(number);
-    text.append(" digests=").append(digests);
-    text.append(" ciphers=").append(ciphers);
-    text.append(" passwords=").append(passwords);
     std::uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned mac_len = 0;
-    if (HMAC(EVP_sha256(), key.value().expose().data(), kSecretBytes,
-             reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), mac, &mac_len) == nullptr) {
+    if (HMAC(EVP_sha256(), key.value().expose().data(), kSecretBytes, as_bytes(description).data(), description.size(),
+             mac, &mac_len) == nullptr) {
         return crypto_error("HMAC of the check value failed");
     }
     std::string hex(2 * kCheckBytes, '0');

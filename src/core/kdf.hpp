@@ -19,9 +19,9 @@ using Uuid = std::span<const std::uint8_t, kUuidBytes>;
 // K_purpose of section 4; purpose is one of digest, seal, reseal, index, password, check.
 Result<SecretKey<kSecretBytes>> derive_purpose_key(const SecretKey<kSecretBytes>& secret, std::string_view purpose);
 
-// The check value of section 4: 16 lower-case hex digits. The pools are names joined by commas.
-Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, int number, std::string_view digests,
-                                std::string_view ciphers, std::string_view passwords);
+// The check value of section 4: 16 lower-case hex digits. description is the text that it covers besides the secret:
+// number, pools and index field.
+Result<std::string> check_value(const SecretKey<kSecretBytes>& secret, std::string_view description);
 
 // SubjectKdf computes OKM(K, uuid, n) for one K. AES is keyed once; a user then costs two ECB calls.
 class SubjectKdf {

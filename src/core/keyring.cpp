@@ -2,10 +2,9 @@
 
 #include "cipher_pool.hpp"
 #include "digest_pool.hpp"
+#include "key_text.hpp"
 #include "password_pool.hpp"
 #include "text.hpp"
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -17,8 +16,8 @@ namespace caas {
 namespace {
 
 constexpr std::size_t kMaxLineBytes = 4096;
-constexpr std::size_t kSecretBase64Chars = 44;
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kIndexField = "index=";
 
 // Functions of the parser return a static text when they fail; parse_keyring adds the line.
 using Reason = const char*;
@@ -35,16 +34,21 @@ std::string_view next_field(std::string_view& rest) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-Reason parse_number(std::string_view field, int& number) {
+// The number of a generation, or 0 when the text is none.
+int generation_number(std::string_view text) {
     constexpr std::size_t kMaxDigits = 5;
-    constexpr Reason kReason = "the number is not a decimal from 1 to 65535 without leading zeroes";
-    if (field.empty() || field.size() > kMaxDigits || field[0] == '0') return kReason;
-    number = 0;
-    for (const char c : field) {
-        if (!is_digit(c)) return kReason;
+    if (text.empty() || text.size() > kMaxDigits || text[0] == '0') return 0;
+    int number = 0;
+    for (const char c : text) {
+        if (!is_digit(c)) return 0;
         number = number * 10 + (c - '0');
     }
-    return number <= kMaxGenerationNumber ? kFine : kReason;
+    return number <= kMaxGenerationNumber ? number : 0;
+}
+
+Reason parse_number(std::string_view field, int& number) {
+    number = generation_number(field);
+    return number != 0 ? kFine : "the number is not a decimal from 1 to 65535 without leading zeroes";
 }
 
 Reason parse_state(std::string_view field, bool& active) {
@@ -69,26 +73,24 @@ Reason parse_time(std::string_view field, std::string& created) {
     return kFine;
 }
 
-// EVP_DecodeBlock accepts different texts in different versions of OpenSSL, so the result is encoded again and
-// compared.
 Reason parse_secret(std::string_view field, SecretKey<kSecretBytes>& secret) {
-    constexpr Reason kReason = "the secret is not the canonical base64 of 32 bytes";
-    if (field.size() != kSecretBase64Chars) return kReason;
-    ScratchSecret<kSecretBase64Chars + 1> scratch;  // EVP_DecodeBlock counts the padding as a byte
-    std::uint8_t* decoded = scratch.reserve(kSecretBase64Chars + 1);
-    const auto* text = reinterpret_cast<const std::uint8_t*>(field.data());
-    if (EVP_DecodeBlock(decoded, text, kSecretBase64Chars) != kSecretBytes + 1) return kReason;
-    ScratchSecret<kSecretBase64Chars + 1> again;
-    std::uint8_t* encoded = again.reserve(kSecretBase64Chars + 1);
-    if (EVP_EncodeBlock(encoded, decoded, kSecretBytes) != kSecretBase64Chars ||
-        CRYPTO_memcmp(encoded, text, kSecretBase64Chars) != 0) {
-        return kReason;
-    }
-    std::uint8_t differing = 0;
-    for (std::size_t i = 1; i < kSecretBytes; i++) differing |= static_cast<std::uint8_t>(decoded[i] ^ decoded[0]);
-    if (differing == 0) return "the secret is 32 equal bytes";
-    std::copy_n(decoded, kSecretBytes, secret.expose_mutable().data());
-    return kFine;
+    if (!decode_key(field, secret)) return "the secret is not the canonical base64 of 32 bytes";
+    return has_equal_bytes(secret) ? "the secret is 32 equal bytes" : kFine;
+}
+
+// Takes what follows "index=".
+Reason parse_index_key(std::string_view value, Generation& generation) {
+    if (generation.carried_index_key) return "the index key is given twice";
+    const std::size_t colon = std::min(value.find(':'), value.size());
+    IndexKey& index_key = generation.carried_index_key.emplace();
+    index_key.generation = generation_number(value.substr(0, colon));
+    if (index_key.generation == 0 || colon == value.size())
+        return "the index key does not begin with a generation's number and a colon";
+    if (index_key.generation == generation.number)
+        return "the index key is said to come from the line's own generation";
+    if (!decode_key(value.substr(colon + 1), index_key.key))
+        return "the index key is not the canonical base64 of 32 bytes";
+    return has_equal_bytes(index_key.key) ? "the index key is 32 equal bytes" : kFine;
 }
 
 Reason parse_pool(const PoolKind& kind, std::string_view names, Pool& pool) {
@@ -106,19 +108,29 @@ Reason parse_pool(const PoolKind& kind, std::string_view names, Pool& pool) {
     return kFine;
 }
 
-Reason parse_pools(std::string_view rest, Generation& generation) {
-    const std::array<std::pair<const PoolKind*, Pool*>, 3> pools = {{
+using Pools = std::array<std::pair<const PoolKind*, Pool*>, 3>;
+
+Reason parse_field(std::string_view field, const Pools& pools, Generation& generation) {
+    if (field.substr(0, kIndexField.size()) == kIndexField) {
+        return parse_index_key(field.substr(kIndexField.size()), generation);
+    }
+    for (const auto& [kind, pool] : pools) {
+        if (field.substr(0, kind->field.size()) == kind->field) {
+            return parse_pool(*kind, field.substr(kind->field.size()), *pool);
+        }
+    }
+    return "unknown field";
+}
+
+// The fields behind the secret, in any order.
+Reason parse_fields(std::string_view rest, Generation& generation) {
+    const Pools pools = {{
         {&digest_pool, &generation.digests},
         {&cipher_pool, &generation.ciphers},
         {&password_pool, &generation.passwords},
     }};
     for (std::string_view field = next_field(rest); !field.empty(); field = next_field(rest)) {
-        const auto* const named = std::find_if(pools.begin(), pools.end(), [&](const auto& pool) {
-            return field.substr(0, pool.first->field.size()) == pool.first->field;
-        });
-        if (named == pools.end()) return "unknown field";
-        field.remove_prefix(named->first->field.size());
-        if (const Reason reason = parse_pool(*named->first, field, *named->second)) return reason;
+        if (const Reason reason = parse_field(field, pools, generation)) return reason;
     }
     for (const auto& [kind, pool] : pools) {
         if (pool->empty()) *pool = default_pool(*kind);
@@ -131,7 +143,7 @@ Reason parse_generation(std::string_view line, Generation& generation) {
     if (const Reason reason = parse_state(next_field(line), generation.active)) return reason;
     if (const Reason reason = parse_time(next_field(line), generation.created)) return reason;
     if (const Reason reason = parse_secret(next_field(line), generation.secret)) return reason;
-    return parse_pools(line, generation);
+    return parse_fields(line, generation);
 }
 
 Reason check_line(std::string_view line) {
@@ -145,9 +157,7 @@ Reason check_against(const std::vector<Generation>& earlier, const Generation& g
     for (const Generation& other : earlier) {
         if (other.number == generation.number) return "the number is used twice";
         if (other.active && generation.active) return "two generations are active";
-        if (CRYPTO_memcmp(other.secret.expose().data(), generation.secret.expose().data(), kSecretBytes) == 0) {
-            return "the secret is used twice";
-        }
+        if (same_key(other.secret, generation.secret)) return "the secret is used twice";
     }
     return earlier.size() < kMaxGenerations ? kFine : "more than 1024 generations";
 }
@@ -169,6 +179,21 @@ Error syntax_error(int line, Reason reason) {
     return Error{.status = CAAS_ERR_KEYRING_SYNTAX, .line = line, .reason = reason};
 }
 
+// A carried key that its origin does not have was mixed up, and would make indexes that nothing finds.
+Outcome check_index_keys(const Keyring& keyring) {
+    for (const Generation& generation : keyring.generations()) {
+        if (!generation.carried_index_key) continue;
+        const Generation* const origin = keyring.find(generation.carried_index_key->generation);
+        if (origin == nullptr) continue;  // it is removed like any other
+        const auto key = origin->index_key();
+        if (!key.ok()) return key.error();
+        if (!same_key(key.value().key, generation.carried_index_key->key)) {
+            return syntax_error(generation.line, "the index key is not that of the generation that it names");
+        }
+    }
+    return Done{};
+}
+
 }  // namespace
 
 Result<Keyring> parse_keyring(std::string_view text) {
@@ -186,7 +211,38 @@ Result<Keyring> parse_keyring(std::string_view text) {
     if (number == 0) return syntax_error(1, "the file is empty");
     const bool active = std::any_of(generations.begin(), generations.end(), [](const auto& g) { return g.active; });
     if (!active) return syntax_error(number, "no generation is active");
-    return Keyring(std::move(generations));
+    Keyring keyring(std::move(generations));
+    const Outcome checked = check_index_keys(keyring);
+    if (!checked.ok()) return checked.error();
+    return keyring;
+}
+
+bool append_index_field(const IndexKey& index_key, std::string& text) {
+    text.append(kIndexField).append(std::to_string(index_key.generation)).append(":");
+    return append_key(index_key.key, text);
+}
+
+Result<std::string> Generation::check_value() const {
+    SecretText description(kMaxLineBytes);
+    std::string& text = description.expose_mutable();
+    text.append(std::to_string(number));
+    for (const auto& [kind, pool] : {std::pair(&digest_pool, &digests), std::pair(&cipher_pool, &ciphers),
+                                     std::pair(&password_pool, &passwords)}) {
+        text.append(" ").append(kind->field).append(pool_text(*kind, *pool));
+    }
+    if (carried_index_key && !append_index_field(*carried_index_key, text.append(" "))) {
+        return crypto_error("the index key could not be encoded");
+    }
+    return caas::check_value(secret, description.expose());
+}
+
+Result<IndexKey> Generation::index_key() const {
+    if (carried_index_key) {
+        return IndexKey{carried_index_key->generation, SecretKey<kSecretBytes>(carried_index_key->key.expose())};
+    }
+    auto key = derive_purpose_key(secret, "index");
+    if (!key.ok()) return key.error();
+    return IndexKey{number, std::move(key.value())};
 }
 
 Result<SubjectKdf*> Generation::subject_kdf(Purpose purpose) {
@@ -214,9 +270,9 @@ Result<const SecretKey<kSecretBytes>*> Generation::reseal_key() {
 
 Result<BlindIndexer*> Generation::blind_indexer() {
     if (!blind_indexer_) {
-        auto key = derive_purpose_key(secret, "index");
-        if (!key.ok()) return key.error();
-        auto made = BlindIndexer::create(std::move(key.value()));
+        auto own = index_key();
+        if (!own.ok()) return own.error();
+        auto made = BlindIndexer::create(std::move(own.value().key));
         if (!made.ok()) return made.error();
         blind_indexer_.emplace(std::move(made.value()));
     }
@@ -233,6 +289,30 @@ const Generation* Keyring::find(int number) const {
     const auto found = std::lower_bound(generations_.begin(), generations_.end(), number,
                                         [](const Generation& g, int n) { return g.number > n; });
     return found != generations_.end() && found->number == number ? &*found : nullptr;
+}
+
+Result<const std::vector<int>*> Keyring::index_generations() {
+    if (!index_generations_.empty()) return &index_generations_;
+    std::vector<int> numbers;
+    std::vector<SecretKey<kSecretBytes>> keys;
+    const auto add = [&](const Generation& generation) -> Outcome {
+        auto own = generation.index_key();
+        if (!own.ok()) return own.error();
+        const SecretKey<kSecretBytes>& key = own.value().key;
+        if (std::any_of(keys.begin(), keys.end(), [&](const auto& other) { return same_key(key, other); }))
+            return Done{};
+        keys.push_back(std::move(own.value().key));
+        numbers.push_back(generation.number);
+        return Done{};
+    };
+    const Outcome first = add(active());
+    if (!first.ok()) return first.error();
+    for (const Generation& generation : generations_) {
+        const Outcome added = generation.active ? Outcome(Done{}) : add(generation);
+        if (!added.ok()) return added.error();
+    }
+    index_generations_ = std::move(numbers);
+    return &index_generations_;
 }
 
 unsigned Keyring::warnings() const {

@@ -26,6 +26,15 @@ inline constexpr std::size_t kMaxGenerations = 1024;
 // The purposes for which a user's UUID selects a key and an algorithm.
 enum class Purpose : std::uint8_t { digest, seal, password };
 
+// The key of blind indexes (section 7), and the number of the generation that it came from.
+struct IndexKey {
+    int generation = 0;
+    SecretKey<kSecretBytes> key;
+};
+
+// Appends "index=N:KEY". False when OpenSSL fails.
+bool append_index_field(const IndexKey& index_key, std::string& text);
+
 // Generation is one line of a keyring, and the keys that are derived from its secret (section 4): each at its first
 // use, then kept as long as the generation.
 class Generation {
@@ -38,12 +47,20 @@ public:
     Pool digests;
     Pool ciphers;
     Pool passwords;
+    std::optional<IndexKey> carried_index_key;  // of the field index=N:KEY
+
+    // 16 lower-case hex digits that are equal for equal secrets, numbers, pools and index fields (section 4).
+    Result<std::string> check_value() const;
+    // The number of the generation whose index key this one has.
+    int index_key_generation() const { return carried_index_key ? carried_index_key->generation : number; }
+    // A copy of the carried index key, else K_index.
+    Result<IndexKey> index_key() const;
 
     // Derives what a UUID selects under K_purpose.
     Result<SubjectKdf*> subject_kdf(Purpose purpose);
     // K_reseal of section 6.
     Result<const SecretKey<kSecretBytes>*> reseal_key();
-    // Computes blind indexes under K_index.
+    // Computes blind indexes under the index key.
     Result<BlindIndexer*> blind_indexer();
 
 private:
@@ -65,13 +82,16 @@ public:
     const Generation* find(int number) const;
     Generation* find(int number) { return const_cast<Generation*>(std::as_const(*this).find(number)); }
     unsigned warnings() const;  // set of CAAS_WARN_*
+    // The number of one generation for each distinct index key: the active one, then the others, newest first.
+    Result<const std::vector<int>*> index_generations();
 
 private:
     std::vector<Generation> generations_;
     std::size_t active_index_ = 0;
+    std::vector<int> index_generations_;  // empty until the first use
 };
 
-// Errors: CAAS_ERR_KEYRING_SYNTAX with line and reason.
+// Errors: CAAS_ERR_KEYRING_SYNTAX with line and reason, CAAS_ERR_CRYPTO.
 Result<Keyring> parse_keyring(std::string_view text);
 
 // SecretText is text that holds secrets, such as the content of a keyring file. It is cleansed when it is destroyed.

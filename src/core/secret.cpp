@@ -12,9 +12,9 @@ namespace caas {
 
 namespace {
 
-// A keyring of 1024 generations takes at most 5121 blocks: a secret, three CMAC subkeys and an index key each, and the
-// active generation's key for sealing again. That is
-// enough for a backend; the HTTP service has an engine for each thread, so the arena can grow.
+// A keyring of 1024 generations takes at most 6145 blocks: a secret, a carried index key, three CMAC subkeys and an
+// index key in use each, and the active generation's key for sealing again; 1024 more while distinct index keys are
+// looked for. That is enough for a backend; the HTTP service has an engine for each thread, so the arena can grow.
 constexpr std::size_t kBlocks = 8192;
 constexpr std::size_t kMaxChunks = 1024;
 

@@ -110,13 +110,12 @@ std::optional<Rejection> Handler::permit(const Client& client, const Route& oper
     return std::nullopt;
 }
 
-// Under how many generations the operation computes each value.
+// Under how many generations the operation computes each value, at most.
 std::size_t Handler::tries_of(const Route& operation) const {
     if (operation.tries == Tries::one || !state_.engine) return 1;
     caas_keyring_info info{};
     caas_engine_keyring(state_.engine.get(), &info);
-    const auto generations = static_cast<std::size_t>(info.count);
-    return operation.tries == Tries::every_generation ? generations : generations + 1;
+    return static_cast<std::size_t>(info.count);
 }
 
 Work Handler::handle(const Head& head, std::string& body) {

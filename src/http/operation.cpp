@@ -205,14 +205,15 @@ Reply blind_index(const Call& call) {
     std::string index(static_cast<std::size_t>(bytes), '\0');
     std::string active;
     std::string candidates;
-    caas_status status = append_index(call, input, 0, index, active);
-    for (int i = 0; status == CAAS_OK; i++) {
-        const int number = caas_engine_generation_number(call.engine, i);
-        if (number == 0) return call.answer.object({active, candidates});
+    for (int i = 0;; i++) {
+        int number = 0;
+        caas_status status = caas_engine_index_generation(call.engine, i, &number, nullptr);
+        if (status == CAAS_OK && number == 0) return call.answer.object({active, candidates});
         if (i > 0) candidates += "\",\"";
-        status = append_index(call, input, number, index, candidates);
+        if (status == CAAS_OK) status = append_index(call, input, number, index, candidates);
+        if (status != CAAS_OK) return Rejection{problem_for_status(status)};
+        if (i == 0) active = candidates;
     }
-    return Rejection{problem_for_status(status)};
 }
 
 std::optional<Rejection> read_password(const Fields& fields, PasswordInput& input) {

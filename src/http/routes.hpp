@@ -74,7 +74,7 @@ struct PasswordCall {
 };
 
 // Under how many generations an operation computes.
-enum class Tries : std::uint8_t { one, every_generation, active_and_every_generation };
+enum class Tries : std::uint8_t { one, every_generation };
 
 struct Route {
     const char* path;

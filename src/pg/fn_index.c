@@ -157,25 +157,33 @@ caas_sql_blind_index_bytea(PG_FUNCTION_ARGS)
 	return blind_index(fcinfo, caas_bytea_bytes);
 }
 
+/* Returns a generation of the index-th distinct index key, or 0 when there are no more. */
+static int
+index_generation(caas_engine *engine, int index)
+{
+	int		   generation;
+	caas_error error;
+
+	if (caas_engine_index_generation(engine, index, &generation, &error) != CAAS_OK)
+		caas_raise(&error);
+	return generation;
+}
+
 static Datum
 blind_candidates(FunctionCallInfo fcinfo, caas_bytes (*read_bytes)(Datum))
 {
 	caas_engine		 *engine = caas_gated_engine();
 	index_arguments	  arguments = read_arguments(fcinfo, read_bytes);
 	caas_keyring_info keyring;
-	int				  count;
+	int				  count = 0;
+	int				  generation;
 	Datum			 *candidates;
 
 	caas_engine_keyring(engine, &keyring);
-	count = arguments.nothing_remains ? 0 : keyring.count;
-	candidates = palloc(sizeof(Datum) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-	{
-		int generation = caas_engine_generation_number(engine, i);
-
-		candidates[i] = caas_index_datum(engine, generation, &arguments.context, &arguments.data,
-										 arguments.length);
-	}
+	candidates = palloc(sizeof(Datum) * keyring.count); /* generations may share an index key */
+	while (!arguments.nothing_remains && (generation = index_generation(engine, count)) != 0)
+		candidates[count++] = caas_index_datum(engine, generation, &arguments.context,
+											   &arguments.data, arguments.length);
 	release_arguments(&arguments);
 	return PointerGetDatum(construct_array(candidates, count, BYTEAOID, -1, false, TYPALIGN_INT));
 }

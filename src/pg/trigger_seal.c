@@ -141,7 +141,7 @@ blind_index(caas_engine *engine, int generation, const caas_bytes *context,
 
 /*
  * Takes the index of the active generation, with one exception: beside a value
- * of an older generation an index that is right under any generation stays. So a
+ * of an older generation an index that is right under any index key stays. So a
  * restore brings back what was dumped, while resealing renews value and index.
  */
 static caas_status
@@ -156,16 +156,18 @@ choose_index(caas_engine *engine, const caas_bytes *context, const caas_bytes *i
 							   &sealed); /* cannot fail: it was opened */
 	if (sealed.generation == keyring.active || pair->given_index.data == NULL)
 		return blind_index(engine, 0, context, indexed, pair->right_index, error);
-	for (int i = 0; i < keyring.count; i++)
+	for (int i = 0;; i++)
 	{
-		int			generation = caas_engine_generation_number(engine, i);
-		caas_status status =
-			blind_index(engine, generation, context, indexed, pair->right_index, error);
+		int			generation;
+		caas_status status = caas_engine_index_generation(engine, i, &generation, error);
 
-		if (status != CAAS_OK || index_is_right(pair))
+		if (status != CAAS_OK)
+			return status;
+		/* 0: it is right under none */
+		status = blind_index(engine, generation, context, indexed, pair->right_index, error);
+		if (status != CAAS_OK || generation == 0 || index_is_right(pair))
 			return status;
 	}
-	return blind_index(engine, 0, context, indexed, pair->right_index, error);
 }
 
 static caas_status

@@ -20,7 +20,7 @@ is(
 );
 like(
 	$second,
-	qr/^2 active \S+Z \S{44} digests=kmac256,kmac128 passwords=pbkdf2-sha512$/,
+	qr/^2 active \S+Z \S{44} digests=kmac256,kmac128 passwords=pbkdf2-sha512 index=1:\S{44}$/,
 	'pools are those of the active generation'
 );
 isnt((split ' ', $second)[3], (split ' ', $first)[3], 'with a new secret');
@@ -28,14 +28,14 @@ isnt((split ' ', $second)[3], (split ' ', $first)[3], 'with a new secret');
 ok_caas('keyring', 'rotate', $file, '--digests', 'hmac-sha512');
 like(
 	read_file($file),
-	qr/^3 active \S+ \S+ digests=hmac-sha512 passwords=pbkdf2-sha512$/m,
+	qr/^3 active \S+ \S+ digests=hmac-sha512 passwords=pbkdf2-sha512 index=1:\S+$/m,
 	'a pool that is named replaces, the others are taken over'
 );
 
 ok_caas('keyring', 'rotate', $file, '--digests',
 	'blake2b-512,blake2s-256,hmac-sha256,hmac-sha384,hmac-sha512,hmac-sha512-256,kmac128,kmac256',
 	'--passwords', 'scrypt');
-like(read_file($file), qr/^4 active \S+ \S+$/m, 'a default pool needs no field');
+like(read_file($file), qr/^4 active \S+ \S+ index=1:\S+$/m, 'a default pool needs no field');
 
 my $staged = ok_caas('keyring', 'rotate', '--stage', $file);
 like($staged, qr/generation 5 is retired, check value/, 'a staged generation is retired');

@@ -13,7 +13,7 @@ my $file = write_keyring("$dir/good", generation(1, 'retired'), generation(7, 'a
 my ($check_value) = ok_caas('keyring', 'list', $file) =~ /^7 .* ([0-9a-f]{16}) /m;
 is(
 	ok_caas('keyring', 'check', $file),
-	"$file: OK, generations: 2, active: 7, check value: $check_value\n",
+	"$file: OK, generations: 2, active: 7, check value: $check_value, index key of generation: 7\n",
 	'what it says'
 );
 
@@ -28,6 +28,14 @@ my %bad = (
 		. random_secret() . "\n",
 	'line 3: the secret is used twice' => "# caas keyring v1\n$good\n2 retired 2026-01-01T00:00:00Z $secret\n",
 	'line 2: a pool names an unknown algorithm' => "# caas keyring v1\n$good digests=rot13\n",
+	'line 2: unknown field' => "# caas keyring v1\n$good later=1:$secret\n",
+	'line 2: the index key is given twice' => "# caas keyring v1\n$good index=2:$secret index=2:$secret\n",
+	'line 2: the index key does not begin with a generation' => "# caas keyring v1\n$good index=$secret\n",
+	'line 2: the index key is said to come from the line' => "# caas keyring v1\n$good index=1:$secret\n",
+	'line 2: the index key is not the canonical base64 of 32 bytes' => "# caas keyring v1\n$good index=2:$secret=\n",
+	'line 2: the index key is 32 equal bytes' => "# caas keyring v1\n$good index=2:" . ('A' x 43) . "=\n",
+	'line 3: the index key is not that of the generation that it names' =>
+		"# caas keyring v1\n$good\n2 retired 2026-01-01T00:00:00Z " . random_secret() . " index=1:$secret\n",
 	'line 2: the last line does not end in LF' => "# caas keyring v1\n$good",
 );
 
@@ -37,7 +45,7 @@ for my $reason (sort keys %bad)
 	chmod 0600, "$dir/bad";
 	fails(1, qr/bad: \Q$reason\E/, 'keyring', 'check', "$dir/bad");
 	my (undef, undef, $err) = caas('keyring', 'check', "$dir/bad");
-	unlike($err, qr/\Q$secret\E|rot13|2026/, 'nothing of the file is shown');
+	unlike($err, qr/\Q$secret\E|rot13|later|2026/, 'nothing of the file is shown');
 }
 
 fails(1, qr/cannot be opened: No such file/, 'keyring', 'check', "$dir/missing");

@@ -17,8 +17,9 @@ until (waitpid($writer, POSIX::WNOHANG()) == $writer)
 {
 	my @lines = split /^/, read_file($file);
 	my $whole =
-		shift @lines eq "# caas keyring v1\n" && @lines && !grep { !/^\d+ (?:active|retired) \S{20} \S{44}\n\z/ }
-		@lines;
+		   shift @lines eq "# caas keyring v1\n"
+		&& @lines
+		&& !grep { !/^\d+ (?:active|retired) \S{20} \S{44}(?: index=1:\S{44})?\n\z/ } @lines;
 	$broken++ if !$whole || 1 != grep { / active / } @lines;
 	$seen{ scalar @lines } = 1;
 	$reads++;

@@ -15,7 +15,7 @@ sub say_caas
 {
 	my ($code, $out, $err) = caas(@_);
 	$said .= "$code\n$out$err";
-	$secrets{$_} = 1 for -e $file ? read_file($file) =~ m{Z ([A-Za-z0-9+/]{43}=)}g : ();
+	$secrets{$_} = 1 for -e $file ? read_file($file) =~ m{(?:Z |:)([A-Za-z0-9+/]{43}=)}g : ();
 	return;
 }
 
@@ -24,7 +24,8 @@ say_caas('keyring', @$_)
 	[ 'rotate', '--stage', $file, '--digests', 'kmac256' ],
 	[ 'activate', $file, 3 ], [ 'activate', $file, 9 ], [ 'retire', $file, 3 ], [ 'retire', $file, 3, '--activate', 1 ],
 	[ 'list', $file ], [ 'list', '--json', $file ], [ 'check', $file ], [ 'remove', $file, 2 ],
-	[ 'remove', '--yes', $file, 2 ], [ 'rotate', $file ];
+	[ 'remove', '--yes', $file, 2 ], [ 'rotate', $file ], [ 'rotate', '--index', $file ],
+	[ 'remove', '--yes', $file, 1 ];
 my @user = ('--keyring', $file, '--uuid', '4dbcbcfe-4800-40a8-badf-c26b73af230c');
 say_caas({ input => 'the plaintext' }, @$_)
 	for [ 'encrypt', @user ], [ 'encrypt', @user, '--generation', 99 ], [ 'verify', @user, '--digest', '00' ];
@@ -38,8 +39,15 @@ for my $cut (1 .. 40)
 	write_file($file, substr $good, 0, -$cut);
 	say_caas('keyring', $_, $file) for 'check', 'list';
 }
+# An index key that is not as it should be.
+for my $change ([ 'index=1:', 'index=3:' ], [ 'index=1:', 'index=5:' ], [ 'index=', 'indexes=' ], [ '=$', '' ])
+{
+	my ($from, $to) = @$change;
+	write_file($file, $good =~ s/$from/$to/mr);
+	say_caas('keyring', $_, $file) for 'check', 'list', 'rotate';
+}
 
-is(keys %secrets, 4, 'four secrets were made');
+is(keys %secrets, 6, 'five secrets and an index key were made');
 for my $secret (keys %secrets)
 {
 	ok(index($said, substr $secret, 0, 8) < 0, 'not shown as base64');

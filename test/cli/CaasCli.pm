@@ -8,11 +8,12 @@ use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json);
-use Keyring qw(generation published_keyring random_secret write_keyring);
+use Keyring qw(generation index_field published_keyring random_secret write_keyring);
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(program folder caas start_caas wait_caas ok_caas fails read_file write_file generation random_secret
+our @EXPORT =
+	qw(program folder caas start_caas wait_caas ok_caas fails read_file write_file generation index_field random_secret
 	write_keyring new_keyring published_keyring numbers vectors entries preload
 	commands options);
 

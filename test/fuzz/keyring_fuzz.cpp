@@ -1,5 +1,6 @@
 // Feeds the keyring parser. Whatever it accepts must hold what the format promises, whatever it refuses has a line and
 // a reason.
+#include "../../src/core/key_text.hpp"
 #include "../../src/core/keyring.hpp"
 
 #include <cstdlib>
@@ -8,6 +9,22 @@ namespace {
 
 void require(bool condition) {
     if (!condition) std::abort();
+}
+
+// A carried key is that of the generation that it names, if that is there, and survives a round trip.
+void require_right_index_key(const caas::Keyring& keyring, const caas::Generation& generation) {
+    const auto& carried = generation.carried_index_key;
+    if (!carried) return;
+    require(carried->generation >= 1 && carried->generation <= caas::kMaxGenerationNumber);
+    require(carried->generation != generation.number);
+    std::string field;
+    require(caas::append_index_field(*carried, field));
+    const std::size_t colon = field.find(':');
+    caas::SecretKey<caas::kSecretBytes> again;
+    require(field.substr(0, colon) == "index=" + std::to_string(carried->generation));
+    require(caas::decode_key(field.substr(colon + 1), again) && caas::same_key(again, carried->key));
+    const caas::Generation* const origin = keyring.find(carried->generation);
+    if (origin != nullptr) require(caas::same_key(origin->index_key().value().key, carried->key));
 }
 
 }  // namespace
@@ -26,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(generation.number >= 1 && generation.number < above);
         require(!generation.digests.empty() && !generation.ciphers.empty() && !generation.passwords.empty());
         above = generation.number;
+        require_right_index_key(keyring.value(), generation);
         active += generation.active ? 1 : 0;
     }
     require(active == 1 && generations.size() <= caas::kMaxGenerations);

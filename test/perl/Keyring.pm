@@ -4,10 +4,11 @@ package Keyring;
 use strict;
 use warnings;
 use Exporter 'import';
+use Digest::SHA qw(hmac_sha512);
 use JSON::PP qw(decode_json);
-use MIME::Base64 qw(encode_base64);
+use MIME::Base64 qw(decode_base64 encode_base64);
 
-our @EXPORT_OK = qw(random_secret generation write_keyring generations_of_vectors published_keyring);
+our @EXPORT_OK = qw(random_secret generation index_field write_keyring generations_of_vectors published_keyring);
 
 my $CREATED = '2026-01-01T00:00:00Z';
 
@@ -20,12 +21,21 @@ sub random_secret
 }
 
 # One line of a keyring: generation(2, 'active'), generation(2, 'active', $secret, 'digests=kmac256').
-# The secret is random when none is given; a pool is never 44 characters of base64.
+# The secret is random when none is given; a field is never 44 characters of base64.
 sub generation
 {
 	my ($number, $state, @words) = @_;
 	my $given = @words && $words[0] =~ m{\A[A-Za-z0-9+/]{43}=\z};
 	return join(' ', $number, $state, $CREATED, $given ? () : random_secret(), @words) . "\n";
+}
+
+# The field that carries the index key of generation $number, whose secret this is.
+sub index_field
+{
+	my ($number, $secret) = @_;
+	my $prk = hmac_sha512(decode_base64($secret), 'caas/v1');
+	my $key = substr hmac_sha512("caas/v1/index\x01", $prk), 0, 32;
+	return "index=$number:" . encode_base64($key, '');
 }
 
 # Replaces a keyring as caas does: a temporary file of mode 0600, then rename. The value is the file's name.
@@ -49,7 +59,7 @@ sub generations_of_vectors
 	for my $vector (sort { $b->{generation} <=> $a->{generation} } grep { $_->{kind} eq 'generation' } @vectors)
 	{
 		my $state = $vector->{generation} == $active ? 'active' : 'retired';
-		my @pools = map { defined $vector->{$_} ? "$_=$vector->{$_}" : () } qw(digests ciphers passwords);
+		my @pools = map { defined $vector->{$_} ? "$_=$vector->{$_}" : () } qw(digests ciphers passwords index);
 		push @lines,
 			generation($vector->{generation}, $state, encode_base64(pack('H*', $vector->{secret}), ''), @pools);
 	}

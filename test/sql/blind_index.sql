@@ -40,8 +40,8 @@ SELECT num_nulls(caas_blind_index(NULL, 'c'), caas_blind_index('x', NULL), caas_
                  caas_blind_candidates('x', 'c', NULL), caas_blind_candidates(NULL::bytea, 'c'), caas_blind_candidates('x'::bytea, NULL),
                  caas_blind_candidates('x'::bytea, 'c', NULL)) AS of_12;
 
--- There is one candidate for each generation.
-SELECT cardinality(candidates) = (SELECT count(*) FROM caas_keyring()) AS one_a_generation, caas_blind_index('x', 'c', 20) = ANY (candidates) AS with_active,
+-- There is one candidate for each index key, which generations may share; the active one is the first.
+SELECT cardinality(candidates) BETWEEN 1 AND (SELECT count(*) FROM caas_keyring()) AS at_most_one_a_generation, caas_blind_index('x', 'c', 20) = candidates[1] AS active_first,
        octet_length(candidates[1]) AS first_length,
        candidates = caas_blind_candidates('x'::bytea, 'c', 20) AS same_of_bytes, octet_length((caas_blind_candidates('x', 'c'))[1]) AS default_length
 FROM caas_blind_candidates('x', 'c', 20) AS candidates;

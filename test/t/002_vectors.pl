@@ -70,6 +70,15 @@ my %checks = (
 			"'\\x$index' = ANY (caas_blind_candidates($_, $context, $length))" => 't'
 		) } $text, $bytea;
 	},
+	carried_index => sub {
+		my ($length, $index) = @{ $_[0] }{qw(length index)};
+		my ($text) = text_and_bytea($_[0]{text});
+		my ($context) = text_and_bytea($_[0]{context});
+		return (
+			"caas_blind_index($text, $context, $length)" => "\\x$index",
+			"caas_blind_candidates($text, $context, $length) = ARRAY['\\x$index'::bytea]" => 't'
+		);
+	},
 	normalized => sub {
 		my ($how, $length, $index) = @{ $_[0] }{qw(normalize length index)};
 		my ($text) = text_and_bytea($_[0]{text});

@@ -68,6 +68,17 @@ my @content = (
 	[ "$version$active digests=kmac256,\n", 2, 'a pool names an unknown algorithm' ],
 	[ "$version$active digests=aes-256-gcm\n", 2, 'a pool names an unknown algorithm' ],
 	[ "$version$active DIGESTS=kmac256\n", 2, 'unknown field' ],
+	[ "$version$active later=2:$other\n", 2, 'unknown field' ],
+	[ "$version$active index=2:$other digests=kmac256 index=2:$other\n", 2, 'the index key is given twice' ],
+	[ "$version$active index=$other\n", 2, "the index key does not begin with a generation's number and a colon" ],
+	[ "$version$active index=1:$other\n", 2, "the index key is said to come from the line's own generation" ],
+	[ "$version$active index=2:$other=\n", 2, 'the index key is not the canonical base64 of 32 bytes' ],
+	[ "$version$active index=2:" . encode_base64('k' x 32, '') . "\n", 2, 'the index key is 32 equal bytes' ],
+	[
+		"$version$active\n2 retired $time $other index=1:$other\n",
+		3,
+		'the index key is not that of the generation that it names'
+	],
 	[ "$version$active comment\n", 2, 'unknown field' ],
 	[ $version . "# comment\n" x (1024 * 1024), 0, 'the file is over 8 MiB' ],
 	[

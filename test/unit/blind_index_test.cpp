@@ -99,6 +99,84 @@ TEST(BlindIndex, KeptContextIsTheRightOne) {
     EXPECT_EQ(hex(index_of(engine.get(), "a", "value", 32, 1).bytes), fresh[2][1]);
 }
 
+// The lines of generations that have the index key of generation 1, with its own or without a field.
+std::string carrying_line(int number, std::string_view state, unsigned origin) {
+    const Blob key = reference_purpose_key(secret_of(origin), "index");
+    return generation_line(number, state, secret_of(static_cast<unsigned>(number)),
+                           " index=" + std::to_string(origin) + ":" + base64(key));
+}
+
+std::vector<int> index_generations(caas_engine* engine) {
+    std::vector<int> numbers;
+    int number = 0;
+    do {
+        EXPECT_EQ(caas_engine_index_generation(engine, static_cast<int>(numbers.size()), &number, nullptr), CAAS_OK);
+        if (number != 0) numbers.push_back(number);
+    } while (number != 0);
+    EXPECT_EQ(caas_engine_index_generation(engine, 0x7FFFFFFF, &number, nullptr), CAAS_OK);
+    EXPECT_EQ(number, 0);
+    return numbers;
+}
+
+TEST(BlindIndex, CarriedKeyIsThatOfItsOrigin) {
+    const std::string version(kVersionLine);
+    const EnginePtr before = engine_with(version + generation_line(1, "active", secret_of(1)));
+    const std::string expected = hex(index_of(before.get(), "c", "v", 16).bytes);
+    const std::string own = generation_line(1, "retired", secret_of(1));
+    for (const std::string& keyring : {own + carrying_line(2, "active", 1), carrying_line(2, "active", 1),
+                                       carrying_line(2, "active", 1) + own + carrying_line(3, "retired", 1)}) {
+        const EnginePtr engine = engine_with(version + keyring);
+        EXPECT_EQ(hex(index_of(engine.get(), "c", "v", 16).bytes), expected) << keyring;
+        EXPECT_EQ(index_generations(engine.get()), std::vector<int>{2}) << keyring;
+    }
+    const EnginePtr all = engine_with(version + own + carrying_line(2, "active", 1));
+    EXPECT_EQ(hex(index_of(all.get(), "c", "v", 16, 1).bytes), expected);
+    // Nothing else of the generation is carried.
+    EXPECT_NE(digest_of(all.get(), parse_uuid("4dbcbcfe-4800-40a8-badf-c26b73af230c"), "v", 1).hex,
+              digest_of(all.get(), parse_uuid("4dbcbcfe-4800-40a8-badf-c26b73af230c"), "v", 2).hex);
+}
+
+TEST(BlindIndex, OneGenerationForEachDistinctIndexKey) {
+    const std::string version(kVersionLine);
+    const auto of = [&](const std::string& keyring) { return index_generations(engine_with(version + keyring).get()); };
+    const auto line = [](int number, std::string_view state) {
+        return generation_line(number, state, secret_of(static_cast<unsigned>(number)));
+    };
+    EXPECT_EQ(index_generations(engine_with(keyring_of(3)).get()), (std::vector<int>{3, 2, 1}));
+    EXPECT_EQ(index_generations(engine_with(keyring_of(4, "", 2)).get()), (std::vector<int>{2, 4, 3, 1}));
+    EXPECT_EQ(of(line(1, "retired") + carrying_line(2, "retired", 1) + carrying_line(3, "active", 1)),
+              std::vector<int>{3});
+    // 3 began a new index key, which 4 carries.
+    EXPECT_EQ(
+        of(line(1, "retired") + carrying_line(2, "retired", 1) + line(3, "retired") + carrying_line(4, "active", 3)),
+        (std::vector<int>{4, 2}));
+    // A staged generation does not take the place of the active one.
+    EXPECT_EQ(of(line(1, "active") + carrying_line(2, "retired", 1)), std::vector<int>{1});
+    EXPECT_EQ(of(line(1, "active") + line(2, "retired")), (std::vector<int>{1, 2}));
+    // Keys are compared, not the numbers that the fields give: 7 is gone and had that of 1.
+    const std::string key = base64(reference_purpose_key(secret_of(1), "index"));
+    EXPECT_EQ(of(line(1, "retired") + generation_line(2, "active", secret_of(2), " index=7:" + key)),
+              std::vector<int>{2});
+    EXPECT_EQ(of(generation_line(1, "retired", secret_of(1), " index=7:" + base64(secret_of(8))) +
+                 generation_line(2, "active", secret_of(2), " index=7:" + key)),
+              (std::vector<int>{2, 1}));
+    // A reload forgets.
+    const EnginePtr engine = engine_with(keyring_of(3));
+    EXPECT_EQ(index_generations(engine.get()).size(), 3U);
+    ASSERT_EQ(load(engine.get(), keyring_of(2)), CAAS_OK);
+    EXPECT_EQ(index_generations(engine.get()), (std::vector<int>{2, 1}));
+}
+
+TEST(BlindIndex, FailuresOfIndexGenerations) {
+    const EnginePtr engine = engine_with(keyring_of(2));
+    int number = 5;
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), -1, &number, nullptr), CAAS_ERR_ARGUMENT);
+    EXPECT_EQ(number, 0);
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), 0, nullptr, nullptr), CAAS_ERR_ARGUMENT);
+    EXPECT_EQ(caas_engine_index_generation(nullptr, 0, &number, nullptr), CAAS_ERR_ARGUMENT);
+    EXPECT_EQ(caas_engine_index_generation(new_engine().get(), 0, &number, nullptr), CAAS_ERR_NO_KEYRING);
+}
+
 TEST(BlindIndex, Failures) {
     const EnginePtr engine = engine_with(keyring_of(2));
     for (const std::size_t length : {0U, 1U, 3U, 33U, 100U}) {

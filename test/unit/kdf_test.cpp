@@ -85,21 +85,12 @@ TEST(Kdf, PurposeKeysAreHkdfSha512) {
     }
 }
 
-TEST(Kdf, CheckValueCoversNumberAndEveryPool) {
-    const SecretKey<kSecretBytes> secret = secret_key(secret_of(7));
-    const auto value = [&](int number, const char* digests, const char* ciphers, const char* passwords) {
-        const auto result = check_value(secret, number, digests, ciphers, passwords);
-        EXPECT_TRUE(result.ok());
-        return result.value();
-    };
+TEST(Kdf, CheckValueIsTheBeginningOfAnHmac) {
+    const auto value = check_value(secret_key(secret_of(7)), "65535 digests=a,b ciphers=c passwords=d");
+    ASSERT_TRUE(value.ok());
     const Blob key = reference_purpose_key(secret_of(7), "check");
     const Blob mac = reference_hmac("SHA256", key, blob_of("65535 digests=a,b ciphers=c passwords=d"));
-    const std::string first = value(65535, "a,b", "c", "d");
-    EXPECT_EQ(first, hex(Bytes(mac).first(8)));
-    EXPECT_NE(first, value(65534, "a,b", "c", "d"));
-    EXPECT_NE(first, value(65535, "b,a", "c", "d"));
-    EXPECT_NE(first, value(65535, "a,b", "e", "d"));
-    EXPECT_NE(first, value(65535, "a,b", "c", "e"));
+    EXPECT_EQ(value.value(), hex(Bytes(mac).first(8)));
 }
 
 TEST(Kdf, PickIsTheFloorOfTheProduct) {

@@ -79,6 +79,29 @@ TEST(KeyMemory, FreedMemoryHoldsNoKey) {
     }
 }
 
+// Neither does what reads, compares, writes and uses an index key that another generation carries.
+TEST(KeyMemory, FreedMemoryHoldsNoCarriedIndexKey) {
+    const TempFolder folder;
+    const Blob key = reference_purpose_key(secret_of(1), "index");
+    const std::string path =
+        folder.write("keyring", std::string(kVersionLine) + generation_line(1, "retired", secret_of(1)) +
+                                    generation_line(2, "active", secret_of(2), " index=1:" + base64(key)));
+    for (const Blob& wanted : {key, context_key(secret_of(1)), blob_of(base64(key))}) {
+        const FreedMemoryWatch watch(wanted);
+        {
+            const EnginePtr engine = new_engine();
+            use_everything(engine.get(), path);
+            caas_generation_info info = {};
+            int generation = 0;
+            ASSERT_EQ(caas_engine_generation(engine.get(), 0, &info, nullptr), CAAS_OK);
+            ASSERT_EQ(caas_engine_index_generation(engine.get(), 1, &generation, nullptr), CAAS_OK);
+            EXPECT_EQ(generation, 0);
+            caas_engine_unload(engine.get());
+        }
+        EXPECT_EQ(watch.found(), 0) << wanted.size() << " bytes";
+    }
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kSanitized = true;
 #else

@@ -92,6 +92,54 @@ TEST(Keyring, LimitsThatAreStillAllowed) {
     EXPECT_TRUE(parse_keyring(with_version("1 active 2000-02-29T00:00:00Z " + base64(kFirst) + "\n")).ok());
 }
 
+TEST(Keyring, CheckValueCoversNumberAndEveryField) {
+    const auto value = [](std::string_view number, std::string_view fields, std::string_view state = "active") {
+        const std::string line = std::string(number) + " " + std::string(state) + " 2026-11-24T02:00:00Z " +
+                                 base64(kFirst) + std::string(fields) + "\n";
+        const Keyring keyring =
+            parsed(with_version(line + generation_line(9, state == "active" ? "retired" : "active", kSecond)));
+        const auto result = keyring.find(std::stoi(std::string(number)))->check_value();
+        EXPECT_TRUE(result.ok());
+        return result.value();
+    };
+    const std::string key = base64(secret_of(3));
+    std::vector<std::string> values = {
+        value("1", ""),
+        value("2", ""),
+        value("1", " digests=kmac256,kmac128"),
+        value("1", " digests=kmac128,kmac256"),
+        value("1", " ciphers=aes-256-gcm"),
+        value("1", " passwords=pbkdf2-sha512"),
+        value("1", " index=7:" + key),
+        value("1", " index=70:" + key),
+        value("1", " index=7:" + base64(secret_of(4))),
+        value("1", " digests=kmac256 index=7:" + key),
+    };
+    EXPECT_EQ(value("1", "", "retired"), values[0]) << "the state is left out";
+    EXPECT_EQ(value("1", " passwords=scrypt"), values[0]) << "defaults are written out";
+    EXPECT_EQ(value("1", " index=7:" + key + " digests=kmac256"), values.back()) << "the order has no meaning";
+    std::sort(values.begin(), values.end());
+    EXPECT_EQ(std::unique(values.begin(), values.end()), values.end());
+}
+
+TEST(Keyring, IndexFieldStandsAnywhereAmongThePools) {
+    const std::string field = " index=7:" + base64(kSecond);
+    for (const std::string& fields :
+         {field, field + " digests=kmac256", " digests=kmac256" + field + " ciphers=aes-256-gcm",
+          " digests=kmac256\t" + field.substr(1) + "  "}) {
+        const Keyring keyring = parsed(with_version(active(1, fields)));
+        const Generation& generation = keyring.active();
+        ASSERT_TRUE(generation.carried_index_key) << fields;
+        EXPECT_EQ(generation.carried_index_key->generation, 7);
+        EXPECT_EQ(generation.index_key_generation(), 7);
+        EXPECT_EQ(hex(generation.carried_index_key->key.expose()), hex(kSecond));
+        EXPECT_EQ(pool_of(password_pool, generation.passwords), "scrypt");
+    }
+    const Keyring plain = parsed(with_version(active(1)));
+    EXPECT_FALSE(plain.active().carried_index_key);
+    EXPECT_EQ(plain.active().index_key_generation(), 1);
+}
+
 TEST(Keyring, Warnings) {
     EXPECT_EQ(parsed(with_version(active(1))).warnings(), 0U);
     EXPECT_EQ(parsed(with_version(active(1, " digests=hmac-sha224,hmac-sm3,hmac-sha3-256"))).warnings(), 0U);
@@ -131,10 +179,41 @@ constexpr const char* kUtf8 = "the line is not valid UTF-8 or holds a zero byte"
 constexpr const char* kCrLf = "the line ends in CR LF instead of LF";
 constexpr const char* kNoLf = "the last line does not end in LF";
 constexpr const char* kEmpty = "the file is empty";
-constexpr const char* kReasons[] = {
-    kNumber,     kState,     kTime,    kNotCanonical,   kNotCanonical, kNotCanonical, kEqualBytes,  kField,
-    kPoolTwice,  kPoolEmpty, kUnknown, kAlgorithmTwice, kVersion,      kNumberTwice,  kSecretTwice, kTwoActive,
-    kNoneActive, kTooMany,   kTooLong, kUtf8,           kCrLf,         kNoLf,         kEmpty};
+constexpr const char* kIndexTwice = "the index key is given twice";
+constexpr const char* kIndexNumber = "the index key does not begin with a generation's number and a colon";
+constexpr const char* kIndexOwn = "the index key is said to come from the line's own generation";
+constexpr const char* kIndexNotCanonical = "the index key is not the canonical base64 of 32 bytes";
+constexpr const char* kIndexEqualBytes = "the index key is 32 equal bytes";
+constexpr const char* kIndexOther = "the index key is not that of the generation that it names";
+constexpr const char* kReasons[] = {kNumber,
+                                    kState,
+                                    kTime,
+                                    kNotCanonical,
+                                    kNotCanonical,
+                                    kNotCanonical,
+                                    kEqualBytes,
+                                    kField,
+                                    kPoolTwice,
+                                    kPoolEmpty,
+                                    kUnknown,
+                                    kAlgorithmTwice,
+                                    kVersion,
+                                    kNumberTwice,
+                                    kSecretTwice,
+                                    kTwoActive,
+                                    kNoneActive,
+                                    kTooMany,
+                                    kTooLong,
+                                    kUtf8,
+                                    kCrLf,
+                                    kNoLf,
+                                    kEmpty,
+                                    kIndexTwice,
+                                    kIndexNumber,
+                                    kIndexOwn,
+                                    kIndexNotCanonical,
+                                    kIndexEqualBytes,
+                                    kIndexOther};
 
 void expect_refused(const std::vector<Refusal>& refusals) {
     for (const Refusal& refusal : refusals) {
@@ -232,6 +311,11 @@ TEST(KeyringRefusal, Pools) {
         {with_version(active(1, " Digests=kmac256")), 2, kField},
         {with_version(active(1, " digests= kmac256")), 2, kPoolEmpty},
         {with_version(active(1, " digests=kmac256 #")), 2, kField},
+        // As every release refuses the whole file at a field of a later one.
+        {with_version(active(1, " indexes=7:" + base64(kSecond))), 2, kField},
+        {with_version(active(1, " index:7=" + base64(kSecond))), 2, kField},
+        {with_version(active(1, " Index=7:" + base64(kSecond))), 2, kField},
+        {with_version(active(1) + generation_line(2, "retired", kSecond, " later=1")), 3, kField},
         {with_version(active(1, " digests=")), 2, kPoolEmpty},
         {with_version(active(1, " ciphers=")), 2, kPoolEmpty},
         {with_version(active(1, " passwords=")), 2, kPoolEmpty},
@@ -253,6 +337,77 @@ TEST(KeyringRefusal, Pools) {
         {with_version(active(1, " digests=kmac256,kmac128,kmac256")), 2, kAlgorithmTwice},
         {with_version(active(1, " ciphers=aes-256-gcm,aes-256-gcm")), 2, kAlgorithmTwice},
         {with_version(active(1, " passwords=scrypt,scrypt")), 2, kAlgorithmTwice},
+    });
+}
+
+TEST(KeyringRefusal, IndexField) {
+    const auto index_is = [](const std::string& value) { return with_version(active(1, " index=" + value)); };
+    const std::string key = base64(kSecond);
+    std::string loose = key;
+    loose[42] = loose[42] == 'A' ? 'B' : static_cast<char>(loose[42] + 1);
+    std::vector<Refusal> refusals = {
+        {index_is("7:" + key + " index=7:" + key), 2, kIndexTwice},
+        {index_is("7:" + key + " digests=kmac256 index=8:" + key), 2, kIndexTwice},
+        {index_is("1:" + key), 2, kIndexOwn},
+        {index_is("7:"), 2, kIndexNotCanonical},
+        {index_is("7: " + key), 2, kIndexNotCanonical},
+        {index_is("7::" + key), 2, kIndexNotCanonical},
+        {index_is("7:" + base64(Blob(31, 7))), 2, kIndexNotCanonical},
+        {index_is("7:" + base64(Blob(33, 7))), 2, kIndexNotCanonical},
+        {index_is("7:" + base64(Blob(30, 7))), 2, kIndexNotCanonical},
+        {index_is("7:" + base64(Blob(64, 7))), 2, kIndexNotCanonical},
+        {index_is("7:" + key + "="), 2, kIndexNotCanonical},
+        {index_is("7:" + key + ","), 2, kIndexNotCanonical},
+        {index_is("7:" + key.substr(0, 43)), 2, kIndexNotCanonical},
+        {index_is("7:" + loose), 2, kIndexNotCanonical},
+        {index_is("7:" + hex(kSecond)), 2, kIndexNotCanonical},
+        {index_is("7:" + base64(Blob(32, 0))), 2, kIndexEqualBytes},
+        {index_is("7:" + base64(Blob(32, 0xA7))), 2, kIndexEqualBytes},
+    };
+    for (const char* number : {"", "0", "07", "65536", "-7", "+7", "7a", "seven", " 7", "7 "}) {
+        refusals.push_back({index_is(number + (":" + key)), 2, kIndexNumber});
+    }
+    for (const std::string& none : {std::string(), std::string("7"), key})
+        refusals.push_back({index_is(none), 2, kIndexNumber});
+    expect_refused(refusals);
+}
+
+// Where the generation that the field names is in the file, the key has to be that of its line: the one that it
+// carries, or else its own.
+TEST(KeyringRefusal, IndexKeyOfAnotherGeneration) {
+    const auto own_key = [](const Blob& secret) {
+        const auto key = derive_purpose_key(
+            SecretKey<kSecretBytes>(std::span<const std::uint8_t, kSecretBytes>(secret.data(), kSecretBytes)), "index");
+        return base64(key.value().expose());
+    };
+    const auto carried = [](int from, const std::string& key) { return " index=" + std::to_string(from) + ":" + key; };
+    const std::string one = own_key(kFirst);
+    const std::string two = own_key(kSecond);
+    const std::string other = base64(secret_of(9));
+    const auto three = [](const std::string& field) { return generation_line(3, "retired", secret_of(3), field); };
+    const auto second = [](const std::string& field) { return generation_line(2, "retired", kSecond, field); };
+    for (const std::string& accepted : {
+             active(1) + second(carried(1, one)),
+             second(carried(1, one)) + active(1),
+             active(1) + second(carried(1, one)) + three(carried(1, one)),
+             active(1) + second(carried(1, one)) + three(carried(2, one)),
+             active(1) + second("") + three(carried(2, two)),
+             active(1) + second(carried(7, other)) + three(carried(2, other)),
+             active(1, carried(2, two)) + second(""),
+             // Two keys of a generation that is gone: nothing is left to compare them with.
+             active(1) + second(carried(7, other)) + three(carried(7, two)),
+         }) {
+        EXPECT_TRUE(parse_keyring(with_version(accepted)).ok()) << accepted;
+    }
+    expect_refused({
+        {with_version(active(1) + second(carried(1, two))), 3, kIndexOther},
+        {with_version(active(1) + second(carried(1, other))), 3, kIndexOther},
+        {with_version(active(1) + second(carried(1, base64(kFirst)))), 3, kIndexOther},
+        {with_version("\n" + second(carried(1, other)) + active(1)), 3, kIndexOther},
+        // 2 has the key of 1, so its own is not its index key.
+        {with_version(active(1) + second(carried(1, one)) + three(carried(2, two))), 4, kIndexOther},
+        {with_version(active(1) + second(carried(7, other)) + three(carried(2, one))), 4, kIndexOther},
+        {with_version(active(1, carried(2, other)) + second(carried(1, one))), 3, kIndexOther},
     });
 }
 
@@ -299,8 +454,9 @@ TEST(KeyringRefusal, Lines) {
 // An error consists of static texts, which do not depend on the bytes of the input.
 TEST(KeyringRefusal, ErrorsHoldNoByteOfTheInput) {
     Random random;
-    const std::string right = with_version("\n" + generation_line(2, "active", kFirst, " digests=kmac256,hmac-sha256") +
-                                           generation_line(1, "retired", kSecond, " ciphers=aes-256-gcm"));
+    const std::string right =
+        with_version("\n" + generation_line(2, "active", kFirst, " digests=kmac256,hmac-sha256") +
+                     generation_line(1, "retired", kSecond, " ciphers=aes-256-gcm index=7:" + base64(secret_of(3))));
     int refused = 0;
     for (int i = 0; i < 20000; i++) {
         std::string text = right;

@@ -2,6 +2,7 @@
 // open", and the engine works afterwards.
 #include "../../src/core/text.hpp"
 #include "failing_memory.hpp"
+#include "reference.hpp"
 #include "sealed_support.hpp"
 
 #include <cstring>
@@ -193,6 +194,35 @@ TEST_P(SealedOutOfMemory, Load) {
     EXPECT_GT(failures, 5);
 }
 
+// A load that cannot compare a carried index key fails, and the list of index keys is never one that is too short.
+TEST_P(SealedOutOfMemory, CarriedIndexKey) {
+    const Blob key = reference_purpose_key(secret_of(1), "index");
+    path_ = folder_.write("keyring", std::string(kVersionLine) + generation_line(1, "retired", secret_of(1)) +
+                                         generation_line(2, "active", secret_of(2), " index=1:" + base64(key)) +
+                                         generation_line(3, "retired", secret_of(3)));
+    const std::string index = hex(index_of(loaded().get(), "c", "v", 16).bytes);
+    const int load_failures = fail_each(
+        new_engine, [&](caas_engine* on) { return caas_engine_load(on, path_.c_str(), nullptr); },
+        [&](caas_engine* on, caas_status status) {
+            const Value made = index_of(on, "c", "v", 16);
+            EXPECT_EQ(made.status, status == CAAS_OK ? CAAS_OK : CAAS_ERR_NO_KEYRING);
+            EXPECT_EQ(hex(made.bytes), status == CAAS_OK ? index : "");
+        });
+    EXPECT_GT(load_failures, 5);
+    int generation = 0;
+    const int failures =
+        fail_each([&] { return loaded(); },
+                  [&](caas_engine* on) { return caas_engine_index_generation(on, 1, &generation, nullptr); },
+                  [&](caas_engine* on, caas_status status) {
+                      EXPECT_EQ(generation, status == CAAS_OK ? 3 : 0);
+                      ASSERT_EQ(caas_engine_index_generation(on, 1, &generation, nullptr), CAAS_OK);
+                      EXPECT_EQ(generation, 3);
+                      ASSERT_EQ(caas_engine_index_generation(on, 2, &generation, nullptr), CAAS_OK);
+                      EXPECT_EQ(generation, 0);
+                  });
+    EXPECT_GT(failures, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Cpp, SealedOutOfMemory, failing_cpp());
 INSTANTIATE_TEST_SUITE_P(OpenSsl, SealedOutOfMemory, failing_openssl());
 
@@ -203,15 +233,21 @@ TEST(SecretArena, SealingWithoutRoomForItsKeys) {
     char text[CAAS_PASSWORD_TEXT_BYTES];
     EXPECT_EQ(hex(open_of(engine.get(), kUuid, "c", sealed).bytes), hex(kData));
     EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_ERR_NO_MEMORY);
+    int generation = 9;
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), 1, &generation, nullptr), CAAS_ERR_NO_MEMORY);
+    EXPECT_EQ(generation, 0);
     EXPECT_EQ(caas_password_hash(engine.get(), kUuid.data(), "pw", 2, &kCheap, text, nullptr), CAAS_ERR_NO_MEMORY);
     taken.clear();
     EXPECT_EQ(index_of(engine.get(), "c", "v", 16).status, CAAS_OK);
+    EXPECT_EQ(caas_engine_index_generation(engine.get(), 1, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, 1);
 }
 
 // The arena has room for every key of every generation of the largest keyring.
 TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
     constexpr int kCount = 1024;
-    const EnginePtr engine = engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512"));
+    const EnginePtr engine =
+        engine_with(keyring_of(kCount, " passwords=pbkdf2-sha512 index=2000:" + base64(secret_of(2000))));
     for (int number = 1; number <= kCount; number++) {
         ASSERT_EQ(digest_of(engine.get(), kUuid, "x", number).status, CAAS_OK);
         ASSERT_EQ(index_of(engine.get(), "c", "v", 16, number).status, CAAS_OK);
@@ -229,6 +265,12 @@ TEST(SecretArena, EveryKeyOfTheLargestKeyringFits) {
             CAAS_OK);
         ASSERT_EQ(match, 0);
     }
+    int generation = 0;
+    ASSERT_EQ(caas_engine_index_generation(engine.get(), 0, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, kCount);
+    const EnginePtr distinct = engine_with(keyring_of(kCount));
+    ASSERT_EQ(caas_engine_index_generation(distinct.get(), kCount - 1, &generation, nullptr), CAAS_OK);
+    EXPECT_EQ(generation, 1);
 }
 
 }  // namespace

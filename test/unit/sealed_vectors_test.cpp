@@ -50,7 +50,8 @@ public:
 private:
     static std::string pools_of(const Record& record) {
         return " digests=" + record.at("digests") + " ciphers=" + record.at("ciphers") +
-               " passwords=" + record.at("passwords");
+               " passwords=" + record.at("passwords") +
+               (record.contains("index") ? " index=" + record.at("index") : "");
     }
     std::map<int, EnginePtr> engines_;
     std::map<int, std::pair<Blob, std::string>> lines_;  // secret and pools
@@ -162,6 +163,9 @@ std::map<std::string, int> run_file(const std::string& file) {
             check_reseal(generations.all_with(vector).get(), vector);
         } else if (kind == "blind_index") {
             check_blind_index(generations.of(vector), vector);
+        } else if (kind == "carried_index") {
+            check_blind_index(generations.of(vector), vector);
+            check_blind_index(generations.all_with(vector).get(), vector);
         } else if (kind == "normalized") {
             check_normalized(generations.of(vector), vector);
         } else if (kind == "password") {
@@ -182,6 +186,10 @@ TEST(SealedVectors, Reseal) { EXPECT_EQ(run_file("reseal.json"), (Counts{{"gener
 
 TEST(SealedVectors, BlindIndex) {
     EXPECT_EQ(run_file("blind_index.json"), (Counts{{"generation", 4}, {"blind_index", 49}}));
+}
+
+TEST(SealedVectors, CarriedIndex) {
+    EXPECT_EQ(run_file("carried_index.json"), (Counts{{"generation", 4}, {"carried_index", 16}}));
 }
 
 TEST(SealedVectors, Normalized) {
