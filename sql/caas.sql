@@ -262,3 +262,19 @@ REVOKE ALL ON FUNCTION caas_check_triggers() FROM PUBLIC;
 CREATE EVENT TRIGGER caas_check_triggers ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER', 'ALTER TABLE', 'CREATE SCHEMA')
     EXECUTE FUNCTION caas_check_triggers();
 COMMENT ON EVENT TRIGGER caas_check_triggers IS 'checks the triggers of caas that a command creates or affects';
+
+-- ---- Tables: protect ----
+
+CREATE FUNCTION caas_protect_plan(relation regclass, id text, VARIADIC columns text[])
+    RETURNS TABLE (step integer, kind text, statement text, detail text)
+    AS 'MODULE_PATHNAME', 'caas_sql_protect_plan' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION caas_protect_plan(regclass, text, text[]) IS
+'Returns what caas_protect would do with the same arguments, and changes nothing: rows of the kind finding, statement (what it runs) and by hand (what a function cannot run, or what comes later), in their order. Errors: those of caas_protect but 25006';
+
+CREATE FUNCTION caas_protect(relation regclass, id text, VARIADIC columns text[])
+    RETURNS TABLE (step integer, kind text, statement text, detail text)
+    AS 'MODULE_PATHNAME', 'caas_sql_protect' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION caas_protect(regclass, text, text[]) IS
+'Brings protection to a table that exists, and returns the rows of caas_protect_plan. Arguments: the table, the id column as ''id'' (a uuid) or ''id@namespace'' (an integer or text), then for each value ''source=target[:companion][@context] [option ..]'' as in docs/triggers.md; one with a context is sealed, one without is digested. Adds the target columns that are missing, indexes of blind indexes and constraints where the table is empty, and the triggers. Needs no API key. For the owner of the table with EXECUTE on the trigger functions. Holds the lock of ALTER TABLE until the end of the transaction. Errors: 39P01, 42703, 42804, 42809 and 22023 what cannot work, 42501 not the owner, 25006 read-only';
+
+REVOKE ALL ON FUNCTION caas_protect_plan(regclass, text, text[]), caas_protect(regclass, text, text[]) FROM PUBLIC;

@@ -230,8 +230,9 @@ scan_options(caas_scanner *scanner, caas_argument *argument)
 	}
 }
 
+/* Reads the names of columns, up to the context or the options. */
 static void
-scan_argument(caas_scanner *scanner, caas_argument *argument)
+scan_columns(caas_scanner *scanner, caas_argument *argument)
 {
 	scanner->rest = scanner->argument + strspn(scanner->argument, BLANKS);
 	argument->text = scanner->argument;
@@ -242,6 +243,12 @@ scan_argument(caas_scanner *scanner, caas_argument *argument)
 		if (skip(scanner, ':'))
 			argument->companion = scan_name(scanner);
 	}
+}
+
+static void
+scan_argument(caas_scanner *scanner, caas_argument *argument)
+{
+	scan_columns(scanner, argument);
 	if (skip(scanner, '@'))
 		scan_context(scanner, argument);
 	scan_options(scanner, argument);
@@ -285,4 +292,15 @@ caas_parse_definition(Relation relation, const Trigger *trigger, const caas_trig
 		scan_argument(&scanner, &definition->arguments[i]);
 	}
 	return definition;
+}
+
+bool
+caas_argument_has_context(Relation relation, const Trigger *trigger, const char *text)
+{
+	caas_definition definition = {.trigger = trigger, .kind = &caas_seal_kind};
+	caas_argument	argument = {0};
+	caas_scanner	scanner = {.argument = text, .definition = &definition, .relation = relation};
+
+	scan_columns(&scanner, &argument);
+	return *scanner.rest == '@';
 }
