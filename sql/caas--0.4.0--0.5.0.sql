@@ -15,3 +15,17 @@ COMMENT ON FUNCTION caas_protect(regclass, text, text[]) IS
 'Brings protection to a table that exists, and returns the rows of caas_protect_plan. Arguments: the table, the id column as ''id'' (a uuid) or ''id@namespace'' (an integer or text), then for each value ''source=target[:companion][@context] [option ..]'' as in docs/triggers.md; one with a context is sealed, one without is digested. Adds the target columns that are missing, indexes of blind indexes and constraints where the table is empty, and the triggers. Needs no API key. For the owner of the table with EXECUTE on the trigger functions. Holds the lock of ALTER TABLE until the end of the transaction. Errors: 39P01, 42703, 42804, 42809 and 22023 what cannot work, 42501 not the owner, 25006 read-only';
 
 REVOKE ALL ON FUNCTION caas_protect_plan(regclass, text, text[]), caas_protect(regclass, text, text[]) FROM PUBLIC;
+
+-- ---- Tables: privileges ----
+
+CREATE FUNCTION caas_grant(role regrole, privilege text) RETURNS SETOF text
+    AS 'MODULE_PATHNAME', 'caas_sql_grant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION caas_grant(regrole, text) IS
+'Grants a role EXECUTE on the functions of caas that a privilege stands for, and returns the statements that ran. The privileges: ''write'' (caas_encrypt, caas_seal, caas_blind_index, caas_hash_password; triggers need no EXECUTE), ''verify'' (caas_verify, caas_verified_by, caas_blind_candidates, caas_verify_password, caas_password_outdated), ''read'' (verify, and caas_open and its other forms), ''administer'' (protecting, moving and checking tables, and the trigger functions). The role gets no grant option. For the owner of the extension''s functions. Errors: 22023 no such privilege, 42501 not the owner, 42704 no such role, 25006 read-only';
+
+CREATE FUNCTION caas_revoke(role regrole, privilege text) RETURNS SETOF text
+    AS 'MODULE_PATHNAME', 'caas_sql_revoke' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION caas_revoke(regrole, text) IS
+'Revokes from a role EXECUTE on the functions that caas_grant grants with the same privilege, and returns the statements that ran; ''read'' takes verify along. What PUBLIC or another role of its has stays. For the owner of the extension''s functions. Errors: those of caas_grant';
+
+REVOKE ALL ON FUNCTION caas_grant(regrole, text), caas_revoke(regrole, text) FROM PUBLIC;
