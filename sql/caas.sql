@@ -279,6 +279,16 @@ COMMENT ON FUNCTION caas_protect(regclass, text, text[]) IS
 
 REVOKE ALL ON FUNCTION caas_protect_plan(regclass, text, text[]), caas_protect(regclass, text, text[]) FROM PUBLIC;
 
+-- ---- Tables: residue ----
+
+CREATE FUNCTION caas_residue(relation regclass)
+    RETURNS TABLE (step integer, object text, what text, command text)
+    AS 'MODULE_PATHNAME', 'caas_sql_residue' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 10;
+COMMENT ON FUNCTION caas_residue(regclass) IS
+'Returns where plaintext of a protected table may still be: in its rows, dead rows and free space, materialized views, indexes, statistics, publications, replication slots, WAL, logs and backups, one row each with the command that removes it, in the order in which to run them. There is no row about what is not there. Changes nothing and needs no API key. May read the whole table, for which the caller needs SELECT; sees of other sessions what pg_monitor lets it see. Errors: 42809 not a table, 42501 no SELECT';
+
+REVOKE ALL ON FUNCTION caas_residue(regclass) FROM PUBLIC;
+
 -- ---- Tables: privileges ----
 
 CREATE FUNCTION caas_grant(role regrole, privilege text) RETURNS SETOF text

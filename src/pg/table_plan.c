@@ -144,11 +144,29 @@ caas_end_queries(int level)
 	AtEOXact_GUC(false, level);
 }
 
+/* A row of texts in the caller's memory. */
+static const char **
+copy_row(HeapTuple row, TupleDesc columns, MemoryContext caller)
+{
+	MemoryContext own;
+	const char	**texts = MemoryContextAlloc(caller, columns->natts * sizeof(char *));
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		const char *text = SPI_getvalue(row, columns, i + 1);
+
+		own = MemoryContextSwitchTo(caller);
+		texts[i] = text == NULL ? NULL : pstrdup(text);
+		MemoryContextSwitchTo(own);
+	}
+	return texts;
+}
+
 List *
-caas_query(const char *query, int nparameters, Oid *types, Datum *parameters)
+caas_query_rows(const char *query, int nparameters, Oid *types, Datum *parameters)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	List		 *texts = NIL;
+	List		 *rows = NIL;
 
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot()); /* since the function may have waited for a lock */
@@ -158,15 +176,26 @@ caas_query(const char *query, int nparameters, Oid *types, Datum *parameters)
 						caas_hide()));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		char		 *text = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		const char	**row = copy_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, caller);
 		MemoryContext own = MemoryContextSwitchTo(caller);
 
-		texts = lappend(texts, text == NULL ? NULL : pstrdup(text));
+		rows = lappend(rows, row);
 		MemoryContextSwitchTo(own);
 	}
 	PopActiveSnapshot();
 	SPI_finish();
-	return texts;
+	return rows;
+}
+
+List *
+caas_query(const char *query, int nparameters, Oid *types, Datum *parameters)
+{
+	List	 *rows = caas_query_rows(query, nparameters, types, parameters);
+	ListCell *cell;
+
+	foreach (cell, rows)
+		lfirst(cell) = (char *)*(const char **)lfirst(cell);
+	return rows;
 }
 
 uint64

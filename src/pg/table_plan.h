@@ -61,9 +61,10 @@ extern int	caas_begin_queries(void);
 extern void caas_end_queries(int level);
 
 /*
- * Runs a query that changes nothing, with these parameters; returns the first
- * column of its rows as a list of texts in the caller's memory.
+ * Runs a query that changes nothing, with these parameters; returns its rows as a list of
+ * const char *[], or the first column alone as a list of char *, in the caller's memory.
  */
+extern List *caas_query_rows(const char *query, int nparameters, Oid *types, Datum *parameters);
 extern List *caas_query(const char *query, int nparameters, Oid *types, Datum *parameters);
 
 /* Runs a statement; returns the number of rows that it processed. */

@@ -19,17 +19,17 @@
 	"FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attname::text = ANY ($2)) "
 
 /* The objects of a catalog that depend on a source. */
-#define DEPENDENTS(catalog)                                                                        \
+#define DEPENDENTS                                                                                 \
 	"FROM s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.rel AND "   \
-	"d.refobjsubid = s.num AND d.classid = '" catalog "'::regclass "
+	"d.refobjsubid = s.num AND d.classid = "
 
 /* Views over the source, and views over these. */
-#define VIEWS                                                                                                        \
-	SOURCES ", v AS (SELECT r.ev_class AS oid " DEPENDENTS(                                                          \
-		"pg_rewrite") "JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> s.rel UNION SELECT r.ev_class FROM v " \
-					  "JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND "          \
-					  "d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND "                 \
-					  "r.ev_class <> v.oid) "
+#define VIEWS                                                                                      \
+	SOURCES ", v AS (SELECT r.ev_class AS oid " DEPENDENTS                                         \
+			"'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> s.rel " \
+			"UNION SELECT r.ev_class FROM v JOIN pg_depend d ON d.refclassid = "                   \
+			"'pg_class'::regclass AND d.refobjid = v.oid AND d.classid = 'pg_rewrite'::regclass "  \
+			"JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid) "
 
 static const char *const queries[] = {
 	/* indexes */
@@ -44,9 +44,9 @@ static const char *const queries[] = {
 	/* extended statistics */
 	SOURCES
 	"SELECT DISTINCT format('Statistics %I.%I are over column %I, and may hold values of it "
-	"until ANALYZE after the backfill.', n.nspname, t.stxname, s.name) " DEPENDENTS(
-		"pg_statistic_ext") "JOIN pg_statistic_ext t ON t.oid = d.objid JOIN pg_namespace "
-							"n ON n.oid = t.stxnamespace ORDER BY 1",
+	"until ANALYZE after the backfill.', n.nspname, t.stxname, s.name) " DEPENDENTS
+	"'pg_statistic_ext'::regclass JOIN pg_statistic_ext t ON t.oid = d.objid JOIN pg_namespace "
+	"n ON n.oid = t.stxnamespace ORDER BY 1",
 	/* constraints */
 	SOURCES
 	"SELECT DISTINCT format('%s %I of table %s is over column %I, which will hold no "
@@ -79,11 +79,11 @@ static const char *const queries[] = {
 	"pg_rewrite r ON r.ev_class = s.rel ORDER BY 1",
 	/* functions with an SQL body */
 	SOURCES "SELECT DISTINCT format('Function %s reads column %I, which will hold no plaintext.', "
-			"d.objid::regprocedure, s.name) " DEPENDENTS("pg_proc") "ORDER BY 1",
+			"d.objid::regprocedure, s.name) " DEPENDENTS "'pg_proc'::regclass ORDER BY 1",
 	/* row level security */
 	SOURCES "SELECT DISTINCT format('Policy %I of table %s reads column %I, which will hold no "
-			"plaintext.', p.polname, p.polrelid::regclass, s.name) " DEPENDENTS(
-				"pg_policy") "JOIN pg_policy p ON p.oid = d.objid ORDER BY 1",
+			"plaintext.', p.polname, p.polrelid::regclass, s.name) " DEPENDENTS
+			"'pg_policy'::regclass JOIN pg_policy p ON p.oid = d.objid ORDER BY 1",
 	"SELECT format('Table %s has row level security: run the backfill as a role that sees all "
 	"rows.', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY ($1) AND c.relrowsecurity AND "
 	"cardinality($2) > 0 ORDER BY 1",
@@ -99,8 +99,8 @@ static const char *const queries[] = {
 	"n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
 	"WHERE c.oid = ANY ($1) AND cardinality($2) > 0 ORDER BY 1",
 	SOURCES "SELECT DISTINCT format('A list of columns of a publication has column %I of table %s: "
-			"publish the target columns too.', s.name, s.rel::regclass) " DEPENDENTS(
-				"pg_publication_rel") "ORDER BY 1",
+			"publish the target columns too.', s.name, s.rel::regclass) " DEPENDENTS
+			"'pg_publication_rel'::regclass ORDER BY 1",
 	"SELECT format('Table %s has REPLICA IDENTITY FULL: until the backfill is complete, old rows "
 	"with plaintext go to WAL and to subscribers.', c.oid::regclass) FROM pg_class c WHERE c.oid = "
 	"ANY ($1) AND c.relreplident = 'f' AND cardinality($2) > 0 ORDER BY 1",
