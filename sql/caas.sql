@@ -279,6 +279,22 @@ COMMENT ON FUNCTION caas_protect(regclass, text, text[]) IS
 
 REVOKE ALL ON FUNCTION caas_protect_plan(regclass, text, text[]), caas_protect(regclass, text, text[]) FROM PUBLIC;
 
+-- ---- Tables: unprotect ----
+
+CREATE FUNCTION caas_unprotect_plan(relation regclass, VARIADIC sources name[])
+    RETURNS TABLE (step integer, kind text, statement text, detail text)
+    AS 'MODULE_PATHNAME', 'caas_sql_unprotect_plan' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION caas_unprotect_plan(regclass, name[]) IS
+'Returns what caas_unprotect would do with the same arguments, and changes nothing: rows of the kind finding, statement and by hand. Opens no value and needs no API key. Errors: 0A000, 39P01, 42704 and 42809 as caas_unprotect';
+
+CREATE FUNCTION caas_unprotect(relation regclass, VARIADIC sources name[])
+    RETURNS TABLE (step integer, kind text, statement text, detail text)
+    AS 'MODULE_PATHNAME', 'caas_sql_unprotect' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 10;
+COMMENT ON FUNCTION caas_unprotect(regclass, name[]) IS
+'Takes the protection of columns back, all the way to plaintext, and returns the rows of caas_unprotect_plan. Arguments: the table and the columns that statements write plaintext into. Drops their constraints, takes them out of their triggers and stores the opened values; leaves the sealed values, whose columns and indexes are dropped by hand. Fails as a whole where a value does not open. Locks the table against readers and writers until the end of the transaction. For the owner of the table with EXECUTE on caas_open. Errors: 28000 no accepted API key, 39000, 22P03 and 22023 a value that does not open, 27000 a value would be lost, 0A000 a digest has no plaintext, 42704 not protected, 42809 a partition or a child, 42501 not the owner, 25006 read-only, 55000 or F0000 no usable keyring';
+
+REVOKE ALL ON FUNCTION caas_unprotect_plan(regclass, name[]), caas_unprotect(regclass, name[]) FROM PUBLIC;
+
 -- ---- Tables: residue ----
 
 CREATE FUNCTION caas_residue(relation regclass)

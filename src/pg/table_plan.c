@@ -264,6 +264,9 @@ caas_array_elements(ArrayType *array, Oid type)
 		deconstruct_array(array, type, NAMEDATALEN, false, TYPALIGN_CHAR, &values, &nulls, &count);
 	else
 		deconstruct_array(array, type, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+	if (count == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no column is named"),
+						errhint("Name one or more columns."), caas_hide()));
 	for (int i = 0; i < count; i++)
 	{
 		if (nulls[i])

@@ -85,7 +85,8 @@ extern void caas_require_owner(Oid table);
 /* The schema of the extension, as in SQL: that of the function that is being called. */
 extern const char *caas_extension_schema(FunctionCallInfo fcinfo);
 
-/* The elements of an array of texts or names, as a list of char *; raises 22004 for a null. */
+/* The elements of an array of texts or names, as a list of char *; raises 22004 for a null,
+ * 22023 for none. */
 extern List *caas_array_elements(ArrayType *array, Oid type);
 
 #endif

@@ -142,8 +142,7 @@ static const char *const outside[] = {
 	"SELECT 'WAL archive', 'It holds the WAL of old rows.', 'Remove the files from before the "
 	"oldest base backup that is kept: pg_archivecleanup' WHERE current_setting('archive_mode') <> "
 	"'off'",
-	"SELECT 'backups', 'A backup or dump from before the last step above holds plaintext.', 'Make a "
-	"new one and remove those.'",
+	"SELECT 'backups', 'One from before the last step above holds plaintext.', 'Remove it.'",
 };
 
 static const struct

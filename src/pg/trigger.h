@@ -324,10 +324,12 @@ extern const pg_uuid_t *caas_remembered_user(const caas_remembered *remembered);
 extern Oid caas_trigger_parent(Oid trigger);
 
 /*
- * The constraint that keeps plaintext out of a column: whether the table has it, and
- * its expression as SQL; schema is that of the extension, as in SQL.
+ * The constraints that keep plaintext out of a column: the names of those that the
+ * table has, whether one holds for its children too, and the expression of one as SQL;
+ * schema is that of the extension, as in SQL.
  */
-extern bool		   caas_has_guard(Relation relation, const caas_argument *argument);
+extern List *caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit);
+extern bool	 caas_has_guard(Relation relation, const caas_argument *argument);
 extern const char *caas_guard(Relation relation, const caas_argument *argument, const char *schema);
 
 /* True while caas_protect() creates triggers: it says itself when the constraints can be added. */

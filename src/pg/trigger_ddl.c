@@ -66,17 +66,24 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
+List *
+caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit)
+{
+	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	List			  *names = NIL;
+
+	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
+		if ((with_no_inherit || !constraints->check[i].ccnoinherit) &&
+			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
+					 argument->target.text == NULL))
+			names = lappend(names, pstrdup(constraints->check[i].ccname));
+	return names;
+}
+
 bool
 caas_has_guard(Relation relation, const caas_argument *argument)
 {
-	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
-
-	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
-		if (!constraints->check[i].ccnoinherit &&
-			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
-					 argument->target.text == NULL))
-			return true;
-	return false;
+	return caas_guards(relation, argument, false) != NIL;
 }
 
 static const char *
