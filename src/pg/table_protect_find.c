@@ -36,7 +36,8 @@ static const char *const queries[] = {
 	SOURCES
 	"SELECT DISTINCT format('%s %s is over column %I, which will hold no plaintext: it finds no "
 	"value%s.', CASE WHEN i.indisunique THEN 'Unique index' ELSE 'Index' END, "
-	"i.indexrelid::regclass, s.name, CASE WHEN i.indisunique THEN ' and keeps none unique' ELSE '' "
+	"i.indexrelid::regclass, s.name, CASE WHEN i.indisunique THEN ' and keeps none unique; an UPDATE "
+	"of the column still makes rows of referencing tables wait. Drop it after the backfill' ELSE '' "
 	"END) FROM s JOIN pg_index i ON i.indrelid = s.rel JOIN pg_class c ON c.oid = i.indexrelid "
 	"WHERE NOT c.relispartition AND (s.num = ANY (i.indkey) OR EXISTS (SELECT FROM pg_depend d "
 	"WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = "

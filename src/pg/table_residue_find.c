@@ -142,7 +142,7 @@ static const char *const outside[] = {
 	"SELECT 'WAL archive', 'It holds the WAL of old rows.', 'Remove the files from before the "
 	"oldest base backup that is kept: pg_archivecleanup' WHERE current_setting('archive_mode') <> "
 	"'off'",
-	"SELECT 'backups', 'One from before the last step above holds plaintext.', 'Remove it.'",
+	"SELECT 'backups', 'Those from before the last step hold plaintext.', 'Remove them.'",
 };
 
 static const struct

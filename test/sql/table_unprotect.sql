@@ -54,7 +54,7 @@ SET DateStyle = 'SQL, DMY'; SET IntervalStyle = sql_standard; SET TimeZone = 'As
 SELECT count(*) > 0 AS some FROM (SELECT array_agg(attname) AS a FROM pg_attribute WHERE attrelid = 'copy'::regclass AND attnum > 1) x, LATERAL caas_unprotect('types', VARIADIC a);
 SHOW IntervalStyle;
 RESET DateStyle; RESET IntervalStyle; RESET TimeZone; RESET extra_float_digits; RESET bytea_output;
-SELECT o.id, k AS differs FROM copy o JOIN types t USING (id), LATERAL jsonb_each_text(to_jsonb(o)) x (k, value) WHERE x.value IS DISTINCT FROM to_jsonb(t) ->> k;
+SELECT o.id, k AS differs FROM copy o JOIN types w USING (id), LATERAL jsonb_each_text(to_jsonb(o)) x (k, value) WHERE x.value IS DISTINCT FROM to_jsonb(w) ->> k;
 SELECT o.id FROM copy o JOIN types t USING (id) WHERE (o.j::text, o.f::text, o.d::text, o.iv::text, o.b) IS DISTINCT FROM (t.j::text, t.f::text, t.d::text, t.iv::text, t.b);
 SELECT count(*) FROM types WHERE iv IS NOT NULL AND bi IS NOT NULL;
 -- A value that does not open, or that the column does not take: nothing is changed, and no value is shown.
