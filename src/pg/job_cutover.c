@@ -87,21 +87,22 @@ replacement(Relation relation, const caas_definition *definition, const char *so
 	StringInfoData create;
 	List		  *statements = NIL;
 
-	statements =
-		lappend(statements, psprintf("DROP TRIGGER %s ON %s", name, caas_table_name(relation)));
+	statements = lappend(statements, psprintf("DROP TRIGGER %s ON %s", name,
+											  caas_table_name(RelationGetRelid(relation))));
 	initStringInfo(&create);
 	appendStringInfo(&create,
 					 "CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s(%s", name,
-					 events_of(trigger), caas_table_name(relation), function_of(trigger),
-					 quote_literal_cstr(trigger->tgargs[0]));
+					 events_of(trigger), caas_table_name(RelationGetRelid(relation)),
+					 function_of(trigger), quote_literal_cstr(trigger->tgargs[0]));
 	for (int i = 0; i < definition->narguments; i++)
 		appendStringInfo(&create, ", %s",
 						 quote_literal_cstr(without_keep(&definition->arguments[i], source)));
 	appendStringInfoChar(&create, ')');
 	statements = lappend(statements, create.data);
 	if (trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
-		statements = lappend(statements, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-												  caas_table_name(relation), name));
+		statements =
+			lappend(statements, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+										 caas_table_name(RelationGetRelid(relation)), name));
 	return statements;
 }
 
@@ -168,7 +169,7 @@ void
 caas_cutover_constraint(const caas_job *job)
 {
 	Relation	relation = table_open(job->relation, AccessShareLock);
-	const char *table = caas_table_name(relation);
+	const char *table = caas_table_name(RelationGetRelid(relation));
 	char	   *name = makeObjectName(RelationGetRelationName(relation), job->source, "protected");
 
 	table_close(relation, AccessShareLock);

@@ -250,7 +250,7 @@ finish_plan(const caas_planning *planning)
 
 	work->table = RelationGetRelid(relation);
 	work->generation = planning->active;
-	work->name = caas_table_name(relation);
+	work->name = caas_table_name(RelationGetRelid(relation));
 	work->needs = planning->needs.data;
 	work->sets = planning->sets.data;
 	work->id = planning->id != NULL ? caas_row_column(planning->id) : CAAS_ROW ".ctid";

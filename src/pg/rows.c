@@ -64,17 +64,27 @@ caas_rows_begin(FunctionCallInfo fcinfo, int ncolumns)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
 	MemoryContext  caller;
-	TupleDesc	   desc;
 
 	if (result == NULL || !IsA(result, ReturnSetInfo) ||
-		(result->allowedModes & SFRM_Materialize) == 0 ||
-		get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != ncolumns)
+		(result->allowedModes & SFRM_Materialize) == 0 || result->expectedDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this function returns rows and cannot be called here"), caas_hide()));
+	if (result->expectedDesc->natts != ncolumns)
 		refuse_row_type();
 	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->returnMode = SFRM_Materialize;
-	result->setDesc = CreateTupleDescCopy(desc);
+	result->setDesc = CreateTupleDescCopy(result->expectedDesc);
 	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
 											  false, work_mem);
 	MemoryContextSwitchTo(caller);
 	return result;
+}
+
+void
+caas_rows_put(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -28,8 +28,8 @@ extern void		caas_row_add_text(caas_row *row, const char *text); /* NULL: null *
 extern void	 caas_row_add_newer_text(caas_row *row, const char *text);
 extern Datum caas_row_finish(caas_row *row);
 
-/* Begins the result of a function that returns a set of rows of this many columns: fill setResult.
- */
+/* Begins the result of a function that returns a set of rows of this many columns. */
 extern ReturnSetInfo *caas_rows_begin(FunctionCallInfo fcinfo, int ncolumns);
+extern void			  caas_rows_put(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 #endif

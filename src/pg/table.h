@@ -65,7 +65,7 @@ extern const char *caas_declared_kind_name(const caas_declaration *declaration);
 #define CAAS_ROW "caas_row"
 
 /* The qualified and quoted name of a table. */
-extern const char *caas_table_name(Relation relation);
+extern const char *caas_table_name(Oid table);
 
 /*
  * Raises 42501 when row-level security hides rows of the table: a role that does not

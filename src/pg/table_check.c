@@ -147,7 +147,7 @@ refuse_problem(Relation relation, const caas_declaration *declaration)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("the declaration of column \"%s\" of relation %s cannot be used",
-						   declaration->target, caas_table_name(relation)),
+						   declaration->target, caas_table_name(RelationGetRelid(relation))),
 					errdetail("%s", declaration->problem), caas_hide()));
 }
 
@@ -178,7 +178,8 @@ count_rows(const caas_counting *counting, const caas_grouping *grouping)
 					 "coalesce(%s, false), pg_catalog.count(*) FROM ONLY %s AS " CAAS_ROW
 					 "%s GROUP BY 1, 2, 3, 4",
 					 grouping->found, grouping->generation, grouping->plaintext,
-					 grouping->unprotected, caas_table_name(counting->relation), sample),
+					 grouping->unprotected, caas_table_name(RelationGetRelid(counting->relation)),
+					 sample),
 			true, 0) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot count rows"), caas_hide()));

@@ -168,7 +168,8 @@ count_column(const caas_report *report, Relation relation, const caas_declaratio
 	if (SPI_execute(psprintf("SELECT %s, pg_catalog.count(*) FROM ONLY %s AS " CAAS_ROW
 							 " WHERE %s IS NOT NULL GROUP BY 1 ORDER BY 1",
 							 generation != NULL ? generation : "NULL::pg_catalog.int4",
-							 caas_table_name(relation), caas_row_column(declaration->target)),
+							 caas_table_name(RelationGetRelid(relation)),
+							 caas_row_column(declaration->target)),
 					true, 0) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot count rows"), caas_hide()));

@@ -31,10 +31,10 @@ caas_row_user(Relation relation, const char *schema, const caas_declaration *dec
 }
 
 const char *
-caas_table_name(Relation relation)
+caas_table_name(Oid table)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-									  RelationGetRelationName(relation));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+									  get_rel_name(table));
 }
 
 void
@@ -43,7 +43,7 @@ caas_require_all_rows(Relation relation)
 	if (check_enable_rls(RelationGetRelid(relation), InvalidOid, false) == RLS_ENABLED)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("row-level security hides rows of %s from this role",
-							   caas_table_name(relation)),
+							   caas_table_name(RelationGetRelid(relation))),
 						errhint("Use a role with BYPASSRLS, or the owner of a table without FORCE "
 								"ROW LEVEL SECURITY."),
 						caas_hide()));

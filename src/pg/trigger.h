@@ -177,6 +177,9 @@ extern const caas_trigger_kind caas_seal_kind;
 extern caas_definition *caas_parse_definition(Relation relation, const Trigger *trigger,
 											  const caas_trigger_kind *kind);
 
+/* True when an argument of a column names a context, as those of caas_seal_trigger() do. */
+extern bool caas_argument_has_context(Relation relation, const Trigger *trigger, const char *text);
+
 /* ---- trigger_types.c ---- */
 
 /* The part that a column has in a trigger. It decides which types are allowed. */
@@ -225,6 +228,9 @@ extern const caas_trigger_kind *caas_kind_of_function(Oid function);
 
 /* True for a function in C with this symbol, under any name in SQL. */
 extern bool caas_is_function(Oid function, const char *symbol);
+
+/* The part of an argument's source, for caas_open_attribute(). */
+extern caas_part caas_part_of_source(const caas_trigger_kind *kind, const caas_argument *argument);
 
 /* True when the trigger fires in this session. */
 extern bool caas_trigger_is_enabled(const Trigger *trigger);
@@ -316,6 +322,18 @@ extern const pg_uuid_t *caas_remembered_user(const caas_remembered *remembered);
 
 /* The trigger of the partitioned table of which this one is a clone, or InvalidOid. */
 extern Oid caas_trigger_parent(Oid trigger);
+
+/*
+ * The constraints that keep plaintext out of a column: the names of those that the
+ * table has, whether one holds for its children too, and the expression of one as SQL;
+ * schema is that of the extension, as in SQL.
+ */
+extern List *caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit);
+extern bool	 caas_has_guard(Relation relation, const caas_argument *argument);
+extern const char *caas_guard(Relation relation, const caas_argument *argument, const char *schema);
+
+/* True while caas_protect() creates triggers: it says itself when the constraints can be added. */
+extern bool caas_guards_are_planned;
 
 /* ---- trigger_statement.c: the planner's part ---- */
 

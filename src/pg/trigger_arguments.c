@@ -398,8 +398,8 @@ open_part(caas_opening *opening, const caas_name *name, caas_part part)
 	return attribute;
 }
 
-static caas_part
-part_of_source(const caas_trigger_kind *kind, const caas_argument *argument)
+caas_part
+caas_part_of_source(const caas_trigger_kind *kind, const caas_argument *argument)
 {
 	if (argument->target.text == NULL)
 		return CAAS_PART_DIGEST;
@@ -422,7 +422,7 @@ open_column(caas_opening *opening, const caas_argument *argument, caas_protected
 	column->in_place = argument->target.text == NULL;
 	column->has_companion = argument->companion.text != NULL;
 	column->source = column->target =
-		open_part(opening, &argument->source, part_of_source(kind, argument));
+		open_part(opening, &argument->source, caas_part_of_source(kind, argument));
 	if (!column->in_place)
 		column->target = open_part(opening, &argument->target,
 								   kind->is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_DIGEST);

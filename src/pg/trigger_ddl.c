@@ -66,17 +66,24 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
-static bool
-has_guard(Relation relation, const caas_argument *argument)
+List *
+caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit)
 {
 	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	List			  *names = NIL;
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
-		if (!constraints->check[i].ccnoinherit &&
+		if ((with_no_inherit || !constraints->check[i].ccnoinherit) &&
 			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
 					 argument->target.text == NULL))
-			return true;
-	return false;
+			names = lappend(names, pstrdup(constraints->check[i].ccname));
+	return names;
+}
+
+bool
+caas_has_guard(Relation relation, const caas_argument *argument)
+{
+	return caas_guards(relation, argument, false) != NIL;
 }
 
 static const char *
@@ -100,6 +107,16 @@ shape_test(Relation relation, const caas_argument *argument, const char *schema)
 					getBaseType(column->atttypid) == BYTEAOID ? "bytea" : "text");
 }
 
+const char *
+caas_guard(Relation relation, const caas_argument *argument, const char *schema)
+{
+	return argument->target.text == NULL
+			   ? shape_test(relation, argument, schema)
+			   : psprintf("%s IS NULL", quote_identifier(argument->source.text));
+}
+
+bool caas_guards_are_planned = false;
+
 /*
  * The trigger does not see what a later trigger writes, nor a row that arrives
  * while it is disabled. The constraint does.
@@ -107,19 +124,15 @@ shape_test(Relation relation, const caas_argument *argument, const char *schema)
 static void
 warn_of_missing_guard(Relation relation, const caas_argument *argument, const char *schema)
 {
-	const char *source = quote_identifier(argument->source.text);
-	const char *check;
-
-	if (argument->keep || has_guard(relation, argument))
+	if (argument->keep || caas_guards_are_planned || caas_has_guard(relation, argument))
 		return;
-	check = argument->target.text == NULL ? shape_test(relation, argument, schema)
-										  : psprintf("%s IS NULL", source);
 	ereport(WARNING,
 			(errmsg("no constraint keeps plaintext out of column \"%s\" of relation \"%s\"",
 					argument->source.text, RelationGetRelationName(relation)),
 			 errdetail("The trigger does not see a row that is written while it is disabled, nor "
 					   "what a later trigger writes."),
-			 errhint("ALTER TABLE %s ADD CHECK (%s);", qualified_name(relation), check),
+			 errhint("ALTER TABLE %s ADD CHECK (%s);", qualified_name(relation),
+					 caas_guard(relation, argument, schema)),
 			 caas_hide()));
 }
 

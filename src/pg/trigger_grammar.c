@@ -11,6 +11,7 @@
  * quotes is looked up as written first, and then in lower case.
  * docs/triggers.md describes the grammar for users.
  */
+#include "table.h"
 #include "trigger.h"
 
 #include "parser/scansup.h"
@@ -33,7 +34,8 @@ static void
 refuse_argument(const caas_scanner *scanner, const char *detail)
 {
 	/* A security label is parsed as the arguments of a trigger that does not exist. */
-	if (!OidIsValid(scanner->definition->trigger->tgoid))
+	if (strcmp(scanner->definition->trigger->tgname, CAAS_LABEL_PROVIDER) == 0 &&
+		!OidIsValid(scanner->definition->trigger->tgoid))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a security label of relation \"%s\" is not valid",
 							   RelationGetRelationName(scanner->relation)),
@@ -236,8 +238,9 @@ scan_options(caas_scanner *scanner, caas_argument *argument)
 	}
 }
 
+/* Reads the names of columns, up to the context or the options. */
 static void
-scan_argument(caas_scanner *scanner, caas_argument *argument)
+scan_columns(caas_scanner *scanner, caas_argument *argument)
 {
 	scanner->rest = scanner->argument + strspn(scanner->argument, BLANKS);
 	argument->text = scanner->argument;
@@ -248,6 +251,12 @@ scan_argument(caas_scanner *scanner, caas_argument *argument)
 		if (skip(scanner, ':'))
 			argument->companion = scan_name(scanner);
 	}
+}
+
+static void
+scan_argument(caas_scanner *scanner, caas_argument *argument)
+{
+	scan_columns(scanner, argument);
 	if (skip(scanner, '@'))
 		scan_context(scanner, argument);
 	scan_options(scanner, argument);
@@ -291,4 +300,15 @@ caas_parse_definition(Relation relation, const Trigger *trigger, const caas_trig
 		scan_argument(&scanner, &definition->arguments[i]);
 	}
 	return definition;
+}
+
+bool
+caas_argument_has_context(Relation relation, const Trigger *trigger, const char *text)
+{
+	caas_definition definition = {.trigger = trigger, .kind = &caas_seal_kind};
+	caas_argument	argument = {0};
+	caas_scanner	scanner = {.argument = text, .definition = &definition, .relation = relation};
+
+	scan_columns(&scanner, &argument);
+	return *scanner.rest == '@';
 }

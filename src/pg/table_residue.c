@@ -1,0 +1,237 @@
+/*
+ * table_residue.c - caas_residue(): where plaintext may still be after a table is protected, in the
+ * order in which it is removed.
+ */
+#include "table_residue.h"
+
+#include "trigger.h"
+
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+void
+caas_residue_add(caas_residue *residue, const char *object, const char *what, const char *command)
+{
+	caas_place *place = palloc(sizeof *place);
+
+	place->object = object;
+	place->what = what;
+	place->command = command;
+	residue->places = lappend(residue->places, place);
+}
+
+/* ---- the declarations ---- */
+
+/* The arguments of all triggers of caas on the table. */
+static List *
+find_arguments(Relation relation)
+{
+	List			  *arguments = NIL;
+	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const caas_trigger_kind *kind = caas_kind_of_function(triggers->triggers[i].tgfoid);
+		caas_definition			*definition;
+
+		if (kind == NULL)
+			continue;
+		definition = caas_parse_definition(relation, &triggers->triggers[i], kind);
+		for (int j = 0; j < definition->narguments; j++)
+			arguments = lappend(arguments, &definition->arguments[j]);
+	}
+	return arguments;
+}
+
+static void
+list_sources(caas_residue *residue, const List *arguments)
+{
+	List	 *sources = NIL;
+	List	 *in_place = NIL;
+	ListCell *cell;
+
+	foreach (cell, arguments)
+	{
+		const caas_argument *argument = lfirst(cell);
+
+		sources = lappend(sources, (char *)argument->source.text);
+		if (argument->target.text == NULL)
+			in_place = lappend(in_place, (char *)argument->source.text);
+	}
+	residue->sources = caas_text_array(sources);
+	residue->in_place = caas_text_array(in_place);
+}
+
+/* ---- plaintext in the rows themselves ---- */
+
+/* A constraint that holds for all rows answers without reading them. */
+static bool
+has_valid_guard(Relation relation, const caas_argument *argument)
+{
+	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	bool			   all_valid = true;
+
+	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
+		all_valid = all_valid && constraints->check[i].ccvalid;
+	return all_valid && caas_has_guard(relation, argument);
+}
+
+static void
+find_plaintext(caas_residue *residue, Relation relation, const caas_argument *argument,
+			   const char *schema)
+{
+	const char *table = caas_table_name(RelationGetRelid(relation));
+	const char *object =
+		psprintf("column %s of %s", quote_identifier(argument->source.text), table);
+	caas_argument without_keep = *argument;
+
+	without_keep.keep = false;
+	if (has_valid_guard(relation, argument) ||
+		caas_query(psprintf("SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", table,
+							caas_guard(relation, &without_keep, schema)),
+				   0, NULL, NULL) == NIL)
+		return;
+	if (argument->keep)
+		caas_residue_add(residue, object,
+						 "Its rows have plaintext: the trigger has the option keep.",
+						 psprintf("CALL %s.caas_cutover(%s, %s)", schema, quote_literal_cstr(table),
+								  quote_literal_cstr(argument->source.text)));
+	else
+		caas_residue_add(residue, object, "Its rows have plaintext from before the trigger.",
+						 psprintf("CALL %s.caas_backfill(%s)", schema, quote_literal_cstr(table)));
+}
+
+/* ---- the free space of pages ---- */
+
+/* Rows are removed from a page by moving others: what is free then is not overwritten. */
+static bool
+has_old_bytes(Page page)
+{
+	const PageHeaderData *head = (const PageHeaderData *)page;
+
+	for (const char *byte = (const char *)page + head->pd_lower;
+		 !PageIsNew(page) && byte < (const char *)page + head->pd_upper; byte++)
+		if (*byte != '\0')
+			return true;
+	return false;
+}
+
+/* Reads the table up to the first such page. A table that was rewritten has none. */
+static bool
+has_page_with_old_bytes(Relation relation)
+{
+	BufferAccessStrategy strategy;
+	BlockNumber			 count;
+	bool				 found = false;
+
+	if (relation->rd_rel->relam != HEAP_TABLE_AM_OID)
+		return false;
+	strategy = GetAccessStrategy(BAS_BULKREAD);
+	count = RelationGetNumberOfBlocks(relation);
+	for (BlockNumber block = 0; block < count && !found; block++)
+	{
+		Buffer buffer;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		found = has_old_bytes(BufferGetPage(buffer));
+		UnlockReleaseBuffer(buffer);
+	}
+	FreeAccessStrategy(strategy);
+	return found;
+}
+
+static void
+find_free_space(caas_residue *residue, Oid table)
+{
+	Relation relation = table_open(table, AccessShareLock);
+	Oid		 toast = relation->rd_rel->reltoastrelid;
+	Relation toast_relation = OidIsValid(toast) ? table_open(toast, AccessShareLock) : NULL;
+	bool	 in_table = has_page_with_old_bytes(relation);
+
+	if (in_table || (toast_relation != NULL && has_page_with_old_bytes(toast_relation)))
+		caas_residue_add(
+			residue,
+			psprintf("%s %s", in_table ? "table" : "TOAST table of", caas_table_name(table)),
+			"The space of removed rows is not overwritten until other rows need it. "
+			"VACUUM FULL writes the table anew, and locks it meanwhile.",
+			psprintf("VACUUM (FULL, ANALYZE) %s", caas_table_name(table)));
+	if (toast_relation != NULL)
+		table_close(toast_relation, AccessShareLock);
+	table_close(relation, AccessShareLock);
+}
+
+/* ---- the function ---- */
+
+static void
+find_all(caas_residue *residue, Relation relation, const List *arguments, const List *tables,
+		 const char *schema)
+{
+	ListCell *cell;
+
+	foreach (cell, arguments)
+		find_plaintext(residue, relation, lfirst(cell), schema);
+	caas_residue_find(residue, CAAS_RESIDUE_COPIES);
+	caas_residue_find(residue, CAAS_RESIDUE_TRANSACTIONS);
+	caas_residue_find(residue, CAAS_RESIDUE_DEAD_ROWS);
+	foreach (cell, tables)
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
+			find_free_space(residue, lfirst_oid(cell));
+	caas_residue_find(residue, CAAS_RESIDUE_STATISTICS);
+	caas_residue_find_statements(residue, RelationGetRelationName(relation));
+	caas_residue_find(residue, CAAS_RESIDUE_OUTSIDE);
+}
+
+static void
+return_places(FunctionCallInfo fcinfo, const List *places)
+{
+	int		  step = 0;
+	ListCell *cell;
+
+	(void)caas_rows_begin(fcinfo, 4);
+	foreach (cell, places)
+	{
+		const caas_place *place = lfirst(cell);
+		bool			  nulls[4] = {false, false, false, place->command == NULL};
+		Datum			  values[4] = {Int32GetDatum(++step), CStringGetTextDatum(place->object),
+									   CStringGetTextDatum(place->what)};
+
+		if (!nulls[3])
+			values[3] = CStringGetTextDatum(place->command);
+		caas_rows_put(fcinfo, values, nulls);
+	}
+}
+
+/* caas_residue(relation regclass) returns table */
+PG_FUNCTION_INFO_V1(caas_sql_residue);
+Datum
+caas_sql_residue(PG_FUNCTION_ARGS)
+{
+	Relation	 relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+	const char	*schema = caas_extension_schema(fcinfo);
+	caas_residue residue = {.schema = CStringGetTextDatum(schema)};
+	List		*arguments;
+	List		*tables;
+	int			 level;
+
+	caas_require_table(relation, "caas_residue");
+	arguments = find_arguments(relation);
+	tables = find_all_inheritors(RelationGetRelid(relation), AccessShareLock, NULL);
+	list_sources(&residue, arguments);
+	residue.tables = caas_oid_array(tables);
+	level = caas_begin_queries();
+	find_all(&residue, relation, arguments, tables, schema);
+	caas_end_queries(level);
+	table_close(relation, AccessShareLock);
+	return_places(fcinfo, residue.places);
+	return (Datum)0;
+}
