@@ -317,6 +317,20 @@ extern const pg_uuid_t *caas_remembered_user(const caas_remembered *remembered);
 /* The trigger of the partitioned table of which this one is a clone, or InvalidOid. */
 extern Oid caas_trigger_parent(Oid trigger);
 
+/* When the trigger fires: pg_trigger.tgenabled. */
+extern char caas_trigger_state(Oid trigger);
+
+/* The name of a table with its schema, quoted where needed. */
+extern const char *caas_qualified_name(Relation relation);
+
+/*
+ * Returns the statement that adds the constraint which keeps plaintext out of the
+ * argument's source; NULL when there is one, or the option keep needs none.
+ * schema is that of the extension, quoted.
+ */
+extern const char *caas_missing_guard(Relation relation, const caas_argument *argument,
+									  const char *schema);
+
 /* ---- trigger_statement.c: the planner's part ---- */
 
 /*

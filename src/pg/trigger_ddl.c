@@ -66,21 +66,27 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
+#if PG_VERSION_NUM >= 180000
+#define IS_ENFORCED(constraint) ((constraint).ccenforced)
+#else
+#define IS_ENFORCED(constraint) true
+#endif
+
 static bool
 has_guard(Relation relation, const caas_argument *argument)
 {
 	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
-		if (!constraints->check[i].ccnoinherit &&
+		if (!constraints->check[i].ccnoinherit && IS_ENFORCED(constraints->check[i]) &&
 			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
 					 argument->target.text == NULL))
 			return true;
 	return false;
 }
 
-static const char *
-qualified_name(Relation relation)
+const char *
+caas_qualified_name(Relation relation)
 {
 	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
@@ -100,6 +106,19 @@ shape_test(Relation relation, const caas_argument *argument, const char *schema)
 					getBaseType(column->atttypid) == BYTEAOID ? "bytea" : "text");
 }
 
+const char *
+caas_missing_guard(Relation relation, const caas_argument *argument, const char *schema)
+{
+	const char *check;
+
+	if (argument->keep || has_guard(relation, argument))
+		return NULL;
+	check = argument->target.text == NULL
+				? shape_test(relation, argument, schema)
+				: psprintf("%s IS NULL", quote_identifier(argument->source.text));
+	return psprintf("ALTER TABLE %s ADD CHECK (%s);", caas_qualified_name(relation), check);
+}
+
 /*
  * The trigger does not see what a later trigger writes, nor a row that arrives
  * while it is disabled. The constraint does.
@@ -107,20 +126,16 @@ shape_test(Relation relation, const caas_argument *argument, const char *schema)
 static void
 warn_of_missing_guard(Relation relation, const caas_argument *argument, const char *schema)
 {
-	const char *source = quote_identifier(argument->source.text);
-	const char *check;
+	const char *guard = caas_missing_guard(relation, argument, schema);
 
-	if (argument->keep || has_guard(relation, argument))
+	if (guard == NULL)
 		return;
-	check = argument->target.text == NULL ? shape_test(relation, argument, schema)
-										  : psprintf("%s IS NULL", source);
 	ereport(WARNING,
 			(errmsg("no constraint keeps plaintext out of column \"%s\" of relation \"%s\"",
 					argument->source.text, RelationGetRelationName(relation)),
 			 errdetail("The trigger does not see a row that is written while it is disabled, nor "
 					   "what a later trigger writes."),
-			 errhint("ALTER TABLE %s ADD CHECK (%s);", qualified_name(relation), check),
-			 caas_hide()));
+			 errhint("%s", guard), caas_hide()));
 }
 
 /* ---- a trigger that was created ---- */
@@ -151,6 +166,14 @@ caas_trigger_parent(Oid trigger)
 	FormData_pg_trigger found;
 
 	return find_trigger(trigger, &found) ? found.tgparentid : InvalidOid;
+}
+
+char
+caas_trigger_state(Oid trigger)
+{
+	FormData_pg_trigger found;
+
+	return find_trigger(trigger, &found) ? found.tgenabled : TRIGGER_DISABLED;
 }
 
 static void
@@ -251,7 +274,7 @@ check_table(Oid oid, const Node *statement)
 			ereport(WARNING,
 					(errmsg("trigger \"%s\" of relation \"%s\" is disabled: it protects no value",
 							trigger->tgname, RelationGetRelationName(relation)),
-					 errhint("ALTER TABLE %s ENABLE TRIGGER %s;", qualified_name(relation),
+					 errhint("ALTER TABLE %s ENABLE TRIGGER %s;", caas_qualified_name(relation),
 							 quote_identifier(trigger->tgname)),
 					 caas_hide()));
 	}
@@ -297,7 +320,7 @@ refuse_plaintext(Relation child, const caas_argument *argument, const char *sche
 	test = argument->target.text == NULL
 			   ? psprintf("NOT %s", shape_test(child, &own, schema))
 			   : psprintf("%s IS NOT NULL", quote_identifier(argument->source.text));
-	if (has_rows(psprintf("SELECT 1 FROM ONLY %s WHERE %s", qualified_name(child), test)))
+	if (has_rows(psprintf("SELECT 1 FROM ONLY %s WHERE %s", caas_qualified_name(child), test)))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
