@@ -23,19 +23,40 @@ typedef struct finding
 } finding;
 
 static void (*const checks[])(caas_doctor *) = {
-	caas_doctor_versions,	caas_doctor_keyring,	   caas_doctor_keys,	 caas_doctor_logging,
-	caas_doctor_privileges, caas_doctor_event_trigger, caas_doctor_triggers, caas_doctor_columns,
+	caas_doctor_versions, caas_doctor_keyring,	  caas_doctor_keys,
+	caas_doctor_logging,  caas_doctor_privileges, caas_doctor_event_trigger,
+	caas_doctor_triggers, caas_doctor_calls,	  caas_doctor_columns,
 };
 
 static const char *const severities[] = {"error", "warning", "note"};
+
+/* Two triggers can lead to the same finding about their table. */
+static bool
+is_known(const caas_doctor *doctor, const char *object, const char *text)
+{
+	ListCell *cell;
+
+	foreach (cell, doctor->findings)
+	{
+		const finding *known = lfirst(cell);
+
+		if (strcmp(known->object, object) == 0 && strcmp(known->text, text) == 0)
+			return true;
+	}
+	return false;
+}
 
 void
 caas_doctor_add(caas_doctor *doctor, caas_severity severity, const char *object, const char *text,
 				const char *remedy)
 {
-	MemoryContext caller = MemoryContextSwitchTo(doctor->context);
-	finding		 *added = palloc(sizeof *added);
+	MemoryContext caller;
+	finding		 *added;
 
+	if (is_known(doctor, object, text))
+		return;
+	caller = MemoryContextSwitchTo(doctor->context);
+	added = palloc(sizeof *added);
 	added->severity = severity;
 	added->object = pstrdup(object);
 	added->text = pstrdup(text);

@@ -56,6 +56,7 @@ extern void caas_doctor_logging(caas_doctor *doctor);
 extern void caas_doctor_privileges(caas_doctor *doctor);
 extern void caas_doctor_event_trigger(caas_doctor *doctor);
 extern void caas_doctor_triggers(caas_doctor *doctor);
+extern void caas_doctor_calls(caas_doctor *doctor);
 extern void caas_doctor_columns(caas_doctor *doctor);
 
 /* ---- shared by the checks of tables ---- */

@@ -87,7 +87,8 @@ static const char missing_event_trigger[] =
 	"SELECT 'event trigger caas_check_triggers',"
 	" 'no command is checked that creates a trigger of caas or changes its table: the event trigger is missing',"
 	" pg_catalog.concat('CREATE EVENT TRIGGER caas_check_triggers ON ddl_command_end WHEN TAG IN"
-	"   (''CREATE TRIGGER'', ''ALTER TABLE'', ''CREATE SCHEMA'') EXECUTE FUNCTION ', %s, '.caas_check_triggers();')"
+	" (''CREATE TRIGGER'', ''ALTER TABLE'', ''CREATE SCHEMA'') EXECUTE FUNCTION ', %s, '.caas_check_triggers();"
+	" ALTER EXTENSION caas ADD EVENT TRIGGER caas_check_triggers;')"
 	" WHERE NOT EXISTS (SELECT" CHECKING_EVENT_TRIGGERS ")";
 
 void

@@ -61,6 +61,7 @@ examine(Relation relation, const Trigger *trigger, caas_examined_trigger *examin
 	const caas_trigger_kind *kind = caas_kind_of_function(trigger->tgfoid);
 
 	examined->definition = caas_parse_definition(relation, trigger, kind);
+	caas_check_declaration(trigger, kind);
 	if (fires_for_ordinary_sessions(trigger))
 		(void)caas_trigger_open(relation, trigger, kind, CurrentMemoryContext);
 }
@@ -177,7 +178,7 @@ report_later(caas_doctor *doctor, Relation relation, const TriggerDesc *triggers
 static bool
 holds_plaintext(const AttStatsSlot *slot, bool in_place)
 {
-	caas_form form = slot->valuetype == BYTEAOID ? CAAS_FORM_RAW : CAAS_FORM_HEX;
+	caas_form form = getBaseType(slot->valuetype) == BYTEAOID ? CAAS_FORM_RAW : CAAS_FORM_HEX;
 
 	for (int i = 0; i < slot->nvalues; i++)
 	{

@@ -220,6 +220,9 @@ extern caas_trigger *caas_trigger_open(Relation relation, const Trigger *trigger
 extern void caas_trigger_check(Relation relation, const Trigger *trigger,
 							   const caas_trigger_kind *kind);
 
+/* Refuses one that is not BEFORE INSERT OR UPDATE for each row. */
+extern void caas_check_declaration(const Trigger *trigger, const caas_trigger_kind *kind);
+
 /* Recognises the functions of caas under any name in SQL. Returns NULL for another function. */
 extern const caas_trigger_kind *caas_kind_of_function(Oid function);
 
