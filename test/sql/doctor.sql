@@ -8,7 +8,7 @@ SET search_path = caas_doctor, public;
 \set ada '\'4dbcbcfe-4800-40a8-badf-c26b73af230c\''
 CREATE ROLE caas_regress_doctor;
 -- What is found in this schema, and the remedies that are statements.
-CREATE VIEW here AS SELECT severity, object, finding, remedy FROM caas_doctor() WHERE concat(object, finding) ~ 'caas_doctor|caas_regress_doctor' ORDER BY object, finding;
+CREATE VIEW here AS SELECT severity, object, finding, remedy FROM caas_doctor() WHERE concat(object, finding) ~ 'caas_doctor|caas_regress_doctor' ORDER BY object COLLATE "C", finding COLLATE "C";
 CREATE VIEW remedies AS SELECT remedy FROM here WHERE remedy ~ '^[A-Z]+ .*;$';
 
 \echo # Nothing
@@ -240,12 +240,12 @@ SELECT count(*) FROM caas_doctor();
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION caas_doctor() TO caas_regress_doctor;
 SET ROLE caas_regress_doctor;
-\set mine 'SELECT * FROM caas_doctor() WHERE object ~ ''caas_doctor'' ORDER BY object;'
+\set mine 'SELECT * FROM caas_doctor() WHERE object ~ ''caas_doctor'' ORDER BY object COLLATE "C";'
 :mine
 RESET ROLE;
 GRANT SELECT (email, sealed) ON secret TO caas_regress_doctor;
 SET ROLE caas_regress_doctor;
-SELECT object, finding FROM caas_doctor() WHERE object ~ 'caas_doctor' ORDER BY object;
+SELECT object, finding FROM caas_doctor() WHERE object ~ 'caas_doctor' ORDER BY object COLLATE "C";
 RESET ROLE;
 ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
 SET ROLE caas_regress_doctor;

@@ -51,7 +51,7 @@ is(
 		'postgres',
 		"$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL) AND prorettype <> 'event_trigger'::regtype ORDER BY 1"
 	),
-	"caas_doctor()\ncaas_status()",
+	"caas_status()\ncaas_doctor()",
 	'each has a comment and may run in a parallel worker, but caas_status (a worker does not know the key) and caas_doctor (subtransactions)'
 );
 

@@ -53,13 +53,14 @@ $node->safe_psql(
 	CREATE PROCEDURE proc() LANGUAGE sql SET caas.api_key = '$key' AS ''}
 );
 my ($code, $out, $error) =
-	$node->psql('postgres', "SELECT concat_ws('|', severity, object, remedy) FROM $doctor ORDER BY remedy");
+	$node->psql('postgres',
+	"SELECT concat_ws('|', severity, object, remedy) FROM $doctor ORDER BY remedy COLLATE \"C\"");
 is(
 	$out,
 	join("\n",
 		'error|all roles in database postgres|ALTER DATABASE postgres RESET caas.api_key;',
-		'error|role A role|ALTER ROLE "A role" RESET caas.api_key;',
 		'error|role A role in database postgres|ALTER ROLE "A role" IN DATABASE postgres RESET caas.api_key;',
+		'error|role A role|ALTER ROLE "A role" RESET caas.api_key;',
 		'error|all roles|ALTER ROLE ALL RESET caas.api_key;',
 		'error|function public."a function"(pg_catalog.uuid)|ALTER ROUTINE public."a function"(pg_catalog.uuid) RESET caas.api_key;',
 		'error|function public.proc()|ALTER ROUTINE public.proc() RESET caas.api_key;'),

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $found =
-	q{SELECT concat_ws('|', severity, object, finding) FROM caas_doctor() WHERE object ~ 'public[.]' ORDER BY object};
+	q{SELECT concat_ws('|', severity, object, finding) FROM caas_doctor() WHERE object ~ 'public[.]' ORDER BY object COLLATE "C"};
 my $secret = random_secret();
 my @keyring = (generation(1, 'active', $secret));
 my $primary = caas_node('primary', keyring => \@keyring, extra => { allows_streaming => 1 });
