@@ -24,7 +24,7 @@ typedef struct finding
 
 static void (*const checks[])(caas_doctor *) = {
 	caas_doctor_versions, caas_doctor_keyring,	  caas_doctor_keys,
-	caas_doctor_logging,  caas_doctor_privileges, caas_doctor_event_trigger,
+	caas_doctor_settings, caas_doctor_privileges, caas_doctor_event_trigger,
 	caas_doctor_triggers, caas_doctor_calls,	  caas_doctor_columns,
 };
 
@@ -66,7 +66,7 @@ caas_doctor_add(caas_doctor *doctor, caas_severity severity, const char *object,
 }
 
 void
-caas_doctor_query(caas_doctor *doctor, const char *query, caas_doctor_row row)
+caas_doctor_query(caas_doctor *doctor, const char *query, caas_doctor_row row, const void *argument)
 {
 	char		 *columns[4] = {NULL};
 	MemoryContext scratch;
@@ -82,26 +82,23 @@ caas_doctor_query(caas_doctor *doctor, const char *query, caas_doctor_row row)
 	{
 		for (int j = 0; j < Min(SPI_tuptable->tupdesc->natts, (int)lengthof(columns)); j++)
 			columns[j] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1);
-		row(doctor, columns);
+		row(doctor, columns, argument);
 		MemoryContextReset(scratch);
 	}
 	MemoryContextSwitchTo(caller);
 	SPI_finish();
 }
 
-static caas_severity selected_severity;
-
 static void
-add_selected(caas_doctor *doctor, char **columns)
+add_selected(caas_doctor *doctor, char **columns, const void *severity)
 {
-	caas_doctor_add(doctor, selected_severity, columns[0], columns[1], columns[2]);
+	caas_doctor_add(doctor, *(const caas_severity *)severity, columns[0], columns[1], columns[2]);
 }
 
 void
 caas_doctor_select(caas_doctor *doctor, caas_severity severity, const char *query)
 {
-	selected_severity = severity;
-	caas_doctor_query(doctor, query, add_selected);
+	caas_doctor_query(doctor, query, add_selected, &severity);
 }
 
 /* A table that somebody alters for hours must not stop the doctor. */

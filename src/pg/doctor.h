@@ -34,8 +34,9 @@ extern void caas_doctor_add(caas_doctor *doctor, caas_severity severity, const c
 							const char *finding, const char *remedy);
 
 /* Runs a query, and calls the function for each row of the result, with its columns as texts. */
-typedef void (*caas_doctor_row)(caas_doctor *doctor, char **columns);
-extern void caas_doctor_query(caas_doctor *doctor, const char *query, caas_doctor_row row);
+typedef void (*caas_doctor_row)(caas_doctor *doctor, char **columns, const void *argument);
+extern void caas_doctor_query(caas_doctor *doctor, const char *query, caas_doctor_row row,
+							  const void *argument);
 
 /* Adds each row of the query, which are object, finding and remedy. */
 extern void caas_doctor_select(caas_doctor *doctor, caas_severity severity, const char *query);
@@ -52,7 +53,7 @@ extern void		caas_doctor_close(Relation relation);
 extern void caas_doctor_versions(caas_doctor *doctor);
 extern void caas_doctor_keyring(caas_doctor *doctor);
 extern void caas_doctor_keys(caas_doctor *doctor);
-extern void caas_doctor_logging(caas_doctor *doctor);
+extern void caas_doctor_settings(caas_doctor *doctor);
 extern void caas_doctor_privileges(caas_doctor *doctor);
 extern void caas_doctor_event_trigger(caas_doctor *doctor);
 extern void caas_doctor_triggers(caas_doctor *doctor);

@@ -72,7 +72,7 @@ find_constant_call(Node *node, void *found)
 }
 
 static void
-report_calls(caas_doctor *doctor, char **columns)
+report_calls(caas_doctor *doctor, char **columns, const void *argument)
 {
 	Oid function;
 
@@ -115,5 +115,5 @@ static const char
 void
 caas_doctor_calls(caas_doctor *doctor)
 {
-	caas_doctor_query(doctor, psprintf(trees, doctor->extension), report_calls);
+	caas_doctor_query(doctor, psprintf(trees, doctor->extension), report_calls, NULL);
 }

@@ -298,7 +298,7 @@ unprotected(Relation relation, char *numbers)
 }
 
 static void
-report_table(caas_doctor *doctor, char **row)
+report_table(caas_doctor *doctor, char **row, const void *argument)
 {
 	Relation  relation = caas_doctor_open(doctor, (Oid)strtoul(row[0], NULL, 10));
 	List	 *columns = relation != NULL ? unprotected(relation, row[1]) : NIL;
@@ -317,5 +317,5 @@ report_table(caas_doctor *doctor, char **row)
 void
 caas_doctor_columns(caas_doctor *doctor)
 {
-	caas_doctor_query(doctor, psprintf(candidates, personal_names), report_table);
+	caas_doctor_query(doctor, psprintf(candidates, personal_names), report_table, NULL);
 }

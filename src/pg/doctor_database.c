@@ -21,7 +21,7 @@ caas_doctor_versions(caas_doctor *doctor)
 }
 
 static void
-report_public_function(caas_doctor *doctor, char **columns)
+report_public_function(caas_doctor *doctor, char **columns, const void *argument)
 {
 	const char *function = format_procedure_qualified(
 		DatumGetObjectId(DirectFunctionCall1(oidin, CStringGetDatum(columns[0]))));
@@ -66,8 +66,8 @@ static const char schema_creators[] =
 void
 caas_doctor_privileges(caas_doctor *doctor)
 {
-	caas_doctor_query(doctor, psprintf(public_functions, doctor->extension),
-					  report_public_function);
+	caas_doctor_query(doctor, psprintf(public_functions, doctor->extension), report_public_function,
+					  NULL);
 	caas_doctor_select(doctor, CAAS_SEVERITY_WARNING, psprintf(schema_creators, doctor->extension));
 }
 

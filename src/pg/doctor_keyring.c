@@ -3,9 +3,7 @@
  */
 #include "doctor.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "common/file_perm.h" /* for stat() */
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -59,6 +57,15 @@ shown_path(const char *path, const char *instead)
 	return text.data;
 }
 
+/* The server starts only when the data directory belongs to its user. */
+static uid_t
+server_user(void)
+{
+	struct stat data;
+
+	return stat(DataDir, &data) == 0 ? data.st_uid : 0;
+}
+
 static void
 report_problem(caas_doctor *doctor, const caas_error *error)
 {
@@ -70,7 +77,7 @@ report_problem(caas_doctor *doctor, const caas_error *error)
 	{
 		if (status.st_uid == 0)
 			remedy = psprintf("chmod 0640 %s", shown_path(caas_keyring_file, "FILE"));
-		else if (status.st_uid == geteuid())
+		else if (status.st_uid == server_user())
 			remedy = psprintf("chmod 0600 %s", shown_path(caas_keyring_file, "FILE"));
 	}
 	caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, SETTING,
@@ -144,7 +151,7 @@ folder_problem(const struct stat *folder, const char **command)
 {
 	bool group_writes = (folder->st_mode & S_IWGRP) != 0 && folder->st_gid != 0;
 
-	if (folder->st_uid != 0 && folder->st_uid != geteuid())
+	if (folder->st_uid != 0 && folder->st_uid != server_user())
 	{
 		*command = "chown root";
 		return "belongs to another user";

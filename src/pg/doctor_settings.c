@@ -59,7 +59,7 @@ caas_doctor_keys(caas_doctor *doctor)
 			"ALTER SYSTEM SET caas.exempt_workers = off; SELECT pg_reload_conf();");
 }
 
-/* ---- settings that log ---- */
+/* ---- settings that log values, and settings under which triggers do not fire ---- */
 
 static bool
 is_ddl(const char *value)
@@ -117,21 +117,35 @@ includes_debug2(const char *value)
 }
 
 static bool
+is_false(const char *value)
+{
+	bool result;
+
+	return parse_bool(value, &result) && !result;
+}
+
+static bool
+is_replica(const char *value)
+{
+	return pg_strcasecmp(value, "replica") == 0;
+}
+
+static bool
 audits(const char *value)
 {
 	return *value != '\0' && pg_strcasecmp(value, "none") != 0;
 }
 
-typedef struct logging_setting
+typedef struct watched_setting
 {
 	const char *name;
 	bool (*shows)(const char *value);
 	caas_severity severity;
 	const char	 *finding;
 	const char	 *harmless; /* the value, as SQL */
-} logging_setting;
+} watched_setting;
 
-static const logging_setting logging_settings[] = {
+static const watched_setting watched_settings[] = {
 	{"log_statement", is_ddl, CAAS_SEVERITY_NOTE,
 	 "the log shows each CREATE, ALTER and DROP with its literals", "none"},
 	{"log_statement", is_mod, CAAS_SEVERITY_WARNING,
@@ -163,6 +177,10 @@ static const logging_setting logging_settings[] = {
 	 "the log shows each statement that takes this long, and its plan, with literals", "-1"},
 	{"pgaudit.log", audits, CAAS_SEVERITY_WARNING,
 	 "the log shows each statement of the audited classes with its literals", "none"},
+	{"session_replication_role", is_replica, CAAS_SEVERITY_WARNING,
+	 "triggers do not fire: plaintext is stored as it is written", "origin"},
+	{"event_triggers", is_false, CAAS_SEVERITY_WARNING,
+	 "no command is checked that creates a trigger of caas or changes its table", "on"},
 };
 
 static void
@@ -203,7 +221,7 @@ is_stored_for_session(List *stored, const char *name)
 }
 
 static void
-report_stored(caas_doctor *doctor, const logging_setting *logging, List *stored)
+report_stored(caas_doctor *doctor, const watched_setting *watched, List *stored)
 {
 	ListCell *cell;
 
@@ -211,11 +229,11 @@ report_stored(caas_doctor *doctor, const logging_setting *logging, List *stored)
 	{
 		const caas_stored_setting *setting = lfirst(cell);
 
-		if (pg_strcasecmp(setting->name, logging->name) == 0 && logging->shows(setting->value) &&
+		if (pg_strcasecmp(setting->name, watched->name) == 0 && watched->shows(setting->value) &&
 			(!OidIsValid(setting->database) || setting->database == MyDatabaseId))
-			caas_doctor_add(doctor, logging->severity,
-							psprintf("%s of %s", logging->name, setting->where), logging->finding,
-							psprintf("%s RESET %s;", setting->command, logging->name));
+			caas_doctor_add(doctor, watched->severity,
+							psprintf("%s of %s", watched->name, setting->where), watched->finding,
+							psprintf("%s RESET %s;", setting->command, watched->name));
 	}
 }
 
@@ -260,18 +278,18 @@ report_statistics(caas_doctor *doctor)
 }
 
 void
-caas_doctor_logging(caas_doctor *doctor)
+caas_doctor_settings(caas_doctor *doctor)
 {
 	List *stored = caas_role_settings();
 
-	for (size_t i = 0; i < lengthof(logging_settings); i++)
+	for (size_t i = 0; i < lengthof(watched_settings); i++)
 	{
-		const logging_setting *logging = &logging_settings[i];
+		const watched_setting *watched = &watched_settings[i];
 
-		report_stored(doctor, logging, stored);
-		if (!is_stored_for_session(stored, logging->name) && shows(logging->name, logging->shows))
-			report_global(doctor, logging->severity, logging->name, logging->finding,
-						  logging->harmless);
+		report_stored(doctor, watched, stored);
+		if (!is_stored_for_session(stored, watched->name) && shows(watched->name, watched->shows))
+			report_global(doctor, watched->severity, watched->name, watched->finding,
+						  watched->harmless);
 	}
 	report_parameters(doctor);
 	report_statistics(doctor);

@@ -91,15 +91,14 @@ caas_examine_trigger(Relation relation, const Trigger *trigger, caas_examined_tr
 	PG_TRY();
 	{
 		examine(relation, trigger, examined);
-		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
 		take_problem(examined);
-		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction(); /* which gives the locks back, too */
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 }
@@ -264,29 +263,29 @@ static const char views[] =
 	" SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0)"
 	" FROM pg_catalog.pg_class c JOIN over o ON c.oid" EQ "o.view WHERE c.relkind" EQ "'m'";
 
-static const char *copied_column;
-
 static void
-add_copy(caas_doctor *doctor, char **columns)
+add_copy(caas_doctor *doctor, char **columns, const void *column)
 {
-	caas_doctor_add(
-		doctor, CAAS_SEVERITY_NOTE, columns[0],
-		psprintf("it holds the plaintext of %s, which the option keep leaves there", copied_column),
-		"Drop it, or make it over the target, before the source is emptied.");
+	caas_doctor_add(doctor, CAAS_SEVERITY_NOTE, columns[0],
+					psprintf("it holds the plaintext of %s, which the option keep leaves there",
+							 (const char *)column),
+					"Drop it, or make it over the target, before the source is emptied.");
 }
 
 static void
 report_copies(caas_doctor *doctor, Relation relation, const caas_argument *argument)
 {
+	const char *column;
+
 	if (!argument->keep)
 		return;
-	copied_column = object_of_column(relation, argument->source.text);
+	column = object_of_column(relation, argument->source.text);
 	caas_doctor_query(doctor,
 					  psprintf(copies, RelationGetRelid(relation), (int)argument->source.number),
-					  add_copy);
+					  add_copy, column);
 	caas_doctor_query(doctor,
 					  psprintf(views, RelationGetRelid(relation), (int)argument->source.number),
-					  add_copy);
+					  add_copy, column);
 }
 
 /* ---- the walk over the triggers ---- */
@@ -348,7 +347,7 @@ report_trigger(caas_doctor *doctor, Relation relation, const TriggerDesc *trigge
 }
 
 static void
-report_relation(caas_doctor *doctor, char **columns)
+report_relation(caas_doctor *doctor, char **columns, const void *argument)
 {
 	Relation relation = caas_doctor_open(doctor, (Oid)strtoul(columns[0], NULL, 10));
 	/* The relation cache can replace its description of the triggers at any time. */
@@ -370,7 +369,7 @@ static const char protected_relations[] =
 void
 caas_doctor_triggers(caas_doctor *doctor)
 {
-	caas_doctor_query(doctor, protected_relations, report_relation);
+	caas_doctor_query(doctor, protected_relations, report_relation, NULL);
 	if (doctor->has_targets && !caas_is_preloaded())
 		caas_doctor_add(
 			doctor, CAAS_SEVERITY_WARNING, "session_preload_libraries",

@@ -211,6 +211,7 @@ ALTER ROLE caas_regress_doctor SET debug_print_rewritten = 1;
 ALTER ROLE caas_regress_doctor SET debug_print_plan = on;
 ALTER ROLE caas_regress_doctor SET auto_explain.log_min_duration = '5s';
 ALTER ROLE caas_regress_doctor SET pgaudit.log = 'write';
+ALTER ROLE caas_regress_doctor SET session_replication_role = 'replica';
 SELECT * FROM here;
 SELECT * FROM remedies \gexec
 SELECT * FROM here;
@@ -226,6 +227,7 @@ ALTER ROLE caas_regress_doctor SET log_min_error_statement = 'FATAL';
 ALTER ROLE caas_regress_doctor SET log_min_messages = 'debug1';
 ALTER ROLE caas_regress_doctor SET log_transaction_sample_rate = '0.0';
 ALTER ROLE caas_regress_doctor SET debug_print_plan = 'no';
+ALTER ROLE caas_regress_doctor SET session_replication_role = 'local';
 ALTER ROLE caas_regress_doctor SET pgaudit.log = 'none';
 SELECT * FROM here;
 ROLLBACK;
