@@ -267,7 +267,7 @@ COMMENT ON EVENT TRIGGER caas_check_triggers IS 'checks the triggers of caas tha
 
 CREATE FUNCTION caas_doctor(OUT severity text, OUT object text, OUT finding text, OUT remedy text)
     RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'caas_sql_doctor' LANGUAGE C STRICT COST 100000 ROWS 10;
+    AS 'MODULE_PATHNAME', 'caas_sql_doctor' LANGUAGE C STRICT COST 10000 ROWS 10;
 COMMENT ON FUNCTION caas_doctor() IS
 'Returns what is wrong in this installation and this database, one row a finding, errors first: severity (error, warning or note), what it is about, one sentence, and the statement or command that puts it right. No row: nothing was found. Changes nothing, shows no value, needs no API key, and works on a standby. What the caller may not read is a note. For superusers and roles with EXECUTE. Errors: none of its own';
 

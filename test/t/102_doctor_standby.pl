@@ -21,6 +21,12 @@ $primary->start;
 		INSERT INTO people VALUES (gen_random_uuid(), 'ada@example.com', NULL, 'Ada');
 		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON people
 			FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
+		CREATE TABLE parent (id uuid, mail text CHECK (mail IS NULL), digest text);
+		CREATE TABLE child () INHERITS (parent);
+		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON child
+			FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
+		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parent
+			FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
 		CREATE UNLOGGED TABLE fast (email text);
 		INSERT INTO fast VALUES ('ada@example.com');
 		CREATE TABLE filled (password text);
