@@ -58,6 +58,22 @@ extern caas_engine *caas_keyring_engine(void);
  */
 extern bool caas_try_keyring(caas_engine **engine, caas_error *error);
 
+/*
+ * Reads the keyring file, as it is now, into *engine, which is made when it is
+ * NULL. On failure the engine has no keyring.
+ */
+extern caas_status caas_read_keyring(caas_engine **engine, caas_error *error);
+
+/* What is said about a loaded keyring of which caas_keyring_info.warnings has the bit. */
+typedef struct caas_keyring_warning
+{
+	unsigned	bit;
+	const char *text;
+	const char *hint;
+} caas_keyring_warning;
+
+extern const caas_keyring_warning *caas_keyring_warnings(void); /* the last has the bit 0 */
+
 /* Says why the gate of this session is closed, as a static text for users; NULL when it is open. */
 extern const char *caas_key_problem(void);
 
@@ -109,6 +125,9 @@ extern void caas_error_init(void);
 
 /* Describes a keyring failure, palloc'd; with the path of the file only when with_path is set. */
 extern char *caas_keyring_problem(const caas_error *error, bool with_path);
+
+/* What helps against it, a static text. */
+extern const char *caas_keyring_hint(const caas_error *error);
 
 /* Tells whether the current user may see paths of the server: superuser or pg_read_all_settings. */
 extern bool caas_may_see_paths(void);

@@ -112,14 +112,28 @@ caas_raise_keyring_problem(const status_row *row, const caas_error *error)
 					errhint("%s", changed ? changed_hint : row->hint), caas_hide()));
 }
 
+static const status_row *
+find_status(caas_status status)
+{
+	for (size_t i = 0; i < lengthof(status_table); i++)
+		if (status_table[i].status == status)
+			return &status_table[i];
+	return &status_table[0];
+}
+
+const char *
+caas_keyring_hint(const caas_error *error)
+{
+	const char *hint = find_status(error->status)->hint;
+
+	return hint ? hint : keyring_hint;
+}
+
 void
 caas_raise_with_hint(const caas_error *error, const char *hint)
 {
-	const status_row *row = &status_table[0];
+	const status_row *row = find_status(error->status);
 
-	for (size_t i = 0; i < lengthof(status_table); i++)
-		if (status_table[i].status == error->status)
-			row = &status_table[i];
 	if (row->message == NULL)
 		caas_raise_keyring_problem(row, error);
 	ereport(ERROR,

@@ -18,11 +18,76 @@
 #include "utils/regproc.h"
 #include "utils/rel.h"
 
-static const char key_prefix[] = "caas.api_key=";
+static char *
+describe_function(Oid function)
+{
+	return psprintf("function %s", format_procedure_qualified(function));
+}
 
-/* Adds the description of every row of a catalog whose column config sets caas.api_key. */
-static ArrayBuildState *
-collect(Oid catalog, AttrNumber config, char *(*describe)(HeapTuple), ArrayBuildState *found)
+static void
+describe_role_setting(Form_pg_db_role_setting row, caas_stored_setting *setting)
+{
+	const char *database =
+		OidIsValid(row->setdatabase) ? get_database_name(row->setdatabase) : NULL;
+	const char *role = OidIsValid(row->setrole) ? GetUserNameFromId(row->setrole, true) : NULL;
+
+	setting->database = row->setdatabase;
+	setting->role = row->setrole;
+	setting->where = psprintf("%s%s%s%s", role ? "role " : "all roles", role ? role : "",
+							  database ? " in database " : "", database ? database : "");
+	if (role == NULL && database != NULL)
+		setting->command = psprintf("ALTER DATABASE %s", quote_identifier(database));
+	else
+		setting->command =
+			psprintf("ALTER ROLE %s%s%s", role ? quote_identifier(role) : "ALL",
+					 database ? " IN DATABASE " : "", database ? quote_identifier(database) : "");
+}
+
+static void
+describe(Oid catalog, HeapTuple tuple, caas_stored_setting *setting)
+{
+	if (catalog == DbRoleSettingRelationId)
+	{
+		describe_role_setting((Form_pg_db_role_setting)GETSTRUCT(tuple), setting);
+		return;
+	}
+	setting->where = describe_function(((Form_pg_proc)GETSTRUCT(tuple))->oid);
+	setting->command = psprintf("ALTER ROUTINE %s",
+								format_procedure_qualified(((Form_pg_proc)GETSTRUCT(tuple))->oid));
+}
+
+/* Adds the settings of a row of the catalog; with a name, those of this name alone. */
+static List *
+collect_row(Oid catalog, HeapTuple tuple, Datum config, const char *name, List *found)
+{
+	Datum *elements;
+	int	   count;
+
+	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
+					  &count);
+	for (int i = 0; i < count; i++)
+	{
+		char				*entry = TextDatumGetCString(elements[i]);
+		char				*value = strchr(entry, '=');
+		caas_stored_setting *setting;
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		if (name != NULL && pg_strcasecmp(entry, name) != 0)
+			continue;
+		setting = palloc0(sizeof *setting);
+		setting->name = entry;
+		setting->value = value;
+		describe(catalog, tuple, setting);
+		found = lappend(found, setting);
+	}
+	return found;
+}
+
+/* Adds the settings in the column config of every row of the catalog. */
+static List *
+collect(Oid catalog, AttrNumber config, const char *name, List *found)
 {
 	Relation	relation = table_open(catalog, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
@@ -30,43 +95,30 @@ collect(Oid catalog, AttrNumber config, char *(*describe)(HeapTuple), ArrayBuild
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		bool   is_null;
-		Datum  settings = heap_getattr(tuple, config, RelationGetDescr(relation), &is_null);
-		Datum *elements;
-		int	   count = 0;
+		bool  is_null;
+		Datum settings = heap_getattr(tuple, config, RelationGetDescr(relation), &is_null);
 
 		if (!is_null)
-			deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT,
-							  &elements, NULL, &count);
-		for (int i = 0; i < count; i++)
-			if (pg_strncasecmp(TextDatumGetCString(elements[i]), key_prefix,
-							   sizeof key_prefix - 1) == 0)
-				found = accumArrayResult(found, CStringGetTextDatum(describe(tuple)), false,
-										 TEXTOID, CurrentMemoryContext);
+			found = collect_row(catalog, tuple, settings, name, found);
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return found;
 }
 
-static char *
-describe_role_setting(HeapTuple tuple)
+List *
+caas_role_settings(void)
 {
-	Form_pg_db_role_setting setting = (Form_pg_db_role_setting)GETSTRUCT(tuple);
-	const char			   *database =
-		OidIsValid(setting->setdatabase) ? get_database_name(setting->setdatabase) : NULL;
-	const char *role =
-		OidIsValid(setting->setrole) ? GetUserNameFromId(setting->setrole, true) : NULL;
-
-	return psprintf("%s%s%s%s", role ? "role " : "all roles", role ? role : "",
-					database ? " in database " : "", database ? database : "");
+	return collect(DbRoleSettingRelationId, Anum_pg_db_role_setting_setconfig, NULL, NIL);
 }
 
-static char *
-describe_function(HeapTuple tuple)
+List *
+caas_stored_key_settings(void)
 {
-	return psprintf("function %s",
-					format_procedure_qualified(((Form_pg_proc)GETSTRUCT(tuple))->oid));
+	List *found =
+		collect(DbRoleSettingRelationId, Anum_pg_db_role_setting_setconfig, "caas.api_key", NIL);
+
+	return collect(ProcedureRelationId, Anum_pg_proc_proconfig, "caas.api_key", found);
 }
 
 /*
@@ -74,8 +126,8 @@ describe_function(HeapTuple tuple)
  * parsed here, because a value of a role, a database or the client hides that of
  * the file from a library that is loaded later. Files with errors are skipped.
  */
-static bool
-key_in_files(void)
+bool
+caas_key_in_files(void)
 {
 	ConfigVariable *head = NULL;
 	ConfigVariable *tail = NULL;
@@ -94,13 +146,15 @@ Datum
 caas_stored_api_keys(void)
 {
 	ArrayBuildState *found = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	ListCell		*cell;
 
-	if (key_in_files())
+	if (caas_key_in_files())
 		found = accumArrayResult(found, CStringGetTextDatum("configuration of the server"), false,
 								 TEXTOID, CurrentMemoryContext);
-	found = collect(DbRoleSettingRelationId, Anum_pg_db_role_setting_setconfig,
-					describe_role_setting, found);
-	found = collect(ProcedureRelationId, Anum_pg_proc_proconfig, describe_function, found);
+	foreach (cell, caas_stored_key_settings())
+		found = accumArrayResult(found,
+								 CStringGetTextDatum(((caas_stored_setting *)lfirst(cell))->where),
+								 false, TEXTOID, CurrentMemoryContext);
 	return makeArrayResult(found, CurrentMemoryContext);
 }
 

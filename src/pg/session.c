@@ -281,42 +281,50 @@ fits_parallel_query(const caas_keyring_info *keyring)
 	return keyring->changed_usec < begin_usec - CLOCK_SLACK_USEC;
 }
 
+static const caas_keyring_warning keyring_warnings[] = {
+	{CAAS_WARN_PUBLISHED_SECRET, "the keyring holds the secret of the published test vectors",
+	 "This secret is public. Make a keyring with \"caas keyring init\"."},
+	{CAAS_WARN_WEAK_DIGEST, "the keyring names a digest algorithm that uses a broken hash",
+	 "Rotate to a generation without hmac-md5, hmac-sha1 and hmac-ripemd160."},
+	{0},
+};
+
+const caas_keyring_warning *
+caas_keyring_warnings(void)
+{
+	return keyring_warnings;
+}
+
 static void
 warn_of_keyring(unsigned warnings)
 {
 	if (in_worker())
 		return;
-	if (warnings & CAAS_WARN_PUBLISHED_SECRET)
-		ereport(WARNING,
-				(errmsg("the keyring holds the secret of the published test vectors"),
-				 errhint("This secret is public. Make a keyring with \"caas keyring init\"."),
-				 caas_hide()));
-	if (warnings & CAAS_WARN_WEAK_DIGEST)
-		ereport(WARNING,
-				(errmsg("the keyring names a digest algorithm that uses a broken hash"),
-				 errhint("Rotate to a generation without hmac-md5, hmac-sha1 and hmac-ripemd160."),
-				 caas_hide()));
+	for (const caas_keyring_warning *warning = keyring_warnings; warning->bit != 0; warning++)
+		if (warnings & warning->bit)
+			ereport(WARNING,
+					(errmsg("%s", warning->text), errhint("%s", warning->hint), caas_hide()));
 }
 
-static caas_status
-read_keyring(caas_error *error)
+caas_status
+caas_read_keyring(caas_engine **engine, caas_error *error)
 {
 	caas_status status;
 
-	if (session.engine == NULL)
+	if (*engine == NULL)
 	{
-		status = caas_engine_new(&session.engine, error);
+		status = caas_engine_new(engine, error);
 		if (status != CAAS_OK)
 			return status;
 	}
-	caas_engine_unload(session.engine);
+	caas_engine_unload(*engine);
 	if (caas_keyring_file == NULL || *caas_keyring_file == '\0')
 	{
 		memset(error, 0, sizeof *error);
 		error->status = CAAS_ERR_NO_KEYRING;
 		return error->status;
 	}
-	return caas_engine_load(session.engine, caas_keyring_file, error);
+	return caas_engine_load(*engine, caas_keyring_file, error);
 }
 
 bool
@@ -328,7 +336,7 @@ caas_try_keyring(caas_engine **engine, caas_error *error)
 	{
 		session.ready = false;
 		session.stale = true;
-		if (read_keyring(error) != CAAS_OK)
+		if (caas_read_keyring(&session.engine, error) != CAAS_OK)
 			return false;
 		caas_engine_keyring(session.engine, &keyring);
 		if (!fits_parallel_query(&keyring))

@@ -56,6 +56,9 @@ typedef struct caas_declaration
 /* Returns what the table declares, as caas_declaration *, in the current memory context. */
 extern List *caas_table_declarations(Relation relation);
 
+/* Returns those by generated columns and security labels alone. */
+extern List *caas_untriggered_declarations(Relation relation);
+
 /* The kind as users see it. */
 extern const char *caas_declared_kind_name(const caas_declaration *declaration);
 

@@ -357,12 +357,17 @@ declared_by_labels(Relation relation)
 }
 
 List *
+caas_untriggered_declarations(Relation relation)
+{
+	return list_concat(declared_by_generated_columns(relation), declared_by_labels(relation));
+}
+
+List *
 caas_table_declarations(Relation relation)
 {
 	List *declarations = declared_by_triggers(relation);
 
 	note_missing_events(declarations);
 	note_missing_children(relation, declarations);
-	declarations = list_concat(declarations, declared_by_generated_columns(relation));
-	return list_concat(declarations, declared_by_labels(relation));
+	return list_concat(declarations, caas_untriggered_declarations(relation));
 }

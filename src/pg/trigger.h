@@ -223,6 +223,9 @@ extern caas_trigger *caas_trigger_open(Relation relation, const Trigger *trigger
 extern void caas_trigger_check(Relation relation, const Trigger *trigger,
 							   const caas_trigger_kind *kind);
 
+/* Refuses one that is not BEFORE INSERT OR UPDATE for each row. */
+extern void caas_check_declaration(const Trigger *trigger, const caas_trigger_kind *kind);
+
 /* Recognises the functions of caas under any name in SQL. Returns NULL for another function. */
 extern const caas_trigger_kind *caas_kind_of_function(Oid function);
 
@@ -334,6 +337,17 @@ extern const char *caas_guard(Relation relation, const caas_argument *argument, 
 
 /* True while caas_protect() creates triggers: it says itself when the constraints can be added. */
 extern bool caas_guards_are_planned;
+
+/* When the trigger fires: pg_trigger.tgenabled. */
+extern char caas_trigger_state(Oid trigger);
+
+/*
+ * Returns the statement that adds the constraint which keeps plaintext out of the
+ * argument's source; NULL when there is one, or the option keep needs none.
+ * schema is that of the extension, quoted.
+ */
+extern const char *caas_missing_guard(Relation relation, const caas_argument *argument,
+									  const char *schema);
 
 /* ---- trigger_statement.c: the planner's part ---- */
 

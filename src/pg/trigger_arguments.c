@@ -488,13 +488,19 @@ caas_trigger_open(Relation relation, const Trigger *trigger, const caas_trigger_
 }
 
 void
+caas_check_declaration(const Trigger *trigger, const caas_trigger_kind *kind)
+{
+	if (!TRIGGER_FOR_BEFORE(trigger->tgtype) || !TRIGGER_FOR_ROW(trigger->tgtype) ||
+		TRIGGER_FOR_DELETE(trigger->tgtype) || TRIGGER_FOR_TRUNCATE(trigger->tgtype))
+		caas_refuse_declaration(kind);
+}
+
+void
 caas_trigger_check(Relation relation, const Trigger *trigger, const caas_trigger_kind *kind)
 {
 	caas_opening opening = begin_opening(relation, trigger, kind);
 
-	if (!TRIGGER_FOR_BEFORE(trigger->tgtype) || !TRIGGER_FOR_ROW(trigger->tgtype) ||
-		TRIGGER_FOR_DELETE(trigger->tgtype) || TRIGGER_FOR_TRUNCATE(trigger->tgtype))
-		caas_refuse_declaration(kind);
+	caas_check_declaration(trigger, kind);
 	opening.is_creation = true;
 	(void)open_trigger(&opening);
 }

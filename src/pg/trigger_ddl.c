@@ -5,6 +5,7 @@
  * ddl_command_end. It works in every session, whether the library is preloaded or
  * not.
  */
+#include "table.h"
 #include "trigger.h"
 
 #include "access/genam.h"
@@ -66,6 +67,12 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
+#if PG_VERSION_NUM >= 180000
+#define IS_ENFORCED(constraint) ((constraint).ccenforced)
+#else
+#define IS_ENFORCED(constraint) true
+#endif
+
 List *
 caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit)
 {
@@ -74,6 +81,7 @@ caas_guards(Relation relation, const caas_argument *argument, bool with_no_inher
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 		if ((with_no_inherit || !constraints->check[i].ccnoinherit) &&
+			IS_ENFORCED(constraints->check[i]) &&
 			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
 					 argument->target.text == NULL))
 			names = lappend(names, pstrdup(constraints->check[i].ccname));
@@ -84,13 +92,6 @@ bool
 caas_has_guard(Relation relation, const caas_argument *argument)
 {
 	return caas_guards(relation, argument, false) != NIL;
-}
-
-static const char *
-qualified_name(Relation relation)
-{
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-									  RelationGetRelationName(relation));
 }
 
 /*
@@ -117,6 +118,15 @@ caas_guard(Relation relation, const caas_argument *argument, const char *schema)
 
 bool caas_guards_are_planned = false;
 
+const char *
+caas_missing_guard(Relation relation, const caas_argument *argument, const char *schema)
+{
+	if (argument->keep || caas_has_guard(relation, argument))
+		return NULL;
+	return psprintf("ALTER TABLE %s ADD CHECK (%s);", caas_table_name(RelationGetRelid(relation)),
+					caas_guard(relation, argument, schema));
+}
+
 /*
  * The trigger does not see what a later trigger writes, nor a row that arrives
  * while it is disabled. The constraint does.
@@ -124,16 +134,16 @@ bool caas_guards_are_planned = false;
 static void
 warn_of_missing_guard(Relation relation, const caas_argument *argument, const char *schema)
 {
-	if (argument->keep || caas_guards_are_planned || caas_has_guard(relation, argument))
+	const char *guard = caas_missing_guard(relation, argument, schema);
+
+	if (guard == NULL || caas_guards_are_planned)
 		return;
 	ereport(WARNING,
 			(errmsg("no constraint keeps plaintext out of column \"%s\" of relation \"%s\"",
 					argument->source.text, RelationGetRelationName(relation)),
 			 errdetail("The trigger does not see a row that is written while it is disabled, nor "
 					   "what a later trigger writes."),
-			 errhint("ALTER TABLE %s ADD CHECK (%s);", qualified_name(relation),
-					 caas_guard(relation, argument, schema)),
-			 caas_hide()));
+			 errhint("%s", guard), caas_hide()));
 }
 
 /* ---- a trigger that was created ---- */
@@ -164,6 +174,14 @@ caas_trigger_parent(Oid trigger)
 	FormData_pg_trigger found;
 
 	return find_trigger(trigger, &found) ? found.tgparentid : InvalidOid;
+}
+
+char
+caas_trigger_state(Oid trigger)
+{
+	FormData_pg_trigger found;
+
+	return find_trigger(trigger, &found) ? found.tgenabled : TRIGGER_DISABLED;
 }
 
 static void
@@ -264,7 +282,8 @@ check_table(Oid oid, const Node *statement)
 			ereport(WARNING,
 					(errmsg("trigger \"%s\" of relation \"%s\" is disabled: it protects no value",
 							trigger->tgname, RelationGetRelationName(relation)),
-					 errhint("ALTER TABLE %s ENABLE TRIGGER %s;", qualified_name(relation),
+					 errhint("ALTER TABLE %s ENABLE TRIGGER %s;",
+							 caas_table_name(RelationGetRelid(relation)),
 							 quote_identifier(trigger->tgname)),
 					 caas_hide()));
 	}
@@ -310,7 +329,8 @@ refuse_plaintext(Relation child, const caas_argument *argument, const char *sche
 	test = argument->target.text == NULL
 			   ? psprintf("NOT %s", shape_test(child, &own, schema))
 			   : psprintf("%s IS NOT NULL", quote_identifier(argument->source.text));
-	if (has_rows(psprintf("SELECT 1 FROM ONLY %s WHERE %s", qualified_name(child), test)))
+	if (has_rows(psprintf("SELECT 1 FROM ONLY %s WHERE %s",
+						  caas_table_name(RelationGetRelid(child)), test)))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),

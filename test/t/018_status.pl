@@ -49,10 +49,10 @@ like($error, qr/permission denied for function caas_encrypt_trigger/, 'nor is th
 is(
 	$node->safe_psql(
 		'postgres',
-		"$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL) AND prorettype <> 'event_trigger'::regtype"
+		"$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL) AND prorettype <> 'event_trigger'::regtype ORDER BY 1"
 	),
-	'caas_status()',
-	'each has a comment and may run in a parallel worker, but caas_status: a worker does not know the key'
+	"caas_status()\ncaas_doctor()",
+	'each has a comment and may run in a parallel worker, but caas_status (a worker does not know the key) and caas_doctor (subtransactions)'
 );
 
 # States of the keyring, and what is said of each to somebody who sees no paths.
