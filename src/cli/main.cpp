@@ -86,6 +86,7 @@ int run(int argc, char** argv) {
     add_api_key_commands(app, chosen);
     add_digest_commands(app, chosen);
     add_uuid_command(app, chosen);
+    add_table_commands(app, chosen);
     add_serve_command(app, chosen);
     try {
         app.parse(argc, argv);
