@@ -222,6 +222,15 @@ void Database::send(const std::string& statement, const Parameters& parameters) 
     }
 }
 
+std::string Database::literal(const std::string& text) const {
+    struct MemoryDeleter {
+        void operator()(char* memory) const { PQfreemem(memory); }
+    };
+    const std::unique_ptr<char, MemoryDeleter> literal(PQescapeLiteral(session_.get(), text.data(), text.size()));
+    if (literal == nullptr) throw database_error(session_.get(), nullptr);
+    return literal.get();
+}
+
 void Database::send_notices_to(NoticeSink sink) { *notices_ = std::move(sink); }
 
 }  // namespace caas::cli

@@ -68,7 +68,10 @@ public:
     // Runs one statement, outside a transaction.
     void run(const std::string& statement, const Parameters& parameters = {});
 
-    // Sends a statement; `outcome` takes its result when the socket had something to read and nothing is missing.
+    // The text as a literal of SQL.
+    std::string literal(const std::string& text) const;
+
+    // Sends a statement, whose result is read from the handle.
     void send(const std::string& statement, const Parameters& parameters);
     // The query whose result rows_of() reads.
     static std::string query_of_rows(const std::string& query);

@@ -22,30 +22,43 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPollEvery = std::chrono::milliseconds(500);
 
-// The words of CALL and its parameters, those of part `part`.
-struct Call {
-    std::string statement;
+struct Argument {
+    const char* name;
+    const char* type;
+    std::optional<std::string> value;
+};
+
+// The arguments of the procedure for part `part`.
+std::vector<Argument> arguments_of(const Relation& relation, const TableOptions& options, int part) {
+    std::vector<Argument> arguments = {{"relation", "pg_catalog.oid::pg_catalog.regclass", relation.oid}};
+    if (!options.columns.empty()) arguments.push_back({"source", "pg_catalog.name", options.columns.front()});
+    const auto add = [&arguments](const char* name, int value) {
+        arguments.push_back({name, "pg_catalog.int4", std::to_string(value)});
+    };
+    add("part", part);
+    add("parts", options.jobs);
+    add("batch_ms", options.batch_ms);
+    add("pause_ms", options.pause_ms);
+    add("lock_timeout_ms", options.lock_timeout_ms);
+    const auto& lag = options.max_lag_bytes;
+    arguments.push_back({"max_lag_bytes", "pg_catalog.int8", lag ? std::optional(std::to_string(*lag)) : std::nullopt});
+    return arguments;
+}
+
+// A statement with its parameters.
+struct Query {
+    std::string text;
     Parameters parameters;
 };
 
-Call call_of(const std::string& job, const std::string& schema, const Relation& relation, const TableOptions& options,
-             int part) {
-    Call call;
-    const auto add = [&call](const char* name, const char* type, std::optional<std::string> value) {
-        call.parameters.push_back(std::move(value));
-        call.statement += (call.parameters.size() == 1 ? "" : ", ") + std::string(name) + " => $" +
-                          std::to_string(call.parameters.size()) + "::" + type;
-    };
-    add("relation", "pg_catalog.oid::pg_catalog.regclass", relation.oid);
-    if (!options.columns.empty()) add("source", "pg_catalog.name", options.columns.front());
-    add("part", "pg_catalog.int4", std::to_string(part));
-    add("parts", "pg_catalog.int4", std::to_string(options.jobs));
-    add("batch_ms", "pg_catalog.int4", std::to_string(options.batch_ms));
-    add("pause_ms", "pg_catalog.int4", std::to_string(options.pause_ms));
-    add("lock_timeout_ms", "pg_catalog.int4", std::to_string(options.lock_timeout_ms));
-    add("max_lag_bytes", "pg_catalog.int8",
-        options.max_lag_bytes ? std::optional(std::to_string(*options.max_lag_bytes)) : std::nullopt);
-    call.statement = "CALL " + schema + "caas_" + job + "(" + call.statement + ")";
+Query call_of(const std::string& procedure, const std::vector<Argument>& arguments) {
+    Query call;
+    for (const Argument& argument : arguments) {
+        call.parameters.push_back(argument.value);
+        call.text += (call.text.empty() ? "" : ", ") + std::string(argument.name) + " => $" +
+                     std::to_string(call.parameters.size()) + "::" + argument.type;
+    }
+    call.text = "CALL " + procedure + "(" + call.text + ")";
     return call;
 }
 
@@ -81,7 +94,8 @@ private:
     void cancel_workers();
     int end();
     bool any_running() const;
-    Call progress_query() const;
+    std::string procedure() const { return control_.schema() + "caas_" + job_; }
+    Query progress_query() const;
 
     std::string job_;
     const TableOptions& options_;
@@ -118,30 +132,27 @@ void TableJob::open_workers() {
 
 void TableJob::dry_run() const {
     for (int part = 1; part <= options_.jobs; part++) {
-        const Call call = call_of(job_, control_.schema(), relation_, options_, part);
-        std::string statement = printable(call.statement);
-        for (std::size_t i = call.parameters.size(); i > 0; i--) {
-            const std::string name = "$" + std::to_string(i) + "::";
-            const std::size_t at = statement.find(name);
-            const std::size_t end = statement.find_first_of(",)", at);
-            const std::string value =
-                i == 1 ? "'" + printable(relation_.name) + "'" : call.parameters[i - 1].value_or("NULL");
-            const bool quoted = i == 2 && !options_.columns.empty();
-            statement.replace(at, end - at, quoted ? "'" + printable(value) + "'" : value);
+        std::string values;
+        for (const Argument& argument : arguments_of(relation_, options_, part)) {
+            const std::string_view name = argument.name;
+            std::string value = argument.value.value_or("NULL");
+            if (name == "relation") value = control_.literal(relation_.name);
+            if (name == "source") value = control_.literal(value);
+            values += (values.empty() ? "" : ", ") + std::string(name) + " => " + value;
         }
-        std::cout << statement << ";\n";
+        std::cout << printable("CALL " + procedure() + "(" + values + ");") << '\n';
     }
-    if (options_.vacuum) std::cout << "VACUUM " << printable(relation_.name) << ";\n";
+    if (options_.vacuum) std::cout << printable("VACUUM " + relation_.name + ";") << '\n';
 }
 
 void TableJob::start() {
     started_at_ = control_.rows("SELECT clock_timestamp() AS now")[0]["now"].get<std::string>();
-    view_->start(options_.jobs);
     signals_.emplace();
+    view_->start(options_.jobs);
     int part = 0;
     for (Worker& worker : workers_) {
-        const Call call = call_of(job_, control_.schema(), relation_, options_, ++part);
-        worker.session.send(call.statement, call.parameters);
+        const Query call = call_of(procedure(), arguments_of(relation_, options_, ++part));
+        worker.session.send(call.text, call.parameters);
     }
     next_poll_ = Clock::now() + kPollEvery;
 }
@@ -151,7 +162,7 @@ bool TableJob::any_running() const {
 }
 
 // The rows of our sessions while they run, and of what has ended since we began.
-Call TableJob::progress_query() const {
+Query TableJob::progress_query() const {
     std::string pids = "{";
     for (const Worker& worker : workers_) {
         pids += (pids.size() > 1 ? "," : "") + std::to_string(PQbackendPID(worker.session.handle()));
@@ -171,9 +182,9 @@ void TableJob::lose_progress(const ProgramError& error) {
 void TableJob::ask_for_progress() {
     if (!watching_ || asked_ || stopped_by_ != 0 || Clock::now() < next_poll_) return;
     next_poll_ = Clock::now() + kPollEvery;
-    const Call query = progress_query();
+    const Query query = progress_query();
     try {
-        control_.send(Database::query_of_rows(query.statement), query.parameters);
+        control_.send(Database::query_of_rows(query.text), query.parameters);
         asked_ = true;
     } catch (const ProgramError& error) {
         lose_progress(error);
@@ -279,8 +290,8 @@ int TableJob::end() {
     }
     if (watching_) {
         try {
-            const Call query = progress_query();
-            progress_ = add_up(control_.rows(query.statement, query.parameters));
+            const Query query = progress_query();
+            progress_ = add_up(control_.rows(query.text, query.parameters));
         } catch (const ProgramError& error) {
             lose_progress(error);
         }
@@ -310,7 +321,7 @@ int TableJob::run() {
     open_workers();
     start();
     loop();
-    signals_.reset();
+    signals_->release();
     return end();
 }
 
