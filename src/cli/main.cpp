@@ -87,6 +87,7 @@ int run(int argc, char** argv) {
     add_digest_commands(app, chosen);
     add_uuid_command(app, chosen);
     add_table_commands(app, chosen);
+    add_report_command(app, chosen);
     add_serve_command(app, chosen);
     try {
         app.parse(argc, argv);
