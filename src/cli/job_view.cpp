@@ -146,24 +146,30 @@ double real_of(const Json& value, double otherwise) {
     return value.is_number() && std::isfinite(value.get<double>()) ? value.get<double>() : otherwise;
 }
 
+// How much of its table a part has been through. A further pass looks only at what was written meanwhile.
+double fraction_of_table(const Json& part) {
+    constexpr double kNearly = 0.99;
+    return part["state"] != "done" && number_of(part["pass"]) > 1 ? kNearly : fraction_of(part);
+}
+
 }  // namespace
 
-JobProgress add_up(Json parts) {
+JobProgress add_up(Json parts, double total_bytes, int sessions) {
     JobProgress sum;
-    double weighed = 0;
-    double weights = 0;
+    double bytes_done = 0;
+    double bytes = 0;
     for (const Json& part : parts) {
         sum.rows_done += number_of(part["rows_done"]);
         sum.rows_estimated += number_of(part["rows_estimated"]);
         sum.conflicts += number_of(part["conflicts"]);
-        const double weight = std::max(real_of(part["blocks"], 0), 1.0);
-        weighed += weight * fraction_of(part);
-        weights += weight;
+        const double weight = std::max(real_of(part["bytes"], 0), 1.0) / sessions;
+        bytes_done += weight * fraction_of_table(part);
+        bytes += weight;
         if (part["state"] != "running") continue;
         sum.rows_per_second += real_of(part["rows_per_second"], 0);
-        sum.seconds_left = std::max(sum.seconds_left, real_of(part["seconds_left"], -1));
     }
-    sum.fraction = weights > 0 ? weighed / weights : 0;
+    bytes = std::max(bytes, total_bytes);
+    sum.fraction = bytes > 0 ? bytes_done / bytes : 0;
     sum.parts = std::move(parts);
     return sum;
 }

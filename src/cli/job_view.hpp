@@ -10,7 +10,7 @@ namespace caas::cli {
 
 // The parts of a job added up.
 struct JobProgress {
-    Json parts = Json::array();  // rows of caas_progress
+    Json parts = Json::array();  // rows of caas_progress, with the size of the table as bytes
     std::int64_t rows_done = 0;
     std::int64_t rows_estimated = 0;
     std::int64_t conflicts = 0;
@@ -19,7 +19,8 @@ struct JobProgress {
     double seconds_left = -1;  // unknown
 };
 
-JobProgress add_up(Json parts);
+// total_bytes is the size of all tables of the job, each of which is done in `sessions` parts.
+JobProgress add_up(Json parts, double total_bytes, int sessions);
 
 class JobView {
 public:

@@ -75,7 +75,6 @@ void add_protect(CLI::App& group, Action& chosen) {
         ->add_option("COLUMN", protect.options->columns, "Columns, as the trigger names them: email=email_digest")
         ->required()
         ->type_name("");
-    add_api_key_option(*protect.line, protect.options->connection);
     protect.line->add_flag("--yes", protect.options->yes, "Do not ask");
     protect.line->add_flag("--dry-run", protect.options->dry_run, "Print the plan, and change nothing");
 }

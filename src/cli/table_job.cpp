@@ -89,6 +89,8 @@ private:
     void finish_worker(Worker& worker, const PGresult* result);
     void ask_for_progress();
     void read_progress();
+    void take_progress(Json parts);
+    void measure();
     void lose_progress(const ProgramError& error);
     void stop(int signal);
     void cancel_workers();
@@ -103,7 +105,10 @@ private:
     Relation relation_;
     std::unique_ptr<JobView> view_;
     std::vector<Worker> workers_;
-    std::string started_at_;
+    std::string started_at_;  // by the server's clock
+    Clock::time_point started_;
+    double first_fraction_ = -1;  // what an earlier run has done
+    double total_bytes_ = 0;      // of the table, its partitions and its children
     std::optional<SignalQueue> signals_;
     Clock::time_point next_poll_;
     bool asked_ = false;    // the progress was asked for and has not come
@@ -145,8 +150,20 @@ void TableJob::dry_run() const {
     if (options_.vacuum) std::cout << printable("VACUUM " + relation_.name + ";") << '\n';
 }
 
+void TableJob::measure() {
+    const Json row = control_.rows(R"sql(
+        WITH RECURSIVE tables AS (
+            SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON i.inhparent = t.oid)
+        SELECT clock_timestamp() AS now, coalesce(sum(pg_relation_size(c.oid)), 0) AS bytes
+        FROM tables JOIN pg_class c USING (oid) WHERE c.relkind = 'r')sql",
+                                   {relation_.oid})[0];
+    started_at_ = row["now"].get<std::string>();
+    started_ = Clock::now();
+    total_bytes_ = row["bytes"].get<double>();
+}
+
 void TableJob::start() {
-    started_at_ = control_.rows("SELECT clock_timestamp() AS now")[0]["now"].get<std::string>();
+    measure();
     signals_.emplace();
     view_->start(options_.jobs);
     int part = 0;
@@ -167,11 +184,24 @@ Query TableJob::progress_query() const {
     for (const Worker& worker : workers_) {
         pids += (pids.size() > 1 ? "," : "") + std::to_string(PQbackendPID(worker.session.handle()));
     }
-    return {"SELECT p.* FROM " + control_.schema() +
-                "caas_progress p WHERE p.job = $1 AND (p.pid = ANY ($2::integer[]) OR (p.updated_at >= $3::timestamptz"
-                " AND (p.relation = $4::oid::regclass OR EXISTS (SELECT FROM pg_partition_tree($4::oid::regclass) t"
-                " WHERE t.relid = p.relation)))) ORDER BY p.relation::text, p.part",
-            {job_, pids + "}", started_at_, relation_.oid}};
+    return {
+        "WITH RECURSIVE tables AS (SELECT $4::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i"
+        " JOIN tables t ON i.inhparent = t.oid)"
+        " SELECT p.*, pg_relation_size(p.relation) AS bytes FROM " +
+            control_.schema() +
+            "caas_progress p WHERE p.job = $1 AND (p.pid = ANY ($2::integer[]) OR (p.updated_at >= $3::timestamptz"
+            " AND p.parts = $5::integer AND p.relation IN (SELECT t.oid FROM tables t)))"
+            " ORDER BY p.relation::text, p.part",
+        {job_, pids + "}", started_at_, relation_.oid, std::to_string(options_.jobs)}};
+}
+
+// The time left is that of all tables, while the server knows that of each part.
+void TableJob::take_progress(Json parts) {
+    progress_ = add_up(std::move(parts), total_bytes_, options_.jobs);
+    if (first_fraction_ < 0 && !progress_.parts.empty()) first_fraction_ = progress_.fraction;
+    const double done = progress_.fraction - first_fraction_;
+    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    if (done > 0) progress_.seconds_left = seconds * (1 - progress_.fraction) / done;
 }
 
 void TableJob::lose_progress(const ProgramError& error) {
@@ -199,7 +229,7 @@ void TableJob::read_progress() {
     while (ResultPtr(PQgetResult(session)) != nullptr) continue;
     asked_ = false;
     try {
-        progress_ = add_up(rows_of(session, result.get()));
+        take_progress(rows_of(session, result.get()));
         view_->progress(progress_);
     } catch (const ProgramError& error) {
         lose_progress(error);
@@ -291,12 +321,13 @@ int TableJob::end() {
     if (watching_) {
         try {
             const Query query = progress_query();
-            progress_ = add_up(control_.rows(query.text, query.parameters));
+            take_progress(control_.rows(query.text, query.parameters));
         } catch (const ProgramError& error) {
             lose_progress(error);
         }
     }
     const bool interrupted = stopped_by_ != 0;
+    if (!failure_ && !interrupted) progress_.fraction = 1;
     view_->end(failure_ ? "failed" : interrupted ? "interrupted" : "done", progress_);
     if (failure_) {
         throw DatabaseError(std::string(failure_->what()) + "\nWhat was done stays; the same command resumes the job.",

@@ -54,18 +54,26 @@ void print_plan(const Json& plan) {
     std::cout << std::flush;
 }
 
-// What the program runs by itself; the rest, such as a job of hours, is for the user.
-bool runs_here(const Json& step) {
-    static constexpr std::array<std::string_view, 6> kBeginnings = {"CREATE INDEX CONCURRENTLY ",
-                                                                    "CREATE UNIQUE INDEX CONCURRENTLY ",
-                                                                    "DROP INDEX CONCURRENTLY ",
-                                                                    "REINDEX ",
-                                                                    "VACUUM ",
-                                                                    "ALTER TABLE "};
-    if (step["kind"] != "by hand" || !step["statement"].is_string()) return false;
+// Indexes and VACUUM cannot be left to a function, since they may run for long and in no transaction.
+bool is_run_here(const Json& step) {
+    static constexpr std::array<std::string_view, 5> kBeginnings = {"CREATE INDEX ", "CREATE UNIQUE INDEX ",
+                                                                    "DROP INDEX ", "REINDEX ", "VACUUM "};
+    if (!step["statement"].is_string()) return false;
     const auto statement = step["statement"].get<std::string>();
     return std::any_of(kBeginnings.begin(), kBeginnings.end(),
                        [&](std::string_view beginning) { return statement.rfind(beginning, 0) == 0; });
+}
+
+// The steps by hand in two parts: those that run here, and those from the first that does not, such as the call of a
+// job: what comes after a job may fail before it.
+std::pair<Json, Json> split_by_hand(const Json& steps) {
+    std::pair<Json, Json> parts = {Json::array(), Json::array()};
+    for (const Json& step : steps) {
+        if (step["kind"] != "by hand") continue;
+        const bool here = parts.second.empty() && is_run_here(step);
+        (here ? parts.first : parts.second).push_back(step);
+    }
+    return parts;
 }
 
 bool confirmed(const TableOptions& options) {
@@ -77,9 +85,8 @@ bool confirmed(const TableOptions& options) {
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void run_by_hand(Database& session, const Json& steps) {
+void run_steps(Database& session, const Json& steps) {
     for (const Json& step : steps) {
-        if (!runs_here(step)) continue;
         const auto statement = step["statement"].get<std::string>();
         std::cout << printable_lines(statement) << std::endl;
         try {
@@ -98,21 +105,17 @@ void run_by_hand(Database& session, const Json& steps) {
 int table_protect(const TableOptions& options) {
     Database database = Database::connect(options.connection);
     const Relation relation = database.find(options.table);
-    Database session = database.with_key(read_api_key(options.connection), false);
-    const Json plan = protection_rows(session, "caas_protect_plan", relation, options);
+    const Json plan = protection_rows(database, "caas_protect_plan", relation, options);
     print_plan(plan);
     if (options.dry_run) return kExitOk;
     if (!confirmed(options)) {
         note("nothing was changed");
         return kExitNo;
     }
-    const Json done = protection_rows(session, "caas_protect", relation, options);
-    run_by_hand(session, done);
-    const bool more = std::any_of(done.begin(), done.end(),
-                                  [](const Json& step) { return step["kind"] == "by hand" && !runs_here(step); });
-    print_done(
-        printable(relation.name) + " is protected" +
-        (more ? "; what is left by hand is in the plan" : "; 'caas table backfill' protects the rows that are there"));
+    const auto [here, left] = split_by_hand(protection_rows(database, "caas_protect", relation, options));
+    run_steps(database, here);
+    print_done(printable(relation.name) + " is protected" + (left.empty() ? "" : "; this is left, in this order:"));
+    print_plan(left);
     return kExitOk;
 }
 

@@ -16,11 +16,12 @@ namespace {
 // All characters beyond ASCII are escaped, so that JSON on a terminal does no harm either.
 void print_rows(const Json& rows) { std::cout << rows.dump(2, ' ', true) << '\n'; }
 
+// Plaintext beside its protected value is none where the table is to keep it.
 bool has_findings(const Json& row) {
-    for (const char* column : {"plaintext", "unopenable", "wrong_index", "wrong_shape"}) {
+    for (const char* column : {"unprotected", "unopenable", "wrong_index", "wrong_shape"}) {
         if (number_of(row[column]) != 0) return true;
     }
-    return false;
+    return row["keeps_plaintext"] != true && number_of(row["plaintext"]) != 0;
 }
 
 // "1: 12, 2: 34"
@@ -34,14 +35,14 @@ std::string generations_text(const Json& generations) {
 }
 
 void print_check(const Json& rows) {
-    TextTable table({"RELATION", "COLUMN", "KIND", ">ROWS", ">NULL", ">PROTECTED", ">PLAINTEXT", ">UNOPENABLE",
-                     ">WRONG INDEX", ">WRONG SHAPE", "GENERATIONS"});
+    TextTable table({"RELATION", "COLUMN", "KIND", ">ROWS", ">NULL", ">PROTECTED", ">PLAINTEXT", ">UNPROTECTED",
+                     ">UNOPENABLE", ">WRONG INDEX", ">WRONG SHAPE", "GENERATIONS"});
     bool exact = true;
     double bad_share = 0;
     for (const Json& row : rows) {
         std::vector<std::string> cells = {cell_of(row["relation"]), cell_of(row["column_name"]), cell_of(row["kind"])};
         for (const char* column :
-             {"rows", "nulls", "protected", "plaintext", "unopenable", "wrong_index", "wrong_shape"}) {
+             {"rows", "nulls", "protected", "plaintext", "unprotected", "unopenable", "wrong_index", "wrong_shape"}) {
             cells.push_back(row[column].is_null() ? "" : amount_text(number_of(row[column])));
         }
         cells.push_back(generations_text(row["generations"]));
@@ -75,9 +76,12 @@ int table_check(const TableOptions& options) {
     const Relation relation = database.find(options.table);
     Database session = database.with_key(read_api_key(options.connection), false);
     require_key(session);
-    const Json rows =
-        session.rows("SELECT * FROM " + session.schema() + "caas_check($1::oid::regclass, $2::double precision)",
-                     {relation.oid, std::to_string(options.sample)});
+    const std::string query =
+        "SELECT c.*, EXISTS (SELECT FROM " + session.schema() +
+        "caas_columns d WHERE d.relation = c.relation AND d.target_column = c.column_name"
+        " AND ('keep' = ANY (d.options) OR d.declared_by = 'generated column')) AS keeps_plaintext FROM " +
+        session.schema() + "caas_check($1::oid::regclass, $2::double precision) c";
+    const Json rows = session.rows(query, {relation.oid, std::to_string(options.sample)});
     if (options.json) {
         print_rows(rows);
     } else {

@@ -27,14 +27,15 @@ sub fill
 }
 
 my @good =
-	("'people', 'email_digest', 'digest', 12000, 1000, 0, 11000, 0, NULL, 0, '{\"1\": 10000, \"2\": 1000}', true, 0");
+	(
+	"'people', 'email_digest', 'digest', 12000, 1000, 0, 0, 11000, 0, NULL, 0, '{\"1\": 10000, \"2\": 1000}', true, 0");
 fill('check', @good);
 my ($code, $out, $err) = table_caas($server, 'table', 'check', 'people');
 is($code, 0, 'check of a good table') or diag($err);
 is($err, "caas: note: sample 100\n", 'of all rows');
 is($out, <<'TABLE', 'what it shows');
-RELATION       COLUMN        KIND      ROWS   NULL  PROTECTED  PLAINTEXT  UNOPENABLE  WRONG INDEX  WRONG SHAPE  GENERATIONS
-public.people  email_digest  digest  12,000  1,000     11,000          0           0                         0  1: 10,000, 2: 1,000
+RELATION       COLUMN        KIND      ROWS   NULL  PROTECTED  PLAINTEXT  UNPROTECTED  UNOPENABLE  WRONG INDEX  WRONG SHAPE  GENERATIONS
+public.people  email_digest  digest  12,000  1,000     11,000          0            0           0                         0  1: 10,000, 2: 1,000
 TABLE
 is_deeply(
 	json_of((table_caas($server, 'table', 'check', 'people', '--json'))[1]),
@@ -45,6 +46,8 @@ is_deeply(
 		rows => 12000,
 		nulls => 1000,
 		plaintext => 0,
+		unprotected => 0,
+		keeps_plaintext => JSON::PP::false(),
 		protected => 11000,
 		unopenable => 0,
 		wrong_index => undef,
@@ -56,16 +59,26 @@ is_deeply(
 	'the same as JSON'
 );
 
-for my $column (5 .. 9)
+for my $column (5, 6, 8 .. 10)
 {
-	next if $column == 6;
-	my @values = ("'people'", "'c'", "'sealed'", 10, 0, 0, 10, 0, 0, 0);
+	my @values = ("'people'", "'c'", "'sealed'", 10, 0, 0, 0, 10, 0, 0, 0);
 	$values[$column] = 1;
-	fill('check', @good, join ', ', @values, "'{}', true, 0");
+	fill('check', @good, join ', ', @values, "'{}', true, NULL");
 	($code) = table_caas($server, 'table', 'check', 'people');
 	is($code, 1, "exit code 1: column $column");
 }
-fill('check', "'people', 'c', 'sealed', 10, 0, 0, 10, 0, 0, 0, '{}', false, 0.0123");
+for my $keep ([ target_column => "'kept'", options => "'{keep}'" ],
+	[ target_column => "'made'", declared_by => "'generated column'" ])
+{
+	column_row($server, 'people', @$keep);
+	fill('check', "'people', $keep->[1], 'digest', 10, 0, 10, 0, 10, 0, NULL, 0, '{}', true, NULL");
+	($code) = table_caas($server, 'table', 'check', 'people');
+	is($code, 0, "plaintext beside its digest: $keep->[2]");
+	fill('check', "'people', $keep->[1], 'digest', 10, 0, 10, 1, 9, 0, NULL, 0, '{}', true, NULL");
+	($code) = table_caas($server, 'table', 'check', 'people');
+	is($code, 1, 'plaintext alone');
+}
+fill('check', "'people', 'c', 'sealed', 10, 0, 0, 0, 10, 0, 0, 0, '{}', false, 0.0123");
 ($code, $out, $err) = table_caas($server, 'table', 'check', 'people', '--sample', '2.5');
 is($code, 0, 'a sample') or diag($err);
 is($err, "caas: note: sample 2.5\n", 'of 2.5 percent');

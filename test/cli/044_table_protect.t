@@ -33,7 +33,8 @@ my @plan = (
 	"2, 'statement', 'CREATE TRIGGER ..', 'the trigger'",
 	"3, 'by hand', 'CREATE INDEX CONCURRENTLY people_email ON public.people (email_digest)', 'for search'",
 	"4, 'by hand', 'VACUUM public.people', NULL",
-	"5, 'by hand', 'CALL caas_backfill(''people'')', 'may take hours'"
+	"5, 'by hand', 'CALL caas_backfill(''people'')', 'may take hours'",
+	"6, 'by hand', 'CREATE INDEX later ON public.people (id)', 'after the job'"
 );
 my $shown = <<'PLAN';
 -- 1, finding: a finding
@@ -46,6 +47,8 @@ CREATE INDEX CONCURRENTLY people_email ON public.people (email_digest);
 VACUUM public.people;
 -- 5, by hand: may take hours
 CALL caas_backfill('people');
+-- 6, by hand: after the job
+CREATE INDEX later ON public.people (id);
 PLAN
 plan_is(@plan);
 my ($code, $out, $err) = table_caas($server, @protect, '--dry-run');
@@ -70,8 +73,9 @@ is(
 	$out,
 	$shown
 		. "CREATE INDEX CONCURRENTLY people_email ON public.people (email_digest)\nVACUUM public.people\n"
-		. "public.people is protected; what is left by hand is in the plan\n",
-	'each statement that it runs'
+		. "public.people is protected; this is left, in this order:\n"
+		. $shown =~ s/.*(?=^-- 5)//msr,
+	'each statement that it runs, and those that are left'
 );
 is(protected(), 'people|id@users|{email=email_digest,"o\\"d, {x}\\\\"}', 'the server protects');
 is(indexes(), 'people_email', 'the index is made');

@@ -31,12 +31,12 @@ BEGIN
         'the server does not list the API key' END;
 END $$;
 
-CREATE TABLE stub_check(relation regclass, column_name name, kind text, rows bigint, nulls bigint, plaintext bigint, protected bigint,
-    unopenable bigint, wrong_index bigint, wrong_shape bigint, generations jsonb, exact boolean, bad_share_at_most double precision);
-CREATE FUNCTION caas_check(relation regclass, sample_percent double precision DEFAULT 100) RETURNS SETOF stub_check LANGUAGE plpgsql AS $$
+CREATE TABLE stub_check(relation regclass, column_name name, kind text, rows bigint, nulls bigint, plaintext bigint, unprotected bigint,
+    protected bigint, unopenable bigint, wrong_index bigint, wrong_shape bigint, generations jsonb, exact boolean, bad_share_at_most double precision);
+CREATE FUNCTION caas_check(checked_table regclass, sample_percent double precision DEFAULT 100) RETURNS SETOF stub_check LANGUAGE plpgsql AS $$
 BEGIN
     RAISE NOTICE 'sample %', sample_percent;
-    RETURN QUERY SELECT * FROM stub_check c WHERE c.relation = caas_check.relation;
+    RETURN QUERY SELECT * FROM stub_check c WHERE c.relation = checked_table;
 END $$;
 
 CREATE TABLE stub_plan(step integer, kind text, statement text, detail text);
