@@ -20,7 +20,4 @@ std::string report_html(const ReportData& data);
 // The text format of Prometheus.
 std::string report_metrics(const ReportData& data);
 
-// The text for the content of an element and for a quoted attribute.
-std::string html_escaped(std::string_view text);
-
 }  // namespace caas::cli

@@ -1,5 +1,6 @@
 // The page of `caas report --html`: nothing is loaded from elsewhere, no script runs, and every text is escaped. The
 // policy in its head makes a browser refuse whatever else would get in.
+#include "html_text.hpp"
 #include "progress_bar.hpp"
 #include "report_data.hpp"
 #include "table_status.hpp"
@@ -203,32 +204,6 @@ std::string section_html(const char* heading, const std::string& content) {
 }
 
 }  // namespace
-
-std::string html_escaped(std::string_view text) {
-    std::string escaped;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                escaped += "&amp;";
-                break;
-            case '<':
-                escaped += "&lt;";
-                break;
-            case '>':
-                escaped += "&gt;";
-                break;
-            case '"':
-                escaped += "&quot;";
-                break;
-            case '\'':
-                escaped += "&#39;";
-                break;
-            default:
-                escaped += c;
-        }
-    }
-    return escaped;
-}
 
 std::string report_html(const ReportData& data) {
     return head_html(data) + "<body><header><h1>" + html_escaped(printable(data.database)) +
