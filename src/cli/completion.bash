@@ -27,7 +27,7 @@ _caas_value() {
         --keyring | --api-keys | --api-key-file | --html | --metrics | --tls-cert | --tls-key | --config) ;; # file names are the default
         --username | --jobs | --batch-ms | --pause-ms | --lock-timeout-ms | --sample) compopt +o default 2>/dev/null ;;
         --cluster | --port | --database | --superuser | --schema) compopt +o default 2>/dev/null ;;
-        --uuid | --id | --namespace | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
+        --uuid | --id | --namespace | --digest | --name | --generation | --force-generation | --activate) compopt +o default 2>/dev/null ;;
         --listen | --threads | --password-threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
         *) return 1 ;;
     esac
@@ -47,8 +47,8 @@ _caas_words() {
         'keyring init') echo --digests --ciphers --passwords --help ;;
         'keyring rotate') echo --digests --ciphers --passwords --stage --help ;;
         'keyring activate') echo --help ;;
-        'keyring retire') echo --activate --help ;;
-        'keyring remove') echo --yes --help ;;
+        'keyring retire') echo --activate --database --force-generation --help ;;
+        'keyring remove') echo --yes --database --force-generation --help ;;
         'keyring list') echo --json --help ;;
         'keyring check') echo --user --help ;;
         api-key) echo new digest --help ;;
