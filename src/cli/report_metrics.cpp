@@ -46,7 +46,7 @@ void add_generations(prometheus::Registry& registry, const Json& generations) {
     GaugeFamily& values =
         gauges(registry, "caas_values", "Stored values, by the generation of the keyring that made them.");
     GaugeFamily& conclusive = gauges(registry, "caas_values_conclusive",
-                                     "1 when the number of values is known and not only estimated, else 0.");
+                                     "1 when no transaction can add values of the generation any more, else 0.");
     for (const Json& row : generations) {
         Labels labels = {{"relation", label(row["relation"])},
                          {"column", label(row["column_name"])},
@@ -71,7 +71,10 @@ void add_jobs(prometheus::Registry& registry, const Json& jobs) {
     }};
     // Not "job": Prometheus gives every series a label of this name.
     const auto labels_of = [](const Json& row) {
-        return Labels{{"job_name", label(row["job"])}, {"relation", label(row["relation"])}, {"part", label(row["part"])}};
+        return Labels{{"job_name", label(row["job"])},
+                      {"relation", label(row["relation"])},
+                      {"part", label(row["part"])},
+                      {"parts", label(row["parts"])}};
     };
     for (const auto& [name, column, help] : kFigures) {
         GaugeFamily& family = gauges(registry, name, help);

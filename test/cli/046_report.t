@@ -25,6 +25,7 @@ is(
 	(NULL, NULL, 'people', 'phone_digest', 'digest', NULL, false, 'no generation column');
 	INSERT INTO "The caas".stub_progress VALUES ('backfill', 'people', 1, 1, 'running', 1, 25, 100, 1234, 4000, 1500.5, 200, 3,
 	'postgres', 1, now(), '2026-01-02 03:04:05+00');
+	INSERT INTO "The caas".stub_progress VALUES ('backfill', 'people', 1, 2, 'done', 1, 1, 1, 7, 7, NULL, NULL, 0, 'postgres', NULL, now(), now());
 	INSERT INTO "The caas".stub_doctor VALUES ('error', '<i>', 'a finding', NULL), ('warning', 'x', 'y', 'z'), ('error', 'x', 'y', 'z')}
 	),
 	'',
@@ -71,7 +72,7 @@ SKIP:
 	like($dom, qr/<title>caas: postgres<\/title>/, 'no script of a name ran');
 	unlike($dom, qr/<(?:script|img)\b/, 'no name became an element');
 	is(() = $dom =~ /<h1>/g, 1, 'none closed a table');
-	is(() = $dom =~ /<tr>/g, 4 + 2 + 4 + 1 + 3, 'all rows are there');
+	is(() = $dom =~ /<tr>/g, 4 + 2 + 4 + 2 + 3, 'all rows are there');
 	like($dom, qr/<style>/, 'and the style');
 }
 
@@ -84,10 +85,11 @@ for my $line (
 	qq{caas_column_ok{database="postgres",column="email_digest",kind="digest",relation="public.\\"$esc\\""} 0},
 	'caas_values{database="postgres",column="email_digest",generation="1",kind="digest",relation="public.people",state="retired"} 1000',
 	'caas_values_conclusive{database="postgres",column="phone_digest",generation="unknown",kind="digest",relation="public.people",state="unknown"} 0',
-	'caas_job_rows_done{database="postgres",job_name="backfill",part="1",relation="public.people"} 1234',
-	'caas_job_conflicts{database="postgres",job_name="backfill",part="1",relation="public.people"} 3',
-	'caas_job_updated_timestamp_seconds{database="postgres",job_name="backfill",part="1",relation="public.people"} 1767323045',
-	'caas_job_state{database="postgres",job_name="backfill",part="1",relation="public.people",state="running"} 1',
+	'caas_job_rows_done{database="postgres",job_name="backfill",part="1",parts="1",relation="public.people"} 1234',
+	'caas_job_rows_done{database="postgres",job_name="backfill",part="1",parts="2",relation="public.people"} 7',
+	'caas_job_conflicts{database="postgres",job_name="backfill",part="1",parts="1",relation="public.people"} 3',
+	'caas_job_updated_timestamp_seconds{database="postgres",job_name="backfill",part="1",parts="1",relation="public.people"} 1767323045',
+	'caas_job_state{database="postgres",job_name="backfill",part="1",parts="1",relation="public.people",state="running"} 1',
 	'caas_doctor_findings{database="postgres",severity="error"} 2',
 	'caas_doctor_findings{database="postgres",severity="note"} 0'
 	)

@@ -7,7 +7,7 @@ CREATE VIEW caas_columns AS SELECT * FROM stub_columns;
 
 CREATE TABLE stub_progress(job text, relation regclass, part integer, parts integer, state text, pass integer, blocks_done bigint,
     blocks bigint, rows_done bigint, rows_estimated bigint, rows_per_second double precision, seconds_left double precision,
-    conflicts bigint, role name, pid integer, started_at timestamptz, updated_at timestamptz, PRIMARY KEY (job, relation, part));
+    conflicts bigint, role name, pid integer, started_at timestamptz, updated_at timestamptz, PRIMARY KEY (job, relation, part, parts));
 CREATE VIEW caas_progress AS SELECT * FROM stub_progress;
 
 CREATE TABLE stub_generations(generation integer, state text, relation regclass, column_name name, kind text, "values" bigint,
@@ -67,13 +67,13 @@ BEGIN
     SELECT * INTO wanted FROM stub_orders;
     INSERT INTO stub_progress VALUES (job_, relation_, part_, parts_, 'running', 1, 0, wanted.batches, 0, wanted.batches * 10, 1000, 1, 0,
         current_user, pg_backend_pid(), now(), clock_timestamp())
-    ON CONFLICT (job, relation, part) DO UPDATE
+    ON CONFLICT (job, relation, part, parts) DO UPDATE
     SET state = 'running', pid = pg_backend_pid(), blocks = wanted.batches, blocks_done = 0, updated_at = clock_timestamp();
     COMMIT;
     FOR batch IN 1 .. wanted.batches LOOP
         PERFORM pg_sleep(0.01);
         UPDATE stub_progress SET blocks_done = blocks_done + 1, rows_done = rows_done + 10, updated_at = clock_timestamp()
-        WHERE job = job_ AND relation = relation_ AND part = part_;
+        WHERE job = job_ AND relation = relation_ AND part = part_ AND parts = parts_;
         COMMIT;
     END LOOP;
     IF wanted.outcome = 'violation' AND part_ = 1 THEN
@@ -81,7 +81,7 @@ BEGIN
     END IF;
     UPDATE stub_progress SET state = 'done', pid = NULL, updated_at = clock_timestamp(),
         conflicts = CASE wanted.outcome WHEN 'conflicts' THEN 2 ELSE 0 END
-    WHERE job = job_ AND relation = relation_ AND part = part_;
+    WHERE job = job_ AND relation = relation_ AND part = part_ AND parts = parts_;
     COMMIT;
     RAISE NOTICE E'caas_% of "%": % rows protected\x1b[31m', job_, relation_, wanted.batches * 10;
 END $$;
