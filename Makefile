@@ -45,13 +45,15 @@ $(DATA_built): sql/caas.sql caas.control
 
 # Line numbers are all that a program of templates keeps for a debugger: a fifth of the time to build, half the size.
 $(PROGRAM_OBJS): override CXXFLAGS += -g1
+# libpq and its header are those that pg_config names.
+$(filter src/cli/%,$(PROGRAM_OBJS)): CPPFLAGS += -I$(shell $(PG_CONFIG) --includedir)
 # src/http/assertion.cpp handles what fails.
 $(filter src/http/%,$(PROGRAM_OBJS)): CPPFLAGS += -DBOOST_ENABLE_ASSERT_HANDLER
 
-PROGRAM_LIBS = -lssl -lcrypto -licuuc -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
+PROGRAM_LIBS = -lpq -lssl -lcrypto -licuuc -lsimdjson -lprometheus-cpp-core -lsystemd -lpthread
 
 caas: $(PROGRAM_OBJS) $(CORE_OBJS)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -o $@ $^ $(PROGRAM_LIBS)
 
 install: install-program
 install-program: caas

@@ -22,5 +22,7 @@ void add_digest_commands(CLI::App& app, Action& chosen);
 void add_uuid_command(CLI::App& app, Action& chosen);
 void add_serve_command(CLI::App& app, Action& chosen);
 void add_setup_command(CLI::App& app, Action& chosen);
+void add_table_commands(CLI::App& app, Action& chosen);
+void add_report_command(CLI::App& app, Action& chosen);
 
 }  // namespace caas::cli

@@ -24,9 +24,10 @@ _caas_value() {
         --user) COMPREPLY=($(compgen -u -- "$2")) ;;
         --access-log) COMPREPLY=($(compgen -W off -- "$2") $(compgen -f -- "$2")) ;;
         --pgdata | --host) COMPREPLY=($(compgen -d -- "$2")) ;;
-        --keyring | --api-keys | --tls-cert | --tls-key | --config) ;; # file names are the default
+        --keyring | --api-keys | --api-key-file | --html | --metrics | --tls-cert | --tls-key | --config) ;; # file names are the default
+        --username | --jobs | --batch-ms | --pause-ms | --lock-timeout-ms | --sample) compopt +o default 2>/dev/null ;;
         --cluster | --port | --database | --superuser | --schema) compopt +o default 2>/dev/null ;;
-        --uuid | --id | --namespace | --digest | --name | --generation | --activate) compopt +o default 2>/dev/null ;;
+        --uuid | --id | --namespace | --digest | --name | --generation | --force-generation | --activate) compopt +o default 2>/dev/null ;;
         --listen | --threads | --password-threads | --max-* | --*-timeout | --rate-limit) compopt +o default 2>/dev/null ;;
         *) return 1 ;;
     esac
@@ -35,8 +36,9 @@ _caas_value() {
 
 # The words that may follow a command.
 _caas_words() {
+    local connection='--database --host --port --username --help'
     case $1 in
-        '') echo setup keyring api-key encrypt verify uuid serve --help --version ;;
+        '') echo setup keyring api-key table report encrypt verify uuid serve --help --version ;;
         setup)
             echo --cluster --pgdata --port --host --superuser --database --schema --keyring --name --new-key --remove --dry-run \
                 --help
@@ -45,13 +47,22 @@ _caas_words() {
         'keyring init') echo --digests --ciphers --passwords --help ;;
         'keyring rotate') echo --digests --ciphers --passwords --stage --index --help ;;
         'keyring activate') echo --help ;;
-        'keyring retire') echo --activate --help ;;
-        'keyring remove') echo --yes --help ;;
+        'keyring retire') echo --activate --database --force-generation --help ;;
+        'keyring remove') echo --yes --database --force-generation --help ;;
         'keyring list') echo --json --help ;;
         'keyring check') echo --user --help ;;
         api-key) echo new digest --help ;;
         'api-key new') echo --name --quiet --json --help ;;
         'api-key digest') echo --name --json --help ;;
+        table) echo protect backfill rotate cutover check residue status doctor --help ;;
+        'table protect') echo --yes --dry-run "$connection" ;;
+        'table backfill' | 'table rotate' | 'table cutover')
+            echo --api-key-file --jobs --batch-ms --pause-ms --lock-timeout-ms --max-lag-bytes --vacuum --dry-run --json "$connection"
+            ;;
+        'table check') echo --api-key-file --sample --json "$connection" ;;
+        'table residue' | 'table doctor') echo --json "$connection" ;;
+        'table status') echo --json --watch "$connection" ;;
+        report) echo --html --metrics "$connection" ;;
         encrypt) echo --keyring --uuid --id --namespace --generation --line --raw --help ;;
         verify) echo --keyring --uuid --id --namespace --digest --line --raw --help ;;
         uuid) echo --id --namespace --help ;;
@@ -70,9 +81,13 @@ _caas() {
     COMPREPLY=()
     _caas_value "$prev" "$cur" && return
     ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
-    [[ $command == keyring || $command == api-key ]] && ((COMP_CWORD > 2)) && command+=" ${COMP_WORDS[2]}"
+    [[ $command == keyring || $command == api-key || $command == table ]] && ((COMP_CWORD > 2)) && command+=" ${COMP_WORDS[2]}"
     # After the name of a keyring command comes a file: options only when one has begun.
     [[ $command == 'keyring '* && $cur != -* ]] && return
+    if [[ $command == 'table '* && $cur != -* ]]; then # the name of a table, or of a column
+        compopt +o default 2>/dev/null
+        return 0
+    fi
     COMPREPLY=($(compgen -W "$(_caas_words "$command")" -- "$cur"))
 }
 

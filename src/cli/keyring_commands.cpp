@@ -26,6 +26,21 @@ void add_number(const Command<KeyringOptions>& command) {
         ->type_name("");
 }
 
+void add_databases(const Command<KeyringOptions>& command) {
+    command.line
+        ->add_option("--database", command.options->databases,
+                     "Refuse while this database has values of the generation; may be repeated")
+        ->type_name("NAME")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command.line
+        ->add_option("--force-generation", command.options->force_generation,
+                     "The same number again: do it in spite of what a database says")
+        ->type_name("N")
+        ->check(CLI::Range(1, kMaxGenerationNumber))
+        ->needs("--database");
+}
+
 std::string known_algorithms(const PoolKind& kind) {
     std::string known;
     for (std::size_t id = 0; id < kind.known; id++) known += std::string(id == 0 ? "" : ", ") + kind.name(id);
@@ -66,6 +81,7 @@ void add_edits(CLI::App& group, Action& chosen) {
     const auto retire =
         add(group, chosen, "retire", "Retire the active generation N in favour of another", keyring_retire);
     add_number(retire);
+    add_databases(retire);
     retire.line->add_option("--activate", retire.options->activate, "The generation that becomes active")
         ->check(CLI::Range(1, kMaxGenerationNumber))
         ->type_name("M");
@@ -74,6 +90,7 @@ void add_edits(CLI::App& group, Action& chosen) {
         add(group, chosen, "remove", "Delete a retired generation: what was made under it can never be verified again",
             keyring_remove);
     add_number(remove);
+    add_databases(remove);
     remove.line->add_flag("--yes", remove.options->yes, "Required, because the secret cannot be restored");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace caas::cli {
 
@@ -12,6 +13,8 @@ struct KeyringOptions {
     int number = 0;
     std::optional<int> activate;
     std::optional<std::string> user;
+    std::vector<std::string> databases;   // asked for values of the generation
+    std::optional<int> force_generation;  // do it in spite of what they say
     bool stage = false;
     bool new_index_key = false;
     bool yes = false;

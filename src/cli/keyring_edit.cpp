@@ -9,6 +9,7 @@
 #include "../core/password_pool.hpp"
 #include "command.hpp"
 #include "keyring_commands.hpp"
+#include "keyring_databases.hpp"
 #include "keyring_file.hpp"
 #include "keyring_report.hpp"
 
@@ -277,6 +278,7 @@ int keyring_activate(const KeyringOptions& options) {
 
 int keyring_retire(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
+    require_no_values(options);
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         if (!existing(current, options, options.number).active) throw program_error(name + " is retired already");
         if (!options.activate) {
@@ -291,6 +293,7 @@ int keyring_retire(const KeyringOptions& options) {
 
 int keyring_remove(const KeyringOptions& options) {
     const std::string name = name_of(options, options.number);
+    require_no_values(options);
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
         const Generation& removed = existing(current, options, options.number);
         if (removed.active) throw program_error(name + " is active: make another active first, then remove it");

@@ -18,7 +18,7 @@ namespace {
 using namespace caas::cli;
 
 constexpr const char* kFooter =
-    "Exit status: 0 done, 1 no match or keyring not usable, 2 wrong usage, 3 failed.\n"
+    "Exit status: 0 done, 1 no match, keyring not usable or a table not in order, 2 wrong usage, 3 failed.\n"
     "The manual is caas(1).";
 
 // The process will hold secrets: no core file, and no debugger of the same user.
@@ -74,7 +74,7 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app("Keyrings, API keys and digests of the PostgreSQL extension caas.", "caas");
+    CLI::App app("Keyrings, API keys, tables and digests of the PostgreSQL extension caas.", "caas");
     Action chosen;
     app.set_version_flag("--version",
                          std::string("caas ") + caas_library_version() + " (" + caas_openssl_version() + ")",
@@ -86,6 +86,8 @@ int run(int argc, char** argv) {
     add_api_key_commands(app, chosen);
     add_digest_commands(app, chosen);
     add_uuid_command(app, chosen);
+    add_table_commands(app, chosen);
+    add_report_command(app, chosen);
     add_serve_command(app, chosen);
     try {
         app.parse(argc, argv);

@@ -9,11 +9,12 @@ my ($version) = read_file('caas.control') =~ /^default_version = '(.*)'$/m;
 like(ok_caas('--version'), qr/\Acaas \Q$version\E \(OpenSSL .*\)\n\z/, 'the version');
 
 my @commands = commands();
-is(@commands, 16, 'the help lists all commands');
+is(@commands, 26, 'the help lists all commands');
 for my $command ('', @commands)
 {
 	my @words = split ' ', $command;
-	for my $option ('-h', '--help')
+	# For what connects to a database, -h is the host, as for psql.
+	for my $option ($command =~ /^(?:report|table .*)$/ ? () : '-h', '--help')
 	{
 		my ($code, $out, $err) = caas(@words, $option);
 		is("$code $err", '0 ', "caas $command $option");
@@ -25,6 +26,10 @@ for my $command ('', @commands)
 my %wrong = (
 	'' => qr/a command is missing\nTry 'caas --help'/,
 	'keyring' => qr/a command is missing\nTry 'caas keyring --help'/,
+	'table' => qr/a command is missing\nTry 'caas table --help'/,
+	'table backfill' => qr/TABLE is required\nTry 'caas table backfill --help'/,
+	'table status --watch nonsense' => qr/a word too many/,
+	'report --nonsense=value' => qr/unknown option --nonsense\n/,
 	'api-key' => qr/a command is missing\nTry 'caas api-key --help'/,
 	'nonsense' => qr/there is no such command\nTry 'caas --help'/,
 	'keyring nonsense' => qr/there is no such command\nTry 'caas keyring --help'/,

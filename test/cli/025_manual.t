@@ -13,7 +13,7 @@ $page =~ s/.\x08//g;
 like($page, qr/^NAME\n\s+caas - /m, 'it is shown');
 my ($synopsis, $described) = $page =~ /^SYNOPSIS\n(.*?)^DESCRIPTION\n.*^OPTIONS\n(.*?)^ALGORITHMS\n/ms;
 
-for my $command (grep { !/^(?:keyring|api-key)$/ } commands())
+for my $command (grep { !/^(?:keyring|api-key|table)$/ } commands())
 {
 	my ($line) = $synopsis =~ /^\s*(caas \Q$command\E .*)$/m;
 	ok($line, "caas $command is in the synopsis") or next;

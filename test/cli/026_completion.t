@@ -22,12 +22,12 @@ sub completed
 
 my @commands = commands();
 is_deeply(completed(''), [ sort '--help', '--version', grep { !/ / } @commands ], 'the commands');
-for my $group ('keyring', 'api-key')
+for my $group ('keyring', 'api-key', 'table')
 {
 	my @names = map { /^\Q$group\E (.*)/ } @commands;
 	is_deeply(completed($group, ''), [ sort '--help', @names ], "the commands of $group");
 }
-for my $command (grep { !/^(?:keyring|api-key)$/ } @commands)
+for my $command (grep { !/^(?:keyring|api-key|table)$/ } @commands)
 {
 	is_deeply(completed(split(' ', $command), '--'), [ sort(options($command)) ], "the options of $command");
 }
@@ -53,6 +53,9 @@ is_deeply(completed('serve', '--keyring', 'file', '--api'), ['--api-keys'], 'the
 is_deeply(completed('serve', "--$_", ''), [], "serve --$_: a file name or a value of one's own")
 	for
 	qw(keyring api-keys tls-cert tls-key config listen threads max-body max-memory max-connections max-connections-per-address request-timeout idle-timeout rate-limit);
+is_deeply(completed('table', 'backfill', ''), [], 'the name of a table');
+is_deeply(completed('table', 'backfill', "--$_", ''), [], "table backfill --$_: a value of one's own")
+	for qw(jobs batch-ms pause-ms lock-timeout-ms max-lag-bytes database username api-key-file);
 is_deeply(completed('serve', '--access-log', 'of'), ['off'], 'serve --access-log: off, or a file');
 is_deeply(completed('keyring', 'check', 'file', '--user', 'roo'), ['root'], 'users');
 is(

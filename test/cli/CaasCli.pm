@@ -151,7 +151,7 @@ sub subcommands
 sub options
 {
 	my ($list) = (caas(split(' ', $_[0]), '--help'))[1] =~ /^options:\s*\n(.*?)\n\s*\n/msi or return;
-	return $list =~ /^ +(?:-h, *)?(--[a-z-]+)/mg;
+	return $list =~ /^ +(?:-[a-zA-Z], *)?(--[a-z-]+)/mg;
 }
 
 # The environment in which one call of the C library fails or ends the process: see test/cli/fault.c.

@@ -1,0 +1,30 @@
+// The protected columns and jobs of a database as tables.
+#pragma once
+#include "database.hpp"
+
+#include <string>
+#include <vector>
+
+namespace caas::cli {
+
+struct TableStatus {
+    Json columns;  // rows of caas_columns
+    Json jobs;     // rows of caas_progress
+};
+
+TableStatus read_table_status(Database& database);
+// The lines that show it. bars: with a bar for each job.
+std::vector<std::string> status_lines(const TableStatus& status, bool bars);
+// Shows it until q or Ctrl-C.
+int watch_table_status(Database& database);
+
+// What the part of a job has done, as a fraction; 0 where nothing tells.
+double fraction_of(const Json& job);
+// A cell: empty for null, "yes" or "no", a text, or JSON.
+std::string cell_of(const Json& value);
+// The number, or 0 for null.
+std::int64_t number_of(const Json& value);
+// True when output goes to a terminal that shows UTF-8.
+bool terminal_has_blocks();
+
+}  // namespace caas::cli
