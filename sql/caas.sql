@@ -310,7 +310,7 @@ CREATE PROCEDURE caas_backfill(relation regclass, part integer DEFAULT 1, parts 
     pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'caas_sql_backfill' LANGUAGE C;
 COMMENT ON PROCEDURE caas_backfill(regclass, integer, integer, integer, integer, integer, bigint) IS
-'Protects what the triggers of a table would protect and that was there before them: rows in batches of about batch_ms milliseconds, each committed, with pause_ms between them, and not while a standby is more than max_lag_bytes behind. part of parts: one of several sessions side by side. Goes on where an interrupted call was. Rows that cannot be changed are in caas_conflicts. Needs UPDATE and SELECT. Errors: 25001 in a transaction block, 28000 no accepted API key, 55000 nothing declared or a disabled trigger, 55006 the job runs already, 55P03 a lock was not to be had within lock_timeout_ms, 42501 row-level security';
+'Protects what the triggers of a table would protect and that was there before them: rows in batches of about batch_ms milliseconds, each committed, with pause_ms between them, and not while a standby is more than max_lag_bytes behind. part of parts: one of several sessions side by side, after which a call without parts does what they left. Goes on where an interrupted call was. Rows that cannot be changed are in caas_conflicts. Needs UPDATE and SELECT. Errors: 25001 in a transaction block, 28000 no accepted API key, 55000 nothing declared or a disabled trigger, 55006 the job runs already, 55P03 a lock was not to be had within lock_timeout_ms, 42501 row-level security';
 
 CREATE PROCEDURE caas_rotate(relation regclass, part integer DEFAULT 1, parts integer DEFAULT 1, batch_ms integer DEFAULT 50,
     pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
@@ -322,7 +322,7 @@ CREATE PROCEDURE caas_cutover(relation regclass, source name, part integer DEFAU
     pause_ms integer DEFAULT 0, lock_timeout_ms integer DEFAULT 10000, max_lag_bytes bigint DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'caas_sql_cutover' LANGUAGE C;
 COMMENT ON PROCEDURE caas_cutover(regclass, name, integer, integer, integer, integer, integer, bigint) IS
-'Ends the option keep for a source column: creates its trigger without the option, protects every row and sets the source to null in the way of caas_backfill, and adds a CHECK constraint that keeps it null. Needs the ownership of the table and EXECUTE on the trigger function. Errors: those of caas_backfill';
+'Ends the option keep for a source column: creates its trigger without the option, protects every row and sets the source to null in the way of caas_backfill, and adds a CHECK constraint that keeps it null, in a call without parts. Needs the ownership of the table and EXECUTE on the trigger function. Errors: those of caas_backfill';
 
 REVOKE ALL ON PROCEDURE
     caas_backfill(regclass, integer, integer, integer, integer, integer, bigint),

@@ -338,7 +338,8 @@ run(caas_job *job)
 	if (job->kind == CAAS_JOB_CUTOVER)
 		caas_cutover_triggers(job);
 	run_tables(job);
-	if (job->kind == CAAS_JOB_CUTOVER && job->conflicts == 0)
+	/* Other parts may still have plaintext. */
+	if (job->kind == CAAS_JOB_CUTOVER && job->conflicts == 0 && job->parts == 1)
 		caas_cutover_constraint(job);
 	ereport(job->conflicts > 0 ? WARNING : NOTICE,
 			(errmsg("caas_%s of \"%s\": " INT64_FORMAT " rows changed, " INT64_FORMAT " conflicts",
