@@ -5,7 +5,7 @@
 #include "doctor.h"
 
 #include "access/xact.h"
-#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -124,6 +124,99 @@ report_disabled(caas_doctor *doctor, Relation relation, const Trigger *trigger)
 						  "plaintext",
 					psprintf("ALTER TABLE %s ENABLE TRIGGER %s;", caas_qualified_name(relation),
 							 quote_identifier(trigger->tgname)));
+}
+
+/* ---- inheritance children, which have triggers of their own ---- */
+
+/* The statement that creates the trigger on another table. */
+static const char *
+create_on(Relation relation, const Trigger *trigger, const char *child)
+{
+	const char *definition = TextDatumGetCString(DirectFunctionCall2(
+		pg_get_triggerdef_ext, ObjectIdGetDatum(trigger->tgoid), BoolGetDatum(false)));
+	const char *table = psprintf(" ON %s FOR EACH ROW", caas_qualified_name(relation));
+	const char *name = quote_identifier(trigger->tgname);
+	const char *place = strstr(definition + strlen("CREATE TRIGGER ") + strlen(name), table);
+
+	if (place == NULL)
+		return "Create the same trigger on it.";
+	return psprintf("%s ON %s FOR EACH ROW%s;", pnstrdup(definition, (Size)(place - definition)),
+					child, place + strlen(table));
+}
+
+/* The definitions of the child's triggers that protect on INSERT and UPDATE. */
+static List *
+definitions_of(Relation child, const caas_trigger_kind *kind)
+{
+	const TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
+	List			  *definitions = NIL;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger		 *trigger = &triggers->triggers[i];
+		caas_examined_trigger examined;
+
+		if (!fires_for_ordinary_sessions(trigger) || !TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			!TRIGGER_FOR_UPDATE(trigger->tgtype) || caas_kind_of_function(trigger->tgfoid) != kind)
+			continue;
+		caas_examine_trigger(child, trigger, &examined);
+		if (examined.definition != NULL)
+			definitions = lappend(definitions, examined.definition);
+	}
+	return definitions;
+}
+
+static bool
+have_source(List *definitions, const char *source)
+{
+	ListCell *cell;
+
+	foreach (cell, definitions)
+	{
+		const caas_definition *definition = lfirst(cell);
+
+		for (int i = 0; i < definition->narguments; i++)
+			if (strcmp(definition->arguments[i].source.text, source) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_protected(Relation child, const caas_definition *parent)
+{
+	List *definitions = definitions_of(child, parent->kind);
+
+	for (int i = 0; i < parent->narguments; i++)
+		if (!have_source(definitions, parent->arguments[i].source.text))
+			return false;
+	return true;
+}
+
+static void
+report_children(caas_doctor *doctor, Relation relation, const caas_definition *definition)
+{
+	ListCell *cell;
+
+	if (!relation->rd_rel->relhassubclass || relation->rd_rel->relkind != RELKIND_RELATION)
+		return;
+	foreach (cell, find_all_inheritors(RelationGetRelid(relation), NoLock, NULL))
+	{
+		Relation	child = caas_doctor_open(doctor, lfirst_oid(cell));
+		const char *name;
+
+		if (child == NULL)
+			continue;
+		name = caas_qualified_name(child);
+		if (RelationGetRelid(child) != RelationGetRelid(relation) &&
+			!is_protected(child, definition))
+			caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, psprintf("table %s", name),
+							psprintf("the trigger %s of %s does not fire for rows of this child",
+									 quote_identifier(definition->trigger->tgname),
+									 caas_qualified_name(relation)),
+							create_on(relation, definition->trigger, name));
+		caas_doctor_close(child);
+	}
 }
 
 /* ---- triggers that fire later ---- */
@@ -331,6 +424,7 @@ report_trigger(caas_doctor *doctor, Relation relation, const TriggerDesc *trigge
 						examined.problem, examined.hint);
 	if (examined.definition == NULL)
 		return;
+	report_children(doctor, relation, examined.definition);
 	is_guarded = report_guards(doctor, relation, examined.definition);
 	report_later(doctor, relation, triggers, trigger, is_guarded);
 	for (int i = 0; i < examined.definition->narguments; i++)

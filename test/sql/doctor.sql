@@ -75,8 +75,15 @@ SELECT * FROM here;
 DROP TRIGGER two ON wrong;
 CREATE TABLE child () INHERITS (wrong);
 SELECT * FROM here;
-CREATE TRIGGER one BEFORE INSERT OR UPDATE ON child FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'a=b');
+SELECT * FROM remedies WHERE remedy ~ 'TRIGGER' \gexec
 SELECT * FROM here;
+DROP TRIGGER one ON child;
+ALTER TRIGGER one ON wrong RENAME TO " ON caas_doctor.wrong FOR EACH ROW";
+SELECT * FROM remedies WHERE remedy ~ 'TRIGGER' \gexec
+SELECT severity, object FROM here;
+DROP TRIGGER " ON caas_doctor.wrong FOR EACH ROW" ON child;
+CREATE TRIGGER broken BEFORE INSERT OR UPDATE ON child FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id');
+SELECT severity, object FROM here;
 ROLLBACK;
 
 \echo # A partition
