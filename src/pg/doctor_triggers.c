@@ -326,7 +326,9 @@ report_statistics(caas_doctor *doctor, Relation relation, const caas_argument *a
 								 quote_identifier(argument->source.text)));
 }
 
-/* Indexes and extended statistics over the column; a constraint's index depends on the constraint.
+/*
+ * Indexes and extended statistics over the column; a constraint's index depends on
+ * the constraint. Those that belong to one of the partitioned table are left to it.
  */
 static const char copies[] =
 	"SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, 0)"
@@ -335,9 +337,10 @@ static const char copies[] =
 	" AND d.refobjid" EQ "%u AND d.refobjsubid" EQ "%d"
 	" AND (d.classid" EQ "'pg_catalog.pg_statistic_ext'::pg_catalog.regclass"
 	"  OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid" EQ "d.objid)"
+	"   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid" EQ "d.objid)"
 	"   AND d.classid" EQ "d.refclassid"
 	"  OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.oid" EQ "d.objid"
-	"   AND c.contype" EQ "ANY ('{p,u,x}'::pg_catalog.\"char\"[]))"
+	"   AND c.conparentid" EQ "0 AND c.contype" EQ "ANY ('{p,u,x}'::pg_catalog.\"char\"[]))"
 	"   AND d.classid" EQ "'pg_catalog.pg_constraint'::pg_catalog.regclass)";
 
 /* Materialized views over the column, also by way of views. */
@@ -383,9 +386,11 @@ report_copies(caas_doctor *doctor, Relation relation, const caas_argument *argum
 
 /* ---- the walk over the triggers ---- */
 
-/* Reports the missing constraints. Returns true when each source has one. */
+/* Reports the missing constraints, but not those of a clone. Returns true when each source has one.
+ */
 static bool
-report_guards(caas_doctor *doctor, Relation relation, const caas_definition *definition)
+report_guards(caas_doctor *doctor, Relation relation, const caas_definition *definition,
+			  bool is_clone)
 {
 	bool is_guarded = true;
 
@@ -398,7 +403,7 @@ report_guards(caas_doctor *doctor, Relation relation, const caas_definition *def
 			continue;
 		guard = caas_missing_guard(relation, argument, doctor->schema);
 		is_guarded = is_guarded && guard == NULL && !argument->keep;
-		if (guard != NULL)
+		if (guard != NULL && !is_clone)
 			caas_doctor_add(doctor, CAAS_SEVERITY_WARNING,
 							object_of_column(relation, argument->source.text),
 							"no constraint keeps plaintext out of the column while the trigger "
@@ -408,24 +413,24 @@ report_guards(caas_doctor *doctor, Relation relation, const caas_definition *def
 	return is_guarded;
 }
 
+/* What is wrong with a trigger is reported for the partitioned table, not for its clones. */
 static void
 report_trigger(caas_doctor *doctor, Relation relation, const TriggerDesc *triggers,
 			   const Trigger *trigger)
 {
 	caas_examined_trigger examined;
+	bool				  is_clone = OidIsValid(caas_trigger_parent(trigger->tgoid));
 	bool				  is_guarded;
 
 	report_disabled(doctor, relation, trigger);
-	if (OidIsValid(caas_trigger_parent(trigger->tgoid)))
-		return;
 	caas_examine_trigger(relation, trigger, &examined);
-	if (examined.problem != NULL)
+	if (examined.problem != NULL && !is_clone)
 		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, object_of_trigger(relation, trigger->tgname),
 						examined.problem, examined.hint);
 	if (examined.definition == NULL)
 		return;
 	report_children(doctor, relation, examined.definition);
-	is_guarded = report_guards(doctor, relation, examined.definition);
+	is_guarded = report_guards(doctor, relation, examined.definition, is_clone);
 	report_later(doctor, relation, triggers, trigger, is_guarded);
 	for (int i = 0; i < examined.definition->narguments; i++)
 	{

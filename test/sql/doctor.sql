@@ -87,10 +87,10 @@ SELECT severity, object FROM here;
 ROLLBACK;
 
 \echo # A partition
-CREATE TABLE parted (id uuid, mail text CHECK (mail IS NULL), digest text) PARTITION BY HASH (id);
+CREATE TABLE parted (id uuid, mail text CHECK (mail IS NULL), digest text) PARTITION BY RANGE (id);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
-CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE parted_1 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE parted_0 PARTITION OF parted FOR VALUES FROM (MINVALUE) TO ('80000000-0000-0000-0000-000000000000');
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('80000000-0000-0000-0000-000000000000') TO (MAXVALUE);
 SELECT * FROM here;
 ALTER TABLE parted DISABLE TRIGGER protect;
 SELECT severity, object FROM here;
@@ -98,6 +98,26 @@ SELECT * FROM remedies \gexec
 ALTER TABLE parted_1 DISABLE TRIGGER protect;
 SELECT severity, object FROM here;
 SELECT * FROM remedies \gexec
+SELECT * FROM here;
+-- What the partitions have of their own.
+CREATE TRIGGER updated BEFORE UPDATE ON parted_1 FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT severity, object, remedy FROM here;
+DROP TRIGGER updated ON parted_1;
+DROP TRIGGER protect ON parted;
+ALTER TABLE parted DROP CONSTRAINT parted_mail_check;
+INSERT INTO parted SELECT :ada, 'mail' FROM generate_series(1, 10);
+ANALYZE parted;
+CREATE INDEX ON parted (mail);
+CREATE INDEX alone ON parted_0 (mail);
+ALTER TABLE parted_0 ADD UNIQUE (mail, digest);
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest keep');
+SELECT object FROM here;
+CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
+ALTER TABLE parted_0 DROP CONSTRAINT parted_0_mail_digest_key;
+UPDATE parted SET mail = mail;
+SELECT severity, object, finding FROM here;
+SELECT * FROM remedies WHERE remedy ~ '^ALTER TABLE' \gexec
+SELECT remedy FROM remedies WHERE remedy ~ 'parted ' \gexec
 SELECT * FROM here;
 DROP TABLE parted;
 
