@@ -6,7 +6,7 @@
 #include "table.h"
 
 #include "access/xact.h"
-#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -130,6 +130,99 @@ report_disabled(caas_doctor *doctor, Relation relation, const Trigger *trigger)
 							 quote_identifier(trigger->tgname)));
 }
 
+/* ---- inheritance children, which have triggers of their own ---- */
+
+/* The statement that creates the trigger on another table. */
+static const char *
+create_on(Relation relation, const Trigger *trigger, const char *child)
+{
+	const char *definition = TextDatumGetCString(DirectFunctionCall2(
+		pg_get_triggerdef_ext, ObjectIdGetDatum(trigger->tgoid), BoolGetDatum(false)));
+	const char *table = psprintf(" ON %s FOR EACH ROW", caas_qualified_name(relation));
+	const char *name = quote_identifier(trigger->tgname);
+	const char *place = strstr(definition + strlen("CREATE TRIGGER ") + strlen(name), table);
+
+	if (place == NULL)
+		return "Create the same trigger on it.";
+	return psprintf("%s ON %s FOR EACH ROW%s;", pnstrdup(definition, (Size)(place - definition)),
+					child, place + strlen(table));
+}
+
+/* The definitions of the child's triggers that protect on INSERT and UPDATE. */
+static List *
+definitions_of(Relation child, const caas_trigger_kind *kind)
+{
+	const TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
+	List			  *definitions = NIL;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger		 *trigger = &triggers->triggers[i];
+		caas_examined_trigger examined;
+
+		if (!fires_for_ordinary_sessions(trigger) || !TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			!TRIGGER_FOR_UPDATE(trigger->tgtype) || caas_kind_of_function(trigger->tgfoid) != kind)
+			continue;
+		caas_examine_trigger(child, trigger, &examined);
+		if (examined.definition != NULL)
+			definitions = lappend(definitions, examined.definition);
+	}
+	return definitions;
+}
+
+static bool
+have_source(List *definitions, const char *source)
+{
+	ListCell *cell;
+
+	foreach (cell, definitions)
+	{
+		const caas_definition *definition = lfirst(cell);
+
+		for (int i = 0; i < definition->narguments; i++)
+			if (strcmp(definition->arguments[i].source.text, source) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_protected(Relation child, const caas_definition *parent)
+{
+	List *definitions = definitions_of(child, parent->kind);
+
+	for (int i = 0; i < parent->narguments; i++)
+		if (!have_source(definitions, parent->arguments[i].source.text))
+			return false;
+	return true;
+}
+
+static void
+report_children(caas_doctor *doctor, Relation relation, const caas_definition *definition)
+{
+	ListCell *cell;
+
+	if (!relation->rd_rel->relhassubclass || relation->rd_rel->relkind != RELKIND_RELATION)
+		return;
+	foreach (cell, find_all_inheritors(RelationGetRelid(relation), NoLock, NULL))
+	{
+		Relation	child = caas_doctor_open(doctor, lfirst_oid(cell));
+		const char *name;
+
+		if (child == NULL)
+			continue;
+		name = caas_qualified_name(child);
+		if (RelationGetRelid(child) != RelationGetRelid(relation) &&
+			!is_protected(child, definition))
+			caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, psprintf("table %s", name),
+							psprintf("the trigger %s of %s does not fire for rows of this child",
+									 quote_identifier(definition->trigger->tgname),
+									 caas_qualified_name(relation)),
+							create_on(relation, definition->trigger, name));
+		caas_doctor_close(child);
+	}
+}
+
 /* ---- triggers that fire later ---- */
 
 static bool
@@ -237,7 +330,9 @@ report_statistics(caas_doctor *doctor, Relation relation, const caas_argument *a
 								 quote_identifier(argument->source.text)));
 }
 
-/* Indexes and extended statistics over the column; a constraint's index depends on the constraint.
+/*
+ * Indexes and extended statistics over the column; a constraint's index depends on
+ * the constraint. Those that belong to one of the partitioned table are left to it.
  */
 static const char copies[] =
 	"SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, 0)"
@@ -246,9 +341,10 @@ static const char copies[] =
 	" AND d.refobjid" EQ "%u AND d.refobjsubid" EQ "%d"
 	" AND (d.classid" EQ "'pg_catalog.pg_statistic_ext'::pg_catalog.regclass"
 	"  OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid" EQ "d.objid)"
+	"   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid" EQ "d.objid)"
 	"   AND d.classid" EQ "d.refclassid"
 	"  OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.oid" EQ "d.objid"
-	"   AND c.contype" EQ "ANY ('{p,u,x}'::pg_catalog.\"char\"[]))"
+	"   AND c.conparentid" EQ "0 AND c.contype" EQ "ANY ('{p,u,x}'::pg_catalog.\"char\"[]))"
 	"   AND d.classid" EQ "'pg_catalog.pg_constraint'::pg_catalog.regclass)";
 
 /* Materialized views over the column, also by way of views. */
@@ -294,9 +390,11 @@ report_copies(caas_doctor *doctor, Relation relation, const caas_argument *argum
 
 /* ---- the walk over the triggers ---- */
 
-/* Reports the missing constraints. Returns true when each source has one. */
+/* Reports the missing constraints, but not those of a clone. Returns true when each source has one.
+ */
 static bool
-report_guards(caas_doctor *doctor, Relation relation, const caas_definition *definition)
+report_guards(caas_doctor *doctor, Relation relation, const caas_definition *definition,
+			  bool is_clone)
 {
 	bool is_guarded = true;
 
@@ -309,7 +407,7 @@ report_guards(caas_doctor *doctor, Relation relation, const caas_definition *def
 			continue;
 		guard = caas_missing_guard(relation, argument, doctor->schema);
 		is_guarded = is_guarded && guard == NULL && !argument->keep;
-		if (guard != NULL)
+		if (guard != NULL && !is_clone)
 			caas_doctor_add(doctor, CAAS_SEVERITY_WARNING,
 							object_of_column(relation, argument->source.text),
 							"no constraint keeps plaintext out of the column while the trigger "
@@ -319,23 +417,24 @@ report_guards(caas_doctor *doctor, Relation relation, const caas_definition *def
 	return is_guarded;
 }
 
+/* What is wrong with a trigger is reported for the partitioned table, not for its clones. */
 static void
 report_trigger(caas_doctor *doctor, Relation relation, const TriggerDesc *triggers,
 			   const Trigger *trigger)
 {
 	caas_examined_trigger examined;
+	bool				  is_clone = OidIsValid(caas_trigger_parent(trigger->tgoid));
 	bool				  is_guarded;
 
 	report_disabled(doctor, relation, trigger);
-	if (OidIsValid(caas_trigger_parent(trigger->tgoid)))
-		return;
 	caas_examine_trigger(relation, trigger, &examined);
-	if (examined.problem != NULL)
+	if (examined.problem != NULL && !is_clone)
 		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, object_of_trigger(relation, trigger->tgname),
 						examined.problem, examined.hint);
 	if (examined.definition == NULL)
 		return;
-	is_guarded = report_guards(doctor, relation, examined.definition);
+	report_children(doctor, relation, examined.definition);
+	is_guarded = report_guards(doctor, relation, examined.definition, is_clone);
 	report_later(doctor, relation, triggers, trigger, is_guarded);
 	for (int i = 0; i < examined.definition->narguments; i++)
 	{

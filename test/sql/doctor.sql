@@ -75,15 +75,22 @@ SELECT * FROM here;
 DROP TRIGGER two ON wrong;
 CREATE TABLE child () INHERITS (wrong);
 SELECT * FROM here;
-CREATE TRIGGER one BEFORE INSERT OR UPDATE ON child FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'a=b');
+SELECT * FROM remedies WHERE remedy ~ 'TRIGGER' \gexec
 SELECT * FROM here;
+DROP TRIGGER one ON child;
+ALTER TRIGGER one ON wrong RENAME TO " ON caas_doctor.wrong FOR EACH ROW";
+SELECT * FROM remedies WHERE remedy ~ 'TRIGGER' \gexec
+SELECT severity, object FROM here;
+DROP TRIGGER " ON caas_doctor.wrong FOR EACH ROW" ON child;
+CREATE TRIGGER broken BEFORE INSERT OR UPDATE ON child FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id');
+SELECT severity, object FROM here;
 ROLLBACK;
 
 \echo # A partition
-CREATE TABLE parted (id uuid, mail text CHECK (mail IS NULL), digest text) PARTITION BY HASH (id);
+CREATE TABLE parted (id uuid, mail text CHECK (mail IS NULL), digest text) PARTITION BY RANGE (id);
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
-CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE parted_1 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE parted_0 PARTITION OF parted FOR VALUES FROM (MINVALUE) TO ('80000000-0000-0000-0000-000000000000');
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('80000000-0000-0000-0000-000000000000') TO (MAXVALUE);
 SELECT * FROM here;
 ALTER TABLE parted DISABLE TRIGGER protect;
 SELECT severity, object FROM here;
@@ -91,6 +98,32 @@ SELECT * FROM remedies \gexec
 ALTER TABLE parted_1 DISABLE TRIGGER protect;
 SELECT severity, object FROM here;
 SELECT * FROM remedies \gexec
+SELECT * FROM here;
+-- What the partitions have of their own.
+CREATE TRIGGER updated BEFORE UPDATE ON parted_1 FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT severity, object, remedy FROM here;
+DROP TRIGGER updated ON parted_1;
+BEGIN;
+ALTER EVENT TRIGGER caas_check_triggers DISABLE;
+ALTER TABLE parted RENAME digest TO lost;
+SELECT severity, object, finding FROM here;
+ROLLBACK;
+DROP TRIGGER protect ON parted;
+ALTER TABLE parted DROP CONSTRAINT parted_mail_check;
+INSERT INTO parted SELECT :ada, 'mail', n::text FROM generate_series(1, 10) n;
+ANALYZE parted;
+CREATE INDEX ON parted (mail);
+CREATE INDEX alone ON parted_0 (mail);
+ALTER TABLE parted_0 ADD UNIQUE (mail, digest);
+ALTER TABLE parted ADD UNIQUE (id, mail, digest);
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest keep');
+SELECT object FROM here;
+CREATE OR REPLACE TRIGGER protect BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'mail=digest');
+ALTER TABLE parted_0 DROP CONSTRAINT parted_0_mail_digest_key;
+UPDATE parted SET mail = mail;
+SELECT severity, object, finding FROM here;
+SELECT * FROM remedies WHERE remedy ~ '^ALTER TABLE' \gexec
+SELECT remedy FROM remedies WHERE remedy ~ 'parted ' \gexec
 SELECT * FROM here;
 DROP TABLE parted;
 
@@ -147,6 +180,11 @@ SELECT * FROM here;
 UPDATE users SET "from" = caas_seal(:ada, 'x'), sealed = caas_seal(:ada, 'y');
 INSERT INTO users (user_id, password) VALUES (2, 'secret');
 SELECT object, finding, remedy FROM here;
+-- A label declares it.
+BEGIN;
+INSERT INTO pg_seclabel SELECT 'users'::regclass, 'pg_class'::regclass, attnum, 'caas', 'seal user_id@users =@users.sealed' FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'sealed';
+SELECT object FROM here;
+ROLLBACK;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('user_id@users', 'password=from@users.password keep');
 SELECT object FROM here;
 SECURITY LABEL FOR caas ON COLUMN users.sealed IS 'seal user_id@users :iban@users.sealed';

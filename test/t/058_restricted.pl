@@ -166,6 +166,7 @@ my %there = (
 	'caas_password_outdated(text)' => '',
 	'caas_version()' => '',
 	'caas_status()' => '',
+	'caas_doctor()' => '',
 	'caas_profile(uuid)' => '',
 	'caas_keyring()' => ''
 );
