@@ -138,7 +138,8 @@ create_on(Relation relation, const Trigger *trigger, const char *child)
 {
 	const char *definition = TextDatumGetCString(DirectFunctionCall2(
 		pg_get_triggerdef_ext, ObjectIdGetDatum(trigger->tgoid), BoolGetDatum(false)));
-	const char *table = psprintf(" ON %s FOR EACH ROW", caas_qualified_name(relation));
+	const char *table =
+		psprintf(" ON %s FOR EACH ROW", caas_table_name(RelationGetRelid(relation)));
 	const char *name = quote_identifier(trigger->tgname);
 	const char *place = strstr(definition + strlen("CREATE TRIGGER ") + strlen(name), table);
 
@@ -211,13 +212,13 @@ report_children(caas_doctor *doctor, Relation relation, const caas_definition *d
 
 		if (child == NULL)
 			continue;
-		name = caas_qualified_name(child);
+		name = caas_table_name(RelationGetRelid(child));
 		if (RelationGetRelid(child) != RelationGetRelid(relation) &&
 			!is_protected(child, definition))
 			caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, psprintf("table %s", name),
 							psprintf("the trigger %s of %s does not fire for rows of this child",
 									 quote_identifier(definition->trigger->tgname),
-									 caas_qualified_name(relation)),
+									 caas_table_name(RelationGetRelid(relation))),
 							create_on(relation, definition->trigger, name));
 		caas_doctor_close(child);
 	}

@@ -138,6 +138,7 @@ Datum
 caas_sql_grant(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("caas_grant()");
+	caas_refuse_restricted("caas_grant");
 	(void)change_privileges(fcinfo, "GRANT EXECUTE ON %s %s TO %s");
 	warn_of_schema(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
 	return (Datum)0;
@@ -149,5 +150,6 @@ Datum
 caas_sql_revoke(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("caas_revoke()");
+	caas_refuse_restricted("caas_revoke");
 	return change_privileges(fcinfo, "REVOKE EXECUTE ON %s %s FROM %s");
 }

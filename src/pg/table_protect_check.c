@@ -187,6 +187,12 @@ refuse_found(const caas_protection *protection, const caas_argument *argument, c
 	"EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = " relation                              \
 	" AND a.attname::text = $2 AND a.attnum = ANY (" numbers "))"
 
+/* A domain over a domain has the constraints of both. */
+static const char domain_query[] =
+	"WITH RECURSIVE d AS (SELECT t.* FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE "
+	"a.attrelid = ANY ($1) AND a.attname::text = $2 AND t.typtype = 'd' UNION SELECT t.* FROM d JOIN "
+	"pg_type t ON t.oid = d.typbasetype AND t.typtype = 'd') SELECT oid::regtype FROM d WHERE "
+	"typnotnull ORDER BY 1";
 static const char referencing_query[] =
 	"SELECT quote_ident(c.conname) FROM pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0 "
 	"AND c.confrelid = ANY ($1) AND " OF_SOURCE("c.confrelid", "c.confkey") " ORDER BY 1";
@@ -210,7 +216,12 @@ refuse_uses(const caas_protection *protection, const caas_argument *argument)
 	if (argument->keep)
 		return;
 	if (!in_place)
+	{
 		refuse_not_null(protection, argument);
+		refuse_found(protection, argument, domain_query,
+					 "column \"%s\" of relation \"%s\" has the domain %s, which is NOT NULL",
+					 "The column becomes null. Change its type to one that may be null.");
+	}
 	refuse_found(protection, argument, partition_query,
 				 "column \"%s\" of relation \"%s\" is in the partition key of %s",
 				 "The row would belong to another partition. Partition by a column that is not "

@@ -50,8 +50,7 @@ caas_returning_set(caas_returning *column, Relation relation, const caas_definit
 				 user_expression(relation, definition, schema), column->target,
 				 quote_literal_cstr(argument->context));
 	column->value = column->opened;
-	if (attribute.kind == CAAS_VALUE_BOOLEAN ||
-		(attribute.kind == CAAS_VALUE_OUTPUT && type != BPCHAROID))
+	if (attribute.kind == CAAS_VALUE_BOOLEAN || attribute.kind == CAAS_VALUE_OUTPUT)
 		column->value = psprintf(
 			"CAST(%s AS %s)", column->opened,
 			format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
@@ -194,7 +193,6 @@ caas_release_run(const caas_release *release)
 	int			  level = NewGUCNestLevel();
 
 	set_fixed("row_security", "off");
-	set_fixed("IntervalStyle", "postgres");
 	PG_TRY();
 	{
 		caas_plan_run(&release->plan);

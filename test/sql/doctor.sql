@@ -180,11 +180,6 @@ SELECT * FROM here;
 UPDATE users SET "from" = caas_seal(:ada, 'x'), sealed = caas_seal(:ada, 'y');
 INSERT INTO users (user_id, password) VALUES (2, 'secret');
 SELECT object, finding, remedy FROM here;
--- A label declares it.
-BEGIN;
-INSERT INTO pg_seclabel SELECT 'users'::regclass, 'pg_class'::regclass, attnum, 'caas', 'seal user_id@users =@users.sealed' FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'sealed';
-SELECT object FROM here;
-ROLLBACK;
 CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('user_id@users', 'password=from@users.password keep');
 SELECT object FROM here;
 SECURITY LABEL FOR caas ON COLUMN users.sealed IS 'seal user_id@users :iban@users.sealed';

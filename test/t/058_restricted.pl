@@ -128,7 +128,8 @@ is(as_mallory($in_statistics), '0', 'autovacuum with caas.exempt_workers: no pla
 $node->append_conf('postgresql.conf', "autovacuum = off\ncaas.exempt_workers = off");
 $node->reload;
 
-# The outcome of each function in a materialized view of the superuser, with the key. A new function needs a line here.
+# The outcome of each function in a materialized view of the superuser, with the key. A new function needs a line here;
+# those that take a table or a role are in 091_protect.pl.
 my $opens =
 	qr/ERROR:  42501: cannot execute (caas_\w+) within a security-restricted operation\n.*HINT:  .*CREATE TABLE AS/s;
 my %there = (
@@ -174,6 +175,7 @@ is(
 	$node->safe_psql(
 		'postgres',
 		q{SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^caas_' AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+	AND (pronargs = 0 OR proargtypes[0] NOT IN ('regclass'::regtype, 'regrole'::regtype))
 	ORDER BY oid::regprocedure::text COLLATE "C"}
 	),
 	join("\n", sort keys %there),

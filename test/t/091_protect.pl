@@ -127,6 +127,27 @@ is(
 	'a table of another role'
 );
 
+# What changes a table or a privilege is refused where maintenance runs the code of a table's owner.
+my %restricted = (
+	caas_protect => q{'people', 'id@people', 'note=note_digest'},
+	caas_protect_plan => q{'people', 'id@people', 'note=note_digest'},
+	caas_unprotect => q{'people', 'email'},
+	caas_unprotect_plan => q{'people', 'email'},
+	caas_residue => q{'people'},
+	caas_grant => q{(SELECT oid FROM pg_roles WHERE rolname = 'app')::regrole, 'read'},
+	caas_revoke => q{(SELECT oid FROM pg_roles WHERE rolname = 'app')::regrole, 'read'}
+);
+$node->safe_psql('postgres', 'ALTER TABLE people ADD note text');
+for my $function (sort keys %restricted)
+{
+	($code, $out, $error) = $node->psql('postgres',
+		"BEGIN; CREATE MATERIALIZED VIEW made AS SELECT * FROM private.$function($restricted{$function}) AS made; ROLLBACK"
+	);
+	my $expected =
+		$function =~ /plan$|residue/ ? qr/^$/ : qr/cannot execute $function within a security-restricted operation/;
+	like($error, $expected, "$function in a materialized view");
+}
+
 # A dump holds what was made, and restores it.
 my $dump = $node->basedir . '/dump.sql';
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('postgres') ], 'dumped');
