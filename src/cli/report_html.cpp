@@ -56,8 +56,7 @@ std::string bar_of(double fraction, const char* style) {
 
 class HtmlTable {
 public:
-    explicit HtmlTable(const std::vector<const char*>& headings) {
-        html_ = "<div class=\"scroll\"><table><thead><tr>";
+    explicit HtmlTable(const std::vector<const char*>& headings) : html_("<div class=\"scroll\"><table><thead><tr>") {
         for (const char* heading : headings) html_ += std::string("<th scope=\"col\">") + heading + "</th>";
         html_ += "</tr></thead><tbody>\n";
     }
@@ -118,7 +117,7 @@ std::string generations_html(const Json& generations) {
                                            ? "unknown"
                                            : text_cell(row["generation"]).html + " " + text_cell(row["state"]).html;
         std::string remark = text_cell(row["remark"]).html;
-        if (row["conclusive"] == false) remark = "not conclusive" + (remark.empty() ? "" : ": " + remark);
+        if (row["conclusive"] == false) remark.insert(0, remark.empty() ? "not conclusive" : "not conclusive: ");
         table.add({text_cell(row["relation"]),
                    text_cell(row["column_name"]),
                    text_cell(row["kind"]),

@@ -63,6 +63,7 @@ void print_report(const Json& rows, const std::vector<std::string>& headings, co
     TextTable table(headings);
     for (const Json& row : rows) {
         std::vector<std::string> cells;
+        cells.reserve(columns.size());
         for (const char* column : columns) cells.push_back(cell_of(row[column]));
         table.add(cells);
     }

@@ -22,7 +22,7 @@ std::string text_in(const Json& row, const char* name) { return row.contains(nam
 
 // "ok", or what is wrong.
 std::string state_of_column(const Json& row) {
-    const std::string problem = text_in(row, "problem");
+    std::string problem = text_in(row, "problem");
     if (!problem.empty()) return problem;
     return row["enabled"] == false ? "disabled" : "ok";
 }
