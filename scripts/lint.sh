@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export LC_ALL=C.UTF-8
-PG_CONFIG=${PG_CONFIG:-pg_config}
+export PG_CONFIG=${PG_CONFIG:-pg_config}
 # The layout of the files is that of this version; another version's differs in details.
 CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
@@ -25,7 +25,8 @@ cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; 
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
 perl_files() { files | grep -E '\.(pl|pm|t)$'; }
 cxx_flags() { printf '%s\n' -std=c++20 -Wall -Wextra -DCAAS_VERSION='"0"'; }
-tidy_flags() { cxx_flags; printf '%s\n' -Wreserved-identifier -Wreserved-macro-identifier; }
+# libpq's header is beside those of the server.
+tidy_flags() { cxx_flags; printf '%s\n' -Wreserved-identifier -Wreserved-macro-identifier -isystem "$("$PG_CONFIG" --includedir)"; }
 server_headers() { "$PG_CONFIG" --includedir-server; }
 
 # caas.so exports the functions that the server and SQL call, and nothing else.

@@ -92,6 +92,11 @@ void Database::enter() {
     PQsetNoticeReceiver(session_.get(), receive_notice, notices_.get());
     user_path_ = rows("SELECT pg_catalog.current_setting('search_path') AS path")[0]["path"].get<std::string>();
     set_search_path(kSafePath);
+    try {  // where the server's system allows it, a statement ends when the program has gone
+        run("SELECT pg_catalog.set_config('client_connection_check_interval', '10s', false)");
+    } catch (const DatabaseError&) {
+        return;
+    }
 }
 
 void Database::set_search_path(const std::string& path) {
@@ -195,6 +200,12 @@ Json rows_of(PGconn* session, const PGresult* result) {
         if (rows.back().is_discarded()) throw program_error("the server's answer is not understood");
     }
     return rows;
+}
+
+const Json& field(const Json& row, const char* name) {
+    static const Json missing;
+    const auto found = row.find(name);
+    return found != row.end() ? *found : missing;
 }
 
 Json Database::rows(const std::string& query, const Parameters& parameters) {

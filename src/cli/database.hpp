@@ -102,6 +102,8 @@ private:
 
 // The rows of a result of query_of_rows(). Throws the error that it holds.
 Json rows_of(PGconn* session, const PGresult* result);
+// A column of a row; null where the server's version has none of this name.
+const Json& field(const Json& row, const char* name);
 // The error of a result, or of the session where there is no result.
 DatabaseError database_error(PGconn* session, const PGresult* result);
 

@@ -149,7 +149,7 @@ double real_of(const Json& value, double otherwise) {
 // How much of its table a part has been through. A further pass looks only at what was written meanwhile.
 double fraction_of_table(const Json& part) {
     constexpr double kNearly = 0.99;
-    return part["state"] != "done" && number_of(part["pass"]) > 1 ? kNearly : fraction_of(part);
+    return field(part, "state") != "done" && number_of(field(part, "pass")) > 1 ? kNearly : fraction_of(part);
 }
 
 }  // namespace
@@ -159,14 +159,14 @@ JobProgress add_up(Json parts, double total_bytes, int sessions) {
     double bytes_done = 0;
     double bytes = 0;
     for (const Json& part : parts) {
-        sum.rows_done += number_of(part["rows_done"]);
-        sum.rows_estimated += number_of(part["rows_estimated"]);
-        sum.conflicts += number_of(part["conflicts"]);
-        const double weight = std::max(real_of(part["bytes"], 0), 1.0) / sessions;
+        sum.rows_done += number_of(field(part, "rows_done"));
+        sum.rows_estimated += number_of(field(part, "rows_estimated"));
+        sum.conflicts += number_of(field(part, "conflicts"));
+        const double weight = std::max(real_of(field(part, "bytes"), 0), 1.0) / sessions;
         bytes_done += weight * fraction_of_table(part);
         bytes += weight;
-        if (part["state"] != "running") continue;
-        sum.rows_per_second += real_of(part["rows_per_second"], 0);
+        if (field(part, "state") != "running") continue;
+        sum.rows_per_second += real_of(field(part, "rows_per_second"), 0);
     }
     bytes = std::max(bytes, total_bytes);
     sum.fraction = bytes > 0 ? bytes_done / bytes : 0;

@@ -31,17 +31,17 @@ void compare_keyrings(Database& database, const KeyringOptions& options, Problem
 }
 
 std::string column_of(const Json& row) {
-    return printable(cell_of(row["relation"]) + "." + cell_of(row["column_name"]));
+    return printable(cell_of(field(row, "relation")) + "." + cell_of(field(row, "column_name")));
 }
 
 void find_values(Database& database, int number, Problems& problems) {
     const Json rows = database.rows("SELECT * FROM " + database.schema() + "caas_generations()");
     if (rows.empty()) problems.insert("no value is declared there, so nothing tells");
     for (const Json& row : rows) {
-        if (row["generation"] == number && number_of(row["values"]) > 0) {
-            problems.insert(column_of(row) + " has " + amount_text(number_of(row["values"])) + " values of it");
-        } else if (row["conclusive"] != true) {
-            const std::string remark = printable(cell_of(row["remark"]));
+        if (field(row, "generation") == number && number_of(field(row, "values")) > 0) {
+            problems.insert(column_of(row) + " has " + amount_text(number_of(field(row, "values"))) + " values of it");
+        } else if (field(row, "conclusive") != true) {
+            const std::string remark = printable(cell_of(field(row, "remark")));
             problems.insert(column_of(row) + ": not conclusive" + (remark.empty() ? "" : ": " + remark));
         }
     }

@@ -54,7 +54,7 @@ std::string duration_text(double seconds) {
     };
     if (whole < 60) return std::to_string(whole) + " s";
     if (whole < 3600) return with(whole / 60, " min ", whole % 60, " s");
-    if (whole < 48 * 3600) return with(whole / 3600, " h ", whole / 60 % 60, " min");
+    if (whole < std::int64_t{48} * 3600) return with(whole / 3600, " h ", whole / 60 % 60, " min");
     return with(whole / 86400, " d ", whole / 3600 % 24, " h");
 }
 

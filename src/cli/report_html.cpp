@@ -56,8 +56,7 @@ std::string bar_of(double fraction, const char* style) {
 
 class HtmlTable {
 public:
-    explicit HtmlTable(const std::vector<const char*>& headings) {
-        html_ = "<div class=\"scroll\"><table><thead><tr>";
+    explicit HtmlTable(const std::vector<const char*>& headings) : html_("<div class=\"scroll\"><table><thead><tr>") {
         for (const char* heading : headings) html_ += std::string("<th scope=\"col\">") + heading + "</th>";
         html_ += "</tr></thead><tbody>\n";
     }
@@ -80,51 +79,53 @@ private:
 };
 
 Cell state_cell(const Json& row) {
-    if (!row["problem"].is_null()) return {text_cell(row["problem"]).html, "bad"};
-    if (row["enabled"] == false) return {"disabled", "bad"};
+    if (!field(row, "problem").is_null()) return {text_cell(field(row, "problem")).html, "bad"};
+    if (field(row, "enabled") == false) return {"disabled", "bad"};
     return {"ok", "good"};
 }
 
 std::string columns_html(const Json& columns) {
     HtmlTable table({"Relation", "Column", "Kind", "Id", "Plaintext from", "Declared by", "State"});
     for (const Json& row : columns) {
-        const std::string space = cell_of(row["id_namespace"]);
-        const Json id = cell_of(row["id_column"]) + (space.empty() ? "" : "@" + space);
-        table.add({text_cell(row["relation"]), text_cell(row["target_column"]), text_cell(row["kind"]), text_cell(id),
-                   row["in_place"] == true ? Cell{"in place"} : text_cell(row["source_column"]),
-                   text_cell(row["declared_by"]), state_cell(row)});
+        const std::string space = cell_of(field(row, "id_namespace"));
+        const Json id = cell_of(field(row, "id_column")) + (space.empty() ? "" : "@" + space);
+        table.add({text_cell(field(row, "relation")), text_cell(field(row, "target_column")),
+                   text_cell(field(row, "kind")), text_cell(id),
+                   field(row, "in_place") == true ? Cell{"in place"} : text_cell(field(row, "source_column")),
+                   text_cell(field(row, "declared_by")), state_cell(row)});
     }
     return table.html("No column is protected.");
 }
 
 std::string column_key(const Json& row) {
-    return Json::array({row["relation"], row["column_name"], row["kind"]}).dump();
+    return Json::array({field(row, "relation"), field(row, "column_name"), field(row, "kind")}).dump();
 }
 
 const char* style_of_generation(const Json& row) {
-    const std::string state = cell_of(row["state"]);
-    if (row["generation"].is_null()) return "unknown";
+    const std::string state = cell_of(field(row, "state"));
+    if (field(row, "generation").is_null()) return "unknown";
     return state == "active" ? "good" : state == "retired" ? "retired" : "bad";
 }
 
 std::string generations_html(const Json& generations) {
     std::map<std::string, double> totals;
-    for (const Json& row : generations) totals[column_key(row)] += static_cast<double>(number_of(row["values"]));
+    for (const Json& row : generations) totals[column_key(row)] += static_cast<double>(number_of(field(row, "values")));
     HtmlTable table({"Relation", "Column", "Kind", "Generation", "Values", "Share", "Remark"});
     for (const Json& row : generations) {
         const double total = totals[column_key(row)];
         const char* style = style_of_generation(row);
-        const std::string generation = row["generation"].is_null()
-                                           ? "unknown"
-                                           : text_cell(row["generation"]).html + " " + text_cell(row["state"]).html;
-        std::string remark = text_cell(row["remark"]).html;
-        if (row["conclusive"] == false) remark = "not conclusive" + (remark.empty() ? "" : ": " + remark);
-        table.add({text_cell(row["relation"]),
-                   text_cell(row["column_name"]),
-                   text_cell(row["kind"]),
+        const std::string generation =
+            field(row, "generation").is_null()
+                ? "unknown"
+                : text_cell(field(row, "generation")).html + " " + text_cell(field(row, "state")).html;
+        std::string remark = text_cell(field(row, "remark")).html;
+        if (field(row, "conclusive") == false) remark.insert(0, remark.empty() ? "not conclusive" : "not conclusive: ");
+        table.add({text_cell(field(row, "relation")),
+                   text_cell(field(row, "column_name")),
+                   text_cell(field(row, "kind")),
                    {generation, style},
-                   number_cell(row["values"]),
-                   {total > 0 ? bar_of(static_cast<double>(number_of(row["values"])) / total, style) : ""},
+                   number_cell(field(row, "values")),
+                   {total > 0 ? bar_of(static_cast<double>(number_of(field(row, "values"))) / total, style) : ""},
                    {remark}});
     }
     return table.html("No value is known.");
@@ -133,18 +134,19 @@ std::string generations_html(const Json& generations) {
 std::string jobs_html(const Json& jobs) {
     HtmlTable table({"Job", "Relation", "Part", "State", "Progress", "Rows", "Left", "Conflicts"});
     for (const Json& row : jobs) {
-        const bool running = row["state"] == "running";
-        const Cell left = {
-            running && row["seconds_left"].is_number() ? duration_text(row["seconds_left"].get<double>()) : "",
-            "number"};
-        table.add({text_cell(row["job"]),
-                   text_cell(row["relation"]),
-                   {text_cell(row["part"]).html + "/" + text_cell(row["parts"]).html, "number"},
-                   text_cell(row["state"]),
-                   {bar_of(fraction_of(row), row["state"] == "interrupted" ? "retired" : "good")},
-                   number_cell(row["rows_done"]),
+        const bool running = field(row, "state") == "running";
+        const Cell left = {running && field(row, "seconds_left").is_number()
+                               ? duration_text(field(row, "seconds_left").get<double>())
+                               : "",
+                           "number"};
+        table.add({text_cell(field(row, "job")),
+                   text_cell(field(row, "relation")),
+                   {text_cell(field(row, "part")).html + "/" + text_cell(field(row, "parts")).html, "number"},
+                   text_cell(field(row, "state")),
+                   {bar_of(fraction_of(row), field(row, "state") == "interrupted" ? "retired" : "good")},
+                   number_cell(field(row, "rows_done")),
                    left,
-                   number_cell(row["conflicts"])});
+                   number_cell(field(row, "conflicts"))});
     }
     return table.html("No job has run.");
 }
@@ -152,11 +154,13 @@ std::string jobs_html(const Json& jobs) {
 std::string findings_html(const Json& findings) {
     HtmlTable table({"Severity", "Object", "Finding", "Remedy"});
     for (const Json& row : findings) {
-        const char* style = row["severity"] == "error" ? "bad" : row["severity"] == "warning" ? "retired" : "unknown";
-        table.add({{text_cell(row["severity"]).html, style},
-                   text_cell(row["object"]),
-                   text_cell(row["finding"]),
-                   text_cell(row["remedy"])});
+        const char* style = field(row, "severity") == "error"     ? "bad"
+                            : field(row, "severity") == "warning" ? "retired"
+                                                                  : "unknown";
+        table.add({{text_cell(field(row, "severity")).html, style},
+                   text_cell(field(row, "object")),
+                   text_cell(field(row, "finding")),
+                   text_cell(field(row, "remedy"))});
     }
     return table.html("Nothing was found.");
 }
@@ -191,9 +195,10 @@ std::string figures_html(const ReportData& data) {
     std::size_t problems = 0;
     std::size_t running = 0;
     std::size_t errors = 0;
-    for (const Json& row : data.columns) problems += !row["problem"].is_null() || row["enabled"] == false ? 1 : 0;
-    for (const Json& row : data.jobs) running += row["state"] == "running" ? 1 : 0;
-    for (const Json& row : data.findings) errors += row["severity"] == "error" ? 1 : 0;
+    for (const Json& row : data.columns)
+        problems += !field(row, "problem").is_null() || field(row, "enabled") == false ? 1 : 0;
+    for (const Json& row : data.jobs) running += field(row, "state") == "running" ? 1 : 0;
+    for (const Json& row : data.findings) errors += field(row, "severity") == "error" ? 1 : 0;
     return "<ul class=\"figures\">" + figure(data.columns.size(), "protected column", "protected columns") +
            figure(problems, "column with a problem", "columns with a problem") +
            figure(running, "running job", "running jobs") + figure(errors, "error found", "errors found") + "</ul>\n";

@@ -33,11 +33,11 @@ void add_columns(prometheus::Registry& registry, const Json& columns) {
     GaugeFamily& states = gauges(registry, "caas_column_ok",
                                  "1 for a protected column whose protection is enabled and without a problem, else 0.");
     for (const Json& row : columns) {
-        const bool ok = row["problem"].is_null() && row["enabled"] == true;
+        const bool ok = field(row, "problem").is_null() && field(row, "enabled") == true;
         states
-            .Add({{"relation", label(row["relation"])},
-                  {"column", label(row["target_column"])},
-                  {"kind", label(row["kind"])}})
+            .Add({{"relation", label(field(row, "relation"))},
+                  {"column", label(field(row, "target_column"))},
+                  {"kind", label(field(row, "kind"))}})
             .Set(ok ? 1 : 0);
     }
 }
@@ -48,13 +48,14 @@ void add_generations(prometheus::Registry& registry, const Json& generations) {
     GaugeFamily& conclusive = gauges(registry, "caas_values_conclusive",
                                      "1 when no transaction can add values of the generation any more, else 0.");
     for (const Json& row : generations) {
-        Labels labels = {{"relation", label(row["relation"])},
-                         {"column", label(row["column_name"])},
-                         {"kind", label(row["kind"])},
-                         {"generation", row["generation"].is_null() ? "unknown" : label(row["generation"])},
-                         {"state", row["state"].is_null() ? "unknown" : label(row["state"])}};
-        if (row["values"].is_number()) values.Add(labels).Set(measured(row["values"]));
-        conclusive.Add(labels).Set(row["conclusive"] == true ? 1 : 0);
+        Labels labels = {
+            {"relation", label(field(row, "relation"))},
+            {"column", label(field(row, "column_name"))},
+            {"kind", label(field(row, "kind"))},
+            {"generation", field(row, "generation").is_null() ? "unknown" : label(field(row, "generation"))},
+            {"state", field(row, "state").is_null() ? "unknown" : label(field(row, "state"))}};
+        if (field(row, "values").is_number()) values.Add(labels).Set(measured(field(row, "values")));
+        conclusive.Add(labels).Set(field(row, "conclusive") == true ? 1 : 0);
     }
 }
 
@@ -71,15 +72,15 @@ void add_jobs(prometheus::Registry& registry, const Json& jobs) {
     }};
     // Not "job": Prometheus gives every series a label of this name.
     const auto labels_of = [](const Json& row) {
-        return Labels{{"job_name", label(row["job"])},
-                      {"relation", label(row["relation"])},
-                      {"part", label(row["part"])},
-                      {"parts", label(row["parts"])}};
+        return Labels{{"job_name", label(field(row, "job"))},
+                      {"relation", label(field(row, "relation"))},
+                      {"part", label(field(row, "part"))},
+                      {"parts", label(field(row, "parts"))}};
     };
     for (const auto& [name, column, help] : kFigures) {
         GaugeFamily& family = gauges(registry, name, help);
         for (const Json& row : jobs) {
-            if (row[column].is_number()) family.Add(labels_of(row)).Set(measured(row[column]));
+            if (field(row, column).is_number()) family.Add(labels_of(row)).Set(measured(field(row, column)));
         }
     }
     GaugeFamily& states = gauges(registry, "caas_job_state", "1 for the state that a part of a job is in, else 0.");
@@ -87,7 +88,7 @@ void add_jobs(prometheus::Registry& registry, const Json& jobs) {
         for (const char* state : {"running", "interrupted", "done"}) {
             Labels labels = labels_of(row);
             labels["state"] = state;
-            states.Add(labels).Set(row["state"] == state ? 1 : 0);
+            states.Add(labels).Set(field(row, "state") == state ? 1 : 0);
         }
     }
 }
@@ -96,7 +97,7 @@ void add_findings(prometheus::Registry& registry, const Json& findings) {
     GaugeFamily& family = gauges(registry, "caas_doctor_findings", "Findings of caas_doctor(), by severity.");
     for (const char* severity : {"error", "warning", "note"}) {
         const auto number = std::count_if(findings.begin(), findings.end(),
-                                          [&](const Json& row) { return row["severity"] == severity; });
+                                          [&](const Json& row) { return field(row, "severity") == severity; });
         family.Add({{"severity", severity}}).Set(static_cast<double>(number));
     }
 }

@@ -52,7 +52,7 @@ void add_job_options(const TableCommand& command) {
 
 void add_jobs(CLI::App& group, Action& chosen) {
     const auto add = [&](const char* name, const char* description, int (*run)(const TableOptions&)) {
-        const auto command = add_table_command(group, chosen, name, description, run);
+        auto command = add_table_command(group, chosen, name, description, run);
         add_table(command);
         add_job_options(command);
         return command;

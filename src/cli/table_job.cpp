@@ -126,12 +126,6 @@ void TableJob::open_workers() {
         if (part == 1) require_key(session);
         session.send_notices_to(
             [this](const std::string& severity, const std::string& message) { view_->message(severity, message); });
-        // Where the server can, it ends the work of a program that was killed.
-        try {
-            session.run("SELECT pg_catalog.set_config('client_connection_check_interval', '10s', false)");
-        } catch (const DatabaseError&) {
-            continue;
-        }
     }
 }
 

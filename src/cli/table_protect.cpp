@@ -34,7 +34,7 @@ Json protection_rows(Database& session, const char* function, const Relation& re
 }
 
 std::string text_of_step(const Json& step, const char* name) {
-    return step[name].is_string() ? printable_lines(step[name].get<std::string>()) : "";
+    return field(step, name).is_string() ? printable_lines(field(step, name).get<std::string>()) : "";
 }
 
 // "-- 3, by hand: what for" and the statement.
@@ -43,8 +43,8 @@ void print_step(const Json& step) {
     for (std::size_t at = detail.find('\n'); at != std::string::npos; at = detail.find('\n', at + 1)) {
         detail.insert(at + 1, "--   ");
     }
-    std::cout << "-- " << step["step"].dump() << ", " << text_of_step(step, "kind") << (detail.empty() ? "" : ": ")
-              << detail << '\n';
+    std::cout << "-- " << field(step, "step").dump() << ", " << text_of_step(step, "kind")
+              << (detail.empty() ? "" : ": ") << detail << '\n';
     const std::string statement = text_of_step(step, "statement");
     if (!statement.empty()) std::cout << statement << (statement.back() == ';' ? "\n" : ";\n");
 }
@@ -58,8 +58,8 @@ void print_plan(const Json& plan) {
 bool is_run_here(const Json& step) {
     static constexpr std::array<std::string_view, 5> kBeginnings = {"CREATE INDEX ", "CREATE UNIQUE INDEX ",
                                                                     "DROP INDEX ", "REINDEX ", "VACUUM "};
-    if (!step["statement"].is_string()) return false;
-    const auto statement = step["statement"].get<std::string>();
+    if (!field(step, "statement").is_string()) return false;
+    const auto statement = field(step, "statement").get<std::string>();
     return std::any_of(kBeginnings.begin(), kBeginnings.end(),
                        [&](std::string_view beginning) { return statement.rfind(beginning, 0) == 0; });
 }
@@ -69,7 +69,7 @@ bool is_run_here(const Json& step) {
 std::pair<Json, Json> split_by_hand(const Json& steps) {
     std::pair<Json, Json> parts = {Json::array(), Json::array()};
     for (const Json& step : steps) {
-        if (step["kind"] != "by hand") continue;
+        if (field(step, "kind") != "by hand") continue;
         const bool here = parts.second.empty() && is_run_here(step);
         (here ? parts.first : parts.second).push_back(step);
     }
@@ -87,7 +87,7 @@ bool confirmed(const TableOptions& options) {
 
 void run_steps(Database& session, const Json& steps) {
     for (const Json& step : steps) {
-        const auto statement = step["statement"].get<std::string>();
+        const auto statement = field(step, "statement").get<std::string>();
         std::cout << printable_lines(statement) << std::endl;
         try {
             session.run(statement);

@@ -19,9 +19,9 @@ void print_rows(const Json& rows) { std::cout << rows.dump(2, ' ', true) << '\n'
 // Plaintext beside its protected value is none where the table is to keep it.
 bool has_findings(const Json& row) {
     for (const char* column : {"unprotected", "unopenable", "wrong_index", "wrong_shape"}) {
-        if (number_of(row[column]) != 0) return true;
+        if (number_of(field(row, column)) != 0) return true;
     }
-    return row["keeps_plaintext"] != true && number_of(row["plaintext"]) != 0;
+    return field(row, "keeps_plaintext") != true && number_of(field(row, "plaintext")) != 0;
 }
 
 // "1: 12, 2: 34"
@@ -40,16 +40,17 @@ void print_check(const Json& rows) {
     bool exact = true;
     double bad_share = 0;
     for (const Json& row : rows) {
-        std::vector<std::string> cells = {cell_of(row["relation"]), cell_of(row["column_name"]), cell_of(row["kind"])};
+        std::vector<std::string> cells = {cell_of(field(row, "relation")), cell_of(field(row, "column_name")),
+                                          cell_of(field(row, "kind"))};
         for (const char* column :
              {"rows", "nulls", "protected", "plaintext", "unprotected", "unopenable", "wrong_index", "wrong_shape"}) {
-            cells.push_back(row[column].is_null() ? "" : amount_text(number_of(row[column])));
+            cells.push_back(field(row, column).is_null() ? "" : amount_text(number_of(field(row, column))));
         }
-        cells.push_back(generations_text(row["generations"]));
+        cells.push_back(generations_text(field(row, "generations")));
         table.add(cells);
-        exact = exact && row["exact"] == true;
-        if (row["bad_share_at_most"].is_number())
-            bad_share = std::max(bad_share, row["bad_share_at_most"].get<double>());
+        exact = exact && field(row, "exact") == true;
+        if (field(row, "bad_share_at_most").is_number())
+            bad_share = std::max(bad_share, field(row, "bad_share_at_most").get<double>());
     }
     std::cout << (table.empty() ? "No column is protected.\n" : table.text());
     if (!exact) {
@@ -63,7 +64,8 @@ void print_report(const Json& rows, const std::vector<std::string>& headings, co
     TextTable table(headings);
     for (const Json& row : rows) {
         std::vector<std::string> cells;
-        for (const char* column : columns) cells.push_back(cell_of(row[column]));
+        cells.reserve(columns.size());
+        for (const char* column : columns) cells.push_back(cell_of(field(row, column)));
         table.add(cells);
     }
     std::cout << (table.empty() ? std::string(without_rows) + "\n" : table.text());
@@ -113,8 +115,9 @@ int table_doctor(const TableOptions& options) {
         print_report(rows, {"SEVERITY", "OBJECT", "FINDING", "REMEDY"}, {"severity", "object", "finding", "remedy"},
                      "Nothing was found.");
     }
-    return std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["severity"] == "error"; }) ? kExitNo
-                                                                                                             : kExitOk;
+    return std::any_of(rows.begin(), rows.end(), [](const Json& row) { return field(row, "severity") == "error"; })
+               ? kExitNo
+               : kExitOk;
 }
 
 }  // namespace caas::cli

@@ -18,13 +18,13 @@ namespace {
 
 constexpr std::size_t kBarColumns = 20;
 
-std::string text_in(const Json& row, const char* name) { return row.contains(name) ? cell_of(row[name]) : ""; }
+std::string text_in(const Json& row, const char* name) { return cell_of(field(row, name)); }
 
 // "ok", or what is wrong.
 std::string state_of_column(const Json& row) {
-    const std::string problem = text_in(row, "problem");
+    std::string problem = text_in(row, "problem");
     if (!problem.empty()) return problem;
-    return row["enabled"] == false ? "disabled" : "ok";
+    return field(row, "enabled") == false ? "disabled" : "ok";
 }
 
 std::vector<std::string> column_lines(const Json& columns) {
@@ -33,8 +33,8 @@ std::vector<std::string> column_lines(const Json& columns) {
         const std::string space = text_in(row, "id_namespace");
         table.add({text_in(row, "relation"), text_in(row, "target_column"), text_in(row, "kind"),
                    text_in(row, "id_column") + (space.empty() ? "" : "@" + space),
-                   row["in_place"] == true ? "in place" : text_in(row, "source_column"), text_in(row, "declared_by"),
-                   state_of_column(row)});
+                   field(row, "in_place") == true ? "in place" : text_in(row, "source_column"),
+                   text_in(row, "declared_by"), state_of_column(row)});
     }
     if (table.empty()) return {"No column is protected."};
     return table.lines();
@@ -49,14 +49,15 @@ std::vector<std::string> job_lines(const Json& jobs, bool bars) {
         {"JOB", "RELATION", ">PART", "STATE", bars ? "PROGRESS" : ">DONE", ">ROWS", ">ROWS/S", ">LEFT", ">CONFLICTS"});
     for (const Json& row : jobs) {
         const double fraction = fraction_of(row);
-        const bool running = row["state"] == "running";
+        const bool running = field(row, "state") == "running";
         const std::string bar =
             bars ? progress_bar(fraction, kBarColumns, terminal_has_blocks()) + " " + percent_text(fraction)
                  : percent_text(fraction);
         table.add({text_in(row, "job"), text_in(row, "relation"), text_in(row, "part") + "/" + text_in(row, "parts"),
-                   text_in(row, "state"), bar, amount_text(number_of(row["rows_done"])),
-                   running ? amount_text(number_of(row["rows_per_second"])) : "",
-                   running ? seconds_text(row["seconds_left"]) : "", amount_text(number_of(row["conflicts"]))});
+                   text_in(row, "state"), bar, amount_text(number_of(field(row, "rows_done"))),
+                   running ? amount_text(number_of(field(row, "rows_per_second"))) : "",
+                   running ? seconds_text(field(row, "seconds_left")) : "",
+                   amount_text(number_of(field(row, "conflicts")))});
     }
     return table.empty() ? std::vector<std::string>() : table.lines();
 }
@@ -77,11 +78,11 @@ std::int64_t number_of(const Json& value) {
 }
 
 double fraction_of(const Json& job) {
-    if (job["state"] == "done") return 1;
-    const auto blocks = static_cast<double>(number_of(job["blocks"]));
+    if (field(job, "state") == "done") return 1;
+    const auto blocks = static_cast<double>(number_of(field(job, "blocks")));
     if (blocks <= 0) return 0;
     constexpr double kAlmost = 0.999;  // only a job that says so is done
-    return std::min(static_cast<double>(number_of(job["blocks_done"])) / blocks, kAlmost);
+    return std::min(static_cast<double>(number_of(field(job, "blocks_done"))) / blocks, kAlmost);
 }
 
 bool terminal_has_blocks() {
@@ -90,11 +91,9 @@ bool terminal_has_blocks() {
     return utf8;
 }
 
-TableStatus read_table_status(Database& database) {
-    return {database.rows("SELECT * FROM " + database.schema() +
-                          "caas_columns ORDER BY relation::text, target_column, kind"),
-            database.rows("SELECT * FROM " + database.schema() +
-                          "caas_progress ORDER BY started_at, job, relation::text, part")};
+TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows) {
+    return {rows("SELECT * FROM " + schema + "caas_columns ORDER BY relation::text, target_column, kind"),
+            rows("SELECT * FROM " + schema + "caas_progress ORDER BY started_at, job, relation::text, part")};
 }
 
 std::vector<std::string> status_lines(const TableStatus& status, bool bars) {
@@ -108,7 +107,8 @@ std::vector<std::string> status_lines(const TableStatus& status, bool bars) {
 int table_status(const TableOptions& options) {
     Database database = Database::connect(options.connection);
     if (options.watch) return watch_table_status(database);
-    const TableStatus status = read_table_status(database);
+    const TableStatus status =
+        read_table_status(database.schema(), [&](const std::string& query) { return database.rows(query); });
     if (options.json) {
         std::cout << Json({{"columns", status.columns}, {"jobs", status.jobs}}).dump(2, ' ', true) << '\n';
         return kExitOk;

@@ -2,6 +2,7 @@
 #pragma once
 #include "database.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@ struct TableStatus {
     Json jobs;     // rows of caas_progress
 };
 
-TableStatus read_table_status(Database& database);
+using RowsOfQuery = std::function<Json(const std::string& query)>;
+TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows);
 // The lines that show it. bars: with a bar for each job.
 std::vector<std::string> status_lines(const TableStatus& status, bool bars);
 // Shows it until q or Ctrl-C.

@@ -63,19 +63,45 @@ private:
     termios before_{};
 };
 
-// Waits a second, or until a key or a signal comes. The value is the exit code, or -1 to go on.
-int wait_for_end(const SignalQueue& signals) {
-    std::array<pollfd, 2> waited = {pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
-    if (poll(waited.data(), waited.size(), 1000) <= 0) return -1;
+// Thrown when a key or a signal ends the program, also while a query runs.
+struct Ended {
+    int exit_code;
+};
+
+void look_for_end(const SignalQueue& signals, const pollfd& keyboard) {
     if (const int number = signals.take(); number != 0) {
-        return number == SIGINT ? kExitOk : exit_code_of_signal(number);
+        throw Ended{number == SIGINT ? kExitOk : exit_code_of_signal(number)};
     }
+    if (keyboard.revents == 0) return;
     std::array<char, 64> typed{};
     const ssize_t got = read(STDIN_FILENO, typed.data(), typed.size());
-    if (got == 0) return (waited[0].revents & POLLHUP) != 0 ? kExitOk : -1;
-    if (got < 0) return errno == EINTR || errno == EAGAIN ? -1 : kExitOk;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (got < 0 || (got == 0 && (keyboard.revents & POLLHUP) != 0)) throw Ended{kExitOk};
     const std::string_view keys(typed.data(), static_cast<std::size_t>(got));
-    return keys.find_first_of("qQ") != std::string_view::npos ? kExitOk : -1;
+    if (keys.find_first_of("qQ") != std::string_view::npos) throw Ended{kExitOk};
+}
+
+// Waits until there is something to read from the socket, or for a second without one.
+void wait_for_socket(const SignalQueue& signals, int socket) {
+    std::array<pollfd, 3> waited = {pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0},
+                                    pollfd{socket, POLLIN, 0}};
+    for (;;) {
+        if (poll(waited.data(), waited.size(), socket < 0 ? 1000 : -1) == 0) return;
+        look_for_end(signals, waited[0]);
+        if (waited[2].revents != 0) return;
+    }
+}
+
+Json rows_unless_ended(Database& database, const SignalQueue& signals, const std::string& query) {
+    PGconn* session = database.handle();
+    database.send(Database::query_of_rows(query), {});
+    while (PQisBusy(session) != 0) {
+        wait_for_socket(signals, PQsocket(session));
+        if (PQconsumeInput(session) == 0) break;
+    }
+    const ResultPtr result(PQgetResult(session));
+    while (ResultPtr(PQgetResult(session)) != nullptr) continue;
+    return rows_of(session, result.get());
 }
 
 }  // namespace
@@ -83,10 +109,14 @@ int wait_for_end(const SignalQueue& signals) {
 int watch_table_status(Database& database) {
     const SignalQueue signals;
     const WholeScreen screen;
-    for (;;) {
-        WholeScreen::draw(status_lines(read_table_status(database), true));
-        const int exit_code = wait_for_end(signals);
-        if (exit_code >= 0) return exit_code;
+    const auto rows = [&](const std::string& query) { return rows_unless_ended(database, signals, query); };
+    try {
+        for (;;) {
+            WholeScreen::draw(status_lines(read_table_status(database.schema(), rows), true));
+            wait_for_socket(signals, -1);
+        }
+    } catch (const Ended& ended) {
+        return ended.exit_code;
     }
 }
 

@@ -17,6 +17,7 @@ TextTable::TextTable(std::vector<std::string> headings) {
 
 void TextTable::add(const std::vector<std::string>& cells) {
     std::vector<std::string> row;
+    row.reserve(right_.size());
     for (const std::string& cell : cells) row.push_back(printable(cell));
     row.resize(right_.size());
     rows_.push_back(std::move(row));

@@ -82,6 +82,30 @@ is(
 table_fails($server, 3, qr/of version 1\.0, which knows no tables; ALTER EXTENSION caas UPDATE/,
 	'table', 'status', '-d', 'plain');
 
+# A name of pg_catalog that another role has put in front of it is not called.
+is(
+	$server->sql(
+		q{CREATE TABLE called (name text); GRANT INSERT ON called TO PUBLIC;
+		CREATE FUNCTION public.quote_ident(name) RETURNS text LANGUAGE sql AS $$ INSERT INTO public.called VALUES ('quote_ident'); SELECT pg_catalog.quote_ident($1) $$;
+		CREATE FUNCTION public.trap(name, name) RETURNS boolean LANGUAGE sql AS $$ INSERT INTO public.called VALUES ('='); SELECT true $$;
+		CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = name, FUNCTION = public.trap);
+		ALTER ROLE postgres SET search_path = public, pg_catalog}
+	),
+	'',
+	'traps'
+);
+for my $command (
+	[ 'table', 'status' ],
+	[ 'table', 'residue', 'people' ],
+	[ 'report', '--metrics' ],
+	[ 'table', 'backfill', 'people' ]
+	)
+{
+	(undef, undef, $err) = table_caas($server, @$command);
+	is($server->sql('SELECT count(*) FROM public.called'), 0, "@$command is in no trap") or diag($err);
+}
+is($server->sql('ALTER ROLE postgres RESET search_path'), '', 'the traps are out of the way');
+
 # ---- hostile names ----
 my $name = "\x1b[31m\x1b]0;owned\x07 \xe2\x80\xae \xc2\x9b1m t\"\"\n";
 is($server->sql(qq{CREATE TABLE "$name" (id uuid)}), '', 'a table whose name holds escape sequences');

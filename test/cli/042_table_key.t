@@ -55,6 +55,26 @@ my $plain = the_key();
 unlike($log, qr/\Q$plain\E|\Q$option\E/, 'not the key');
 unlike($log, qr/a wrong key/, 'not a wrong key either');
 
+# The session with the key is one of the same server and database, whatever their names.
+my $socket = $server->{socket};
+my $port = $server->{port};
+($code, $out, $err) = caas({ env => { CAAS_API_KEY => the_key() } },
+	@check, '-d', "host='$dir,$socket' port=1,$port user=postgres dbname=postgres");
+is($code, 0, 'of several servers, the one that answers') or diag($err);
+my $odd = 'host=nowhere dbname=postgres';
+is($server->sql(qq{CREATE DATABASE "$odd"}), '', 'a database whose name is a connection string');
+is(
+	$server->sql(
+		q{CREATE EXTENSION caas; CREATE TABLE people (); INSERT INTO "The caas".stub_check (relation, column_name) VALUES ('people', 'odd')},
+		database => $odd
+	),
+	'',
+	'with the stand-in'
+);
+($code, $out, $err) = caas({ env => { CAAS_API_KEY => the_key() } },
+	@check, '-d', "host='$socket' port=$port user=postgres dbname='$odd'");
+like($out, qr/^public\.people  odd/m, 'is the one that is asked') or diag($err);
+
 # Reports without secrets show no key to the server.
 is(
 	$server->sql(

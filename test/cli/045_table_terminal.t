@@ -124,6 +124,47 @@ for my $end ([ 'q', 0 ], [ "\x03", 0 ], [ 'TERM', 143 ])
 	like($seen, qr/\e\[\?25h\e\[\?1049l\z/, 'and shows what it showed');
 }
 
+# A query that does not end can be left, and a session that ends gives the terminal back too.
+my $lock = fork() // die "fork: $!";
+if (!$lock)
+{
+	$server->sql('BEGIN; LOCK TABLE "The caas".stub_columns; SELECT pg_sleep(300)');
+	POSIX::_exit(0);
+}
+my $waiting = q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'};
+select undef, undef, undef, 0.02 until $server->sql($waiting) == 1;
+on_terminal('table', 'status', '--watch');
+seen_until(qr/\e\[\?1049h/);
+select undef, undef, undef, 0.02
+	until $server->sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) == 1;
+syswrite $pty, 'q';
+is(ended(), 0, 'q while a query waits: exit code');
+like($seen, qr/\e\[\?1049l\z/, 'the terminal is back');
+is($server->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'}),
+	't', 'the lock ends');
+waitpid $lock, 0;
+on_terminal('table', 'status', '--watch');
+seen_until(qr/q ends\./);
+is($server->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caas'}),
+	't', 'a session is ended');
+is(ended(), 3, 'the session is gone: exit code');
+like($seen, qr/\e\[\?1049lcaas: .*terminating connection/, 'the terminal is back, then comes the message');
+
+# A password is asked for where the server wants one.
+is($server->sql(q{CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'the password, unsaid'}), '', 'a role with a password');
+my $access = read_file("$server->{data}/pg_hba.conf");
+write_file("$server->{data}/pg_hba.conf", "local all keeper scram-sha-256\n$access");
+is($server->sql('SELECT pg_reload_conf()'), 't', 'that is asked for it');
+order("2, ''");
+on_terminal('table', 'backfill', 'people', '-U', 'keeper', '--jobs', 2);
+seen_until(qr/Password: /);
+my $tries = 0;
+until (`stty -a < @{[ $pty->ttyname ]}` =~ / -echo / || ++$tries > 1000) { select undef, undef, undef, 0.01; }
+syswrite $pty, "the password, unsaid\n";
+is(ended(), 0, 'the sessions of the job are not asked again');
+unlike($seen, qr/unsaid/, 'and it is not shown');
+table_fails($server, 3, qr/no password supplied/, 'table', 'status', '-U', 'keeper');
+
 my ($code, undef, $err) = table_caas($server, 'table', 'status', '--watch');
 is($code, 2, '--watch without a terminal');
 like($err, qr/^caas: --watch needs a terminal$/m, 'its message');
