@@ -27,13 +27,17 @@ ANALYZE filled;
 SELECT count(*) > 0 AS some FROM caas_protect('filled', 'id@filled', 'email=email_sealed@filled.email', 'phone=phone_digest', 'code=code_digest keep', 'note');
 SELECT object, what, command FROM caas_residue('filled') WHERE object !~ :outside;
 UPDATE filled SET email = email;
--- A row that is locked, and one whose update was rolled back, are not dead; the version that was rolled back is.
+-- A row that is locked, and one whose deletion was rolled back, are not dead; a version that was rolled back is.
 CREATE TABLE locked (id uuid PRIMARY KEY, email text);
 INSERT INTO locked VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
 BEGIN;
 SELECT email FROM locked FOR UPDATE;
 SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
 COMMIT;
+SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
+BEGIN;
+DELETE FROM locked;
+ROLLBACK;
 SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
 BEGIN;
 UPDATE locked SET email = 'y';
