@@ -420,7 +420,6 @@ caas_sql_protect(PG_FUNCTION_ARGS)
 	int		  level;
 
 	PreventCommandIfReadOnly("caas_protect()");
-	PreventCommandDuringRecovery("caas_protect()");
 	caas_refuse_restricted("caas_protect");
 	caas_require_owner(PG_GETARG_OID(0));
 	plan = plan_of(fcinfo, AccessExclusiveLock);

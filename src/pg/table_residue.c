@@ -6,13 +6,16 @@
 
 #include "trigger.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -109,7 +112,14 @@ find_plaintext(caas_residue *residue, Relation relation, const caas_argument *ar
 						 psprintf("CALL %s.caas_backfill(%s)", schema, quote_literal_cstr(table)));
 }
 
-/* ---- the free space of pages ---- */
+/* ---- the pages ---- */
+
+/* What the pages of a table hold besides its rows. */
+typedef struct caas_leftovers
+{
+	bool dead_rows;
+	bool old_bytes; /* in free space */
+} caas_leftovers;
 
 /* Rows are removed from a page by moving others: what is free then is not overwritten. */
 static bool
@@ -118,56 +128,117 @@ has_old_bytes(Page page)
 	const PageHeaderData *head = (const PageHeaderData *)page;
 
 	for (const char *byte = (const char *)page + head->pd_lower;
-		 !PageIsNew(page) && byte < (const char *)page + head->pd_upper; byte++)
+		 byte < (const char *)page + head->pd_upper; byte++)
 		if (*byte != '\0')
 			return true;
 	return false;
 }
 
-/* Reads the table up to the first such page. A table that was rewritten has none. */
+/* True for a row that was updated or deleted, or whose insertion was rolled back. */
 static bool
-has_page_with_old_bytes(Relation relation)
+is_dead(HeapTupleHeader row)
+{
+	TransactionId inserted = HeapTupleHeaderGetXmin(row);
+	TransactionId removed;
+
+	if (!HeapTupleHeaderXminCommitted(row) &&
+		(HeapTupleHeaderXminInvalid(row) ||
+		 (!TransactionIdIsInProgress(inserted) && !TransactionIdDidCommit(inserted))))
+		return true;
+	if ((row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask))
+		return false;
+	removed = HeapTupleHeaderGetUpdateXid(row);
+	return TransactionIdIsValid(removed) && TransactionIdDidCommit(removed);
+}
+
+static bool
+has_dead_rows(Page page)
+{
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; i = OffsetNumberNext(i))
+	{
+		ItemId item = PageGetItemId(page, i);
+
+		if (ItemIdIsDead(item) ||
+			(ItemIdIsNormal(item) && is_dead((HeapTupleHeader)PageGetItem(page, item))))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads a table until both are found. The counters of the server are not asked: they
+ * are written with a delay, and a crash resets them.
+ */
+static void
+read_pages(Relation relation, caas_leftovers *leftovers)
 {
 	BufferAccessStrategy strategy;
 	BlockNumber			 count;
-	bool				 found = false;
 
 	if (relation->rd_rel->relam != HEAP_TABLE_AM_OID)
-		return false;
+		return;
 	strategy = GetAccessStrategy(BAS_BULKREAD);
 	count = RelationGetNumberOfBlocks(relation);
-	for (BlockNumber block = 0; block < count && !found; block++)
+	for (BlockNumber block = 0; block < count && !(leftovers->dead_rows && leftovers->old_bytes);
+		 block++)
 	{
 		Buffer buffer;
+		Page   page;
 
 		CHECK_FOR_INTERRUPTS();
 		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		found = has_old_bytes(BufferGetPage(buffer));
+		page = BufferGetPage(buffer);
+		if (!PageIsNew(page))
+		{
+			leftovers->dead_rows = leftovers->dead_rows || has_dead_rows(page);
+			leftovers->old_bytes = leftovers->old_bytes || has_old_bytes(page);
+		}
 		UnlockReleaseBuffer(buffer);
 	}
 	FreeAccessStrategy(strategy);
-	return found;
+}
+
+/* Of the table with its TOAST table. */
+static caas_leftovers
+read_table(Oid table)
+{
+	Relation	   relation = table_open(table, AccessShareLock);
+	Oid			   toast = relation->rd_rel->reltoastrelid;
+	caas_leftovers leftovers = {false, false};
+
+	read_pages(relation, &leftovers);
+	if (OidIsValid(toast))
+	{
+		Relation toast_relation = table_open(toast, AccessShareLock);
+
+		read_pages(toast_relation, &leftovers);
+		table_close(toast_relation, AccessShareLock);
+	}
+	table_close(relation, AccessShareLock);
+	return leftovers;
 }
 
 static void
-find_free_space(caas_residue *residue, Oid table)
+find_leftovers(caas_residue *residue, Oid table)
 {
-	Relation relation = table_open(table, AccessShareLock);
-	Oid		 toast = relation->rd_rel->reltoastrelid;
-	Relation toast_relation = OidIsValid(toast) ? table_open(toast, AccessShareLock) : NULL;
-	bool	 in_table = has_page_with_old_bytes(relation);
+	caas_leftovers leftovers = read_table(table);
+	const char	  *object = psprintf("table %s", caas_table_name(table));
 
-	if (in_table || (toast_relation != NULL && has_page_with_old_bytes(toast_relation)))
+	if (leftovers.dead_rows)
 		caas_residue_add(
-			residue,
-			psprintf("%s %s", in_table ? "table" : "TOAST table of", caas_table_name(table)),
-			"The space of removed rows is not overwritten until other rows need it. "
-			"VACUUM FULL writes the table anew, and locks it meanwhile.",
+			residue, object,
+			psprintf("It or its TOAST table has dead rows. %s", caas_residue_age(table)),
+			psprintf("VACUUM %s", caas_table_name(table)));
+	if (leftovers.old_bytes)
+		caas_residue_add(
+			residue, object,
+			"The space of removed rows, there or in its TOAST table, is not overwritten "
+			"until other rows need it. VACUUM FULL writes the table anew, and locks it "
+			"meanwhile.",
 			psprintf("VACUUM (FULL, ANALYZE) %s", caas_table_name(table)));
-	if (toast_relation != NULL)
-		table_close(toast_relation, AccessShareLock);
-	table_close(relation, AccessShareLock);
 }
 
 /* ---- the function ---- */
@@ -185,7 +256,7 @@ find_all(caas_residue *residue, Relation relation, const List *arguments, const 
 	caas_residue_find(residue, CAAS_RESIDUE_DEAD_ROWS);
 	foreach (cell, tables)
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
-			find_free_space(residue, lfirst_oid(cell));
+			find_leftovers(residue, lfirst_oid(cell));
 	caas_residue_find(residue, CAAS_RESIDUE_STATISTICS);
 	caas_residue_find_statements(residue, RelationGetRelationName(relation));
 	caas_residue_find(residue, CAAS_RESIDUE_OUTSIDE);

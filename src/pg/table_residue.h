@@ -30,9 +30,9 @@ typedef enum caas_residue_part
 {
 	CAAS_RESIDUE_COPIES,	   /* what has been copied in the database */
 	CAAS_RESIDUE_TRANSACTIONS, /* what keeps VACUUM from removing old rows */
-	CAAS_RESIDUE_DEAD_ROWS,
-	CAAS_RESIDUE_STATISTICS, /* indexes and statistics */
-	CAAS_RESIDUE_OUTSIDE	 /* replication, WAL, backups, texts of statements */
+	CAAS_RESIDUE_DEAD_ROWS,	   /* whether autovacuum removes them */
+	CAAS_RESIDUE_STATISTICS,   /* indexes and statistics */
+	CAAS_RESIDUE_OUTSIDE	   /* replication, WAL, backups, texts of statements */
 } caas_residue_part;
 
 extern void caas_residue_add(caas_residue *residue, const char *object, const char *what,
@@ -40,6 +40,9 @@ extern void caas_residue_add(caas_residue *residue, const char *object, const ch
 
 /* Adds the places that the queries of a part find. */
 extern void caas_residue_find(caas_residue *residue, caas_residue_part part);
+
+/* What the server counts about the dead rows of a table, as a sentence. */
+extern const char *caas_residue_age(Oid table);
 
 /* Adds pg_stat_statements where it has statements over the table; its name is without schema. */
 extern void caas_residue_find_statements(caas_residue *residue, const char *table);

@@ -77,11 +77,6 @@ static const char *const dead_rows[] = {
 	"'autovacuum_enabled' AND NOT o.option_value::boolean ORDER BY 1",
 	"SELECT 'setting autovacuum', 'It is off: dead rows stay.', 'ALTER SYSTEM SET autovacuum = on' "
 	"WHERE current_setting('autovacuum') = 'off'",
-	"SELECT format('table %s', c.oid::regclass), format('It has %s dead rows; its oldest row is %s "
-	"transactions old.', pg_stat_get_dead_tuples(c.oid) + coalesce(pg_stat_get_dead_tuples(nullif("
-	"c.reltoastrelid, 0)), 0), age(c.relfrozenxid)), format('VACUUM %s', c.oid::regclass) FROM "
-	"pg_class c WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND pg_stat_get_dead_tuples(c.oid) + "
-	"coalesce(pg_stat_get_dead_tuples(nullif(c.reltoastrelid, 0)), 0) > 0 ORDER BY 1",
 };
 
 static const char *const statistics[] = {
@@ -156,6 +151,19 @@ static const struct
 	[CAAS_RESIDUE_STATISTICS] = {statistics, lengthof(statistics)},
 	[CAAS_RESIDUE_OUTSIDE] = {outside, lengthof(outside)},
 };
+
+const char *
+caas_residue_age(Oid table)
+{
+	static const char query[] =
+		"SELECT format('%s by the statistics; its oldest row is %s transactions old.', "
+		"pg_stat_get_dead_tuples(c.oid), age(c.relfrozenxid)) FROM pg_class c WHERE c.oid = $1";
+	Oid	  types[] = {OIDOID};
+	Datum parameters[] = {ObjectIdGetDatum(table)};
+	List *found = caas_query(query, lengthof(types), types, parameters);
+
+	return found == NIL ? "" : linitial(found);
+}
 
 /*
  * The extension keeps the texts of statements, with their constants where they are

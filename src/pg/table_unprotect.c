@@ -390,7 +390,6 @@ caas_sql_unprotect(PG_FUNCTION_ARGS)
 	caas_release release;
 
 	PreventCommandIfReadOnly("caas_unprotect()");
-	PreventCommandDuringRecovery("caas_unprotect()");
 	caas_refuse_restricted("caas_unprotect");
 	caas_require_owner(PG_GETARG_OID(0));
 	release = begin_release(fcinfo, AccessExclusiveLock);

@@ -4,12 +4,11 @@ SELECT extnamespace::regnamespace AS caas FROM pg_extension WHERE extname = 'caa
 CREATE SCHEMA caas_residue;
 SET search_path = caas_residue, :caas;
 \pset format unaligned
--- The counters of dead rows are written with a delay, and autovacuum may run.
 \set outside '\'^(WAL|server log|setting|replication slot|session|prepared transaction|pg_stat_statements)\''
 -- Nothing was there before the table was protected.
 CREATE TABLE empty (id uuid NOT NULL, email text);
 SELECT count(*) FROM caas_protect('empty', 'id', 'email=email_sealed@empty.email');
-SELECT object, command FROM caas_residue('empty') WHERE object !~ :outside AND command !~ '^VACUUM caas';
+SELECT object, command FROM caas_residue('empty') WHERE object !~ :outside;
 -- What is there, and then goes step by step.
 CREATE TABLE filled (id bigint PRIMARY KEY, email text UNIQUE, phone text, code text, note text) WITH (autovacuum_enabled = false);
 INSERT INTO filled SELECT n, 'e' || n, 'p' || n % 3, 'c', 'n' || n % 3 FROM generate_series(1, 100) n;
@@ -26,17 +25,33 @@ CREATE TRIGGER history AFTER UPDATE ON filled FOR EACH ROW EXECUTE FUNCTION hist
 CREATE TRIGGER cleared AFTER TRUNCATE ON filled EXECUTE FUNCTION history();
 ANALYZE filled;
 SELECT count(*) > 0 AS some FROM caas_protect('filled', 'id@filled', 'email=email_sealed@filled.email', 'phone=phone_digest', 'code=code_digest keep', 'note');
-SELECT object, what, command FROM caas_residue('filled') WHERE object !~ :outside AND command !~ '^VACUUM caas';
+SELECT object, what, command FROM caas_residue('filled') WHERE object !~ :outside;
 UPDATE filled SET email = email;
+-- A row that is locked, and one whose deletion was rolled back, are not dead; a version that was rolled back is.
+CREATE TABLE locked (id uuid PRIMARY KEY, email text);
+INSERT INTO locked VALUES ('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
+BEGIN;
+SELECT email FROM locked FOR UPDATE;
+SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
+COMMIT;
+SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
+BEGIN;
+DELETE FROM locked;
+ROLLBACK;
+SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
+BEGIN;
+UPDATE locked SET email = 'y';
+ROLLBACK;
+SELECT object, command FROM caas_residue('locked') WHERE object ~ '^table';
 SELECT object, command FROM caas_residue('filled') WHERE object ~ '^(column|statistics)';
 DROP INDEX filled_lower_idx;
 ALTER TABLE filled DROP CONSTRAINT filled_email_key, RESET (autovacuum_enabled);
 DROP TRIGGER history ON filled;
 DROP RULE deleted ON filled;
 DROP MATERIALIZED VIEW indirect;
-SELECT object, command FROM caas_residue('filled') WHERE command ~ 'FULL';
+SELECT object, command FROM caas_residue('filled') WHERE object ~ '^table';
 VACUUM (FULL, ANALYZE) filled;
-SELECT object, command FROM caas_residue('filled') WHERE object !~ :outside AND command !~ '^VACUUM caas';
+SELECT object, command FROM caas_residue('filled') WHERE object !~ :outside;
 -- A valid constraint answers for the rows.
 ALTER TABLE filled ADD CHECK (email IS NULL) NOT VALID, ADD CHECK (phone IS NULL);
 SELECT object FROM caas_residue('filled') WHERE object ~ '^column';
@@ -47,7 +62,7 @@ CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
 CREATE INDEX ON parts (email);
 INSERT INTO parts VALUES (2, '4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x');
 SELECT count(*) > 0 AS some FROM caas_protect('parts', 'id', 'email=email_digest');
-SELECT object, command FROM caas_residue('parts') WHERE object !~ :outside AND command !~ '^VACUUM caas';
+SELECT object, command FROM caas_residue('parts') WHERE object !~ :outside;
 -- Not for views; without the table's SELECT.
 SELECT * FROM caas_residue('direct');
 CREATE ROLE caas_regress_residue;
