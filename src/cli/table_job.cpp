@@ -28,15 +28,15 @@ struct Argument {
     std::optional<std::string> value;
 };
 
-// The arguments of the procedure for part `part`.
-std::vector<Argument> arguments_of(const Relation& relation, const TableOptions& options, int part) {
+// The arguments of the procedure for part `part` of `parts`.
+std::vector<Argument> arguments_of(const Relation& relation, const TableOptions& options, int part, int parts) {
     std::vector<Argument> arguments = {{"relation", "pg_catalog.oid::pg_catalog.regclass", relation.oid}};
     if (!options.columns.empty()) arguments.push_back({"source", "pg_catalog.name", options.columns.front()});
     const auto add = [&arguments](const char* name, int value) {
         arguments.push_back({name, "pg_catalog.int4", std::to_string(value)});
     };
     add("part", part);
-    add("parts", options.jobs);
+    add("parts", parts);
     add("batch_ms", options.batch_ms);
     add("pause_ms", options.pause_ms);
     add("lock_timeout_ms", options.lock_timeout_ms);
@@ -81,8 +81,11 @@ public:
 
 private:
     void open_workers();
+    void print_call(int part, int parts) const;
     void dry_run() const;
     void start();
+    void send_call(Worker& worker, int part, int parts);
+    void finish_parts();
     void loop();
     void wait_for_news();
     void read_worker(Worker& worker);
@@ -129,18 +132,21 @@ void TableJob::open_workers() {
     }
 }
 
-void TableJob::dry_run() const {
-    for (int part = 1; part <= options_.jobs; part++) {
-        std::string values;
-        for (const Argument& argument : arguments_of(relation_, options_, part)) {
-            const std::string_view name = argument.name;
-            std::string value = argument.value.value_or("NULL");
-            if (name == "relation") value = control_.literal(relation_.name);
-            if (name == "source") value = control_.literal(value);
-            values += (values.empty() ? "" : ", ") + std::string(name) + " => " + value;
-        }
-        std::cout << printable("CALL " + procedure() + "(" + values + ");") << '\n';
+void TableJob::print_call(int part, int parts) const {
+    std::string values;
+    for (const Argument& argument : arguments_of(relation_, options_, part, parts)) {
+        const std::string_view name = argument.name;
+        std::string value = argument.value.value_or("NULL");
+        if (name == "relation") value = control_.literal(relation_.name);
+        if (name == "source") value = control_.literal(value);
+        values += (values.empty() ? "" : ", ") + std::string(name) + " => " + value;
     }
+    std::cout << printable("CALL " + procedure() + "(" + values + ");") << '\n';
+}
+
+void TableJob::dry_run() const {
+    for (int part = 1; part <= options_.jobs; part++) print_call(part, options_.jobs);
+    if (options_.jobs > 1) print_call(1, 1);
     if (options_.vacuum) std::cout << printable("VACUUM " + relation_.name + ";") << '\n';
 }
 
@@ -162,10 +168,24 @@ void TableJob::start() {
     view_->start(options_.jobs);
     int part = 0;
     for (Worker& worker : workers_) {
-        const Query call = call_of(procedure(), arguments_of(relation_, options_, ++part));
-        worker.session.send(call.text, call.parameters);
+        send_call(worker, ++part, options_.jobs);
     }
     next_poll_ = Clock::now() + kPollEvery;
+}
+
+void TableJob::send_call(Worker& worker, int part, int parts) {
+    const Query call = call_of(procedure(), arguments_of(relation_, options_, part, parts));
+    worker.session.send(call.text, call.parameters);
+}
+
+// A writer can move a row from a part that is still to come into one that has ended, so one session goes through the
+// whole table at the end. It finds little to do; a cutover adds its constraint here.
+void TableJob::finish_parts() {
+    if (options_.jobs == 1 || failure_ || stopped_by_ != 0) return;
+    Worker& worker = workers_.front();
+    worker.running = true;
+    send_call(worker, 1, 1);
+    loop();
 }
 
 bool TableJob::any_running() const {
@@ -346,6 +366,7 @@ int TableJob::run() {
     open_workers();
     start();
     loop();
+    finish_parts();
     signals_->release();
     return end();
 }

@@ -171,12 +171,18 @@ caas_job_state_write(const caas_job *job, Oid table, const caas_job_state *state
 						errhint("Call the procedure again."), caas_hide()));
 }
 
+/* A call without parts tries the rows of all parts again. */
 void
 caas_job_forget_conflicts(const caas_job *job, Oid table)
 {
 	caas_args args = key_of(job, table);
 
-	execute(job, psprintf("DELETE FROM %s.caas_job_conflicts WHERE " KEY, job->schema), &args);
+	execute(job,
+			psprintf("DELETE FROM %s.caas_job_conflicts WHERE " KEY
+					 " OR ($4 OPERATOR(pg_catalog.=) "
+					 "1 AND job OPERATOR(pg_catalog.=) $1 AND relation OPERATOR(pg_catalog.=) $2)",
+					 job->schema),
+			&args);
 }
 
 void

@@ -48,11 +48,15 @@ sub all_running
 order(3, '');
 my ($code, $out, $err) = table_caas($server, 'table', 'backfill', 'people', '--jobs', 3);
 is($code, 0, 'backfill') or diag($err);
-is($out, "backfill of public.people: done, 90 rows, 0 conflicts\n", 'what it says in the end');
+like($out, qr/^backfill of public\.people: done, \d+ rows, 0 conflicts$/, 'what it says in the end');
 like($err, qr/\Acaas: note: backfill of public\.people in 3 sessions\n/, 'and at the beginning');
 is(() = $err =~ /^caas: note: caas_backfill of "people": 30 rows protected\\x1b\[31m$/mg,
-	3, 'notices are shown, escaped');
-is(calls(), join("\n", map { "backfill|people||$_|3|50|0|10000|" } 1 .. 3), 'each part is called once');
+	4, 'notices are shown, escaped');
+is(
+	calls(),
+	join("\n", map { "backfill|people||$_|50|0|10000|" } '1|3', '1|1', '2|3', '3|3'),
+	'each part is called once, and the whole table at the end'
+);
 is(
 	$server->sql('SELECT DISTINCT path FROM "The caas".stub_calls'),
 	'"$user", public',
@@ -83,6 +87,8 @@ is(
 		} 1,
 		2
 		)
+		. qq{CALL "The caas".caas_cutover(relation => 'public.people', source => 'o''d', part => 1, parts => 1, }
+		. "batch_ms => 50, pause_ms => 0, lock_timeout_ms => 10000, max_lag_bytes => NULL);\n"
 		. "VACUUM public.people;\n",
 	'prints what would run'
 );

@@ -48,6 +48,15 @@ SELECT concat_ws(' ', 'function', p.oid::regprocedure, to_jsonb(p)
 		pg_get_function_result(p.oid), pg_get_function_arguments(p.oid), l.lanname)
 	FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid JOIN pg_language l ON l.oid = p.prolang
 UNION ALL
+SELECT concat_ws(' ', 'relation', c.oid::regclass, c.relkind, c.relpersistence, c.reloptions, c.relacl, regexp_replace(CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END, '\\s+', ' ', 'g'))
+	FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+UNION ALL
+SELECT concat_ws(' ', 'column', a.attrelid::regclass, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
+	FROM member m JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND m.objid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+	WHERE a.attnum > 0
+UNION ALL
+SELECT concat_ws(' ', 'index', i.indrelid::regclass, pg_get_indexdef(i.indexrelid)) FROM member m JOIN pg_index i ON m.classid = 'pg_class'::regclass AND m.objid = i.indrelid
+UNION ALL
 SELECT concat_ws(' ', 'privilege', p.oid::regprocedure, a.grantee::regrole, a.privilege_type, a.is_grantable)
 	FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid,
 		aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -85,8 +94,8 @@ sub differences
 my $fresh = installation('fresh', 'CREATE EXTENSION caas');
 cmp_ok(scalar(grep { /^function caas_/ } keys %$fresh), '>=', 13, 'a fresh installation has its functions');
 my $public =
-	qr/caas_(?:status|version)\(\)|caas_(?:generation|sealed_info|is_sealed|is_digest)\(bytea\)|caas_uuid\(text,(?:bigint|text)\)|caas_is_digest\(text\)/;
-is(scalar(grep { /^privilege (?!$public).* - EXECUTE/ } keys %$fresh), 0, 'PUBLIC may execute only nine of them');
+	qr/caas_(?:status|version)\(\)|caas_table_columns\(oid\)|caas_(?:generation|sealed_info|is_sealed|is_digest)\(bytea\)|caas_uuid\(text,(?:bigint|text)\)|caas_is_digest\(text\)/;
+is(scalar(grep { /^privilege (?!$public).* - EXECUTE/ } keys %$fresh), 0, 'PUBLIC may execute only ten of them');
 
 # Update from every release that has an update script.
 for my $delta (sort glob 'sql/caas--*--*.sql')
