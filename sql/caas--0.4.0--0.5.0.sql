@@ -39,7 +39,8 @@ GRANT SELECT ON caas_columns TO PUBLIC;
 
 -- ---- Tables: jobs ----
 
-CREATE TABLE caas_jobs (
+-- UNLOGGED: a publication FOR ALL TABLES must not send the state of jobs to subscribers, and it is a hint alone.
+CREATE UNLOGGED TABLE caas_jobs (
     job text, relation oid, part integer, parts integer, PRIMARY KEY (job, relation, part, parts),
     filenode oid NOT NULL, role oid NOT NULL,
     pass integer NOT NULL DEFAULT 1, next_block bigint NOT NULL DEFAULT 0,
@@ -49,9 +50,9 @@ CREATE TABLE caas_jobs (
     resumed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), resumed_rows bigint NOT NULL, resumed_block bigint NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp());
 COMMENT ON TABLE caas_jobs IS
-'how far the jobs of caas_backfill, caas_rotate and caas_cutover are: a row a job, table and part. A job that was interrupted goes on from here; without its row it begins anew. The view caas_progress shows it';
+'how far the jobs of caas_backfill, caas_rotate and caas_cutover are: a row a job, table and part. A job that was interrupted goes on from here; without its row, as after a crash of the server, it begins anew and passes by what was done. The view caas_progress shows it';
 
-CREATE TABLE caas_job_conflicts (
+CREATE UNLOGGED TABLE caas_job_conflicts (
     job text, relation oid, part integer, parts integer, id text, sqlstate text, constraint_name name,
     noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp());
 COMMENT ON TABLE caas_job_conflicts IS 'the rows that a job could not change; the view caas_conflicts shows them';
@@ -100,7 +101,7 @@ CREATE VIEW caas_progress AS
           AND objsubid = CASE j.job WHEN 'backfill' THEN 0 WHEN 'rotate' THEN 2048 ELSE 4096 END + j.part
         LIMIT 1) l ON NOT j.finished;
 COMMENT ON VIEW caas_progress IS
-'the jobs of caas_backfill, caas_rotate and caas_cutover, a row a table and part: running, interrupted or done, blocks of the present pass, rows changed, their rate, and seconds left of the pass';
+'the jobs of caas_backfill, caas_rotate and caas_cutover, a row a table and part: running, interrupted or done, blocks of the present pass, rows changed, their rate, and seconds left of the pass. Empty after a crash of the server; not for standbys';
 
 CREATE VIEW caas_conflicts WITH (security_barrier) AS
     SELECT c.job, c.relation::pg_catalog.regclass AS relation, c.id, c.sqlstate, c.constraint_name, c.noted_at

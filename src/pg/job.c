@@ -15,6 +15,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -235,6 +236,31 @@ refuse_undeclared(const caas_job *job)
 					caas_hide()));
 }
 
+/* Every row gets a new version, and VACUUM makes the old ones free later. */
+static void
+announce_growth(const caas_job *job, const List *tables)
+{
+	int64	  bytes = 0;
+	ListCell *cell;
+
+	foreach (cell, tables)
+	{
+		LOCAL_FCINFO(call, 1);
+		Datum size;
+
+		InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+		call->args[0].value = ObjectIdGetDatum(lfirst_oid(cell));
+		call->args[0].isnull = false;
+		size = pg_total_relation_size(call);
+		bytes += call->isnull ? 0 : DatumGetInt64(size);
+	}
+	ereport(NOTICE,
+			(errmsg("table and indexes of \"%s\" have %s, and may grow by as much until VACUUM",
+					get_rel_name(job->relation),
+					TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(bytes)))),
+			 caas_hide()));
+}
+
 static void
 run_tables(caas_job *job)
 {
@@ -242,6 +268,7 @@ run_tables(caas_job *job)
 	ListCell *cell;
 	bool	  declared = false;
 
+	announce_growth(job, tables);
 	foreach (cell, tables)
 		declared |= run_table(job, lfirst_oid(cell));
 	if (!declared)
