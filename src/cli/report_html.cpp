@@ -30,9 +30,10 @@ p { margin: .25rem 0; color: var(--dim); }
 .figures li { background: var(--shade); border-radius: .5rem; padding: .5rem 1rem; } .figures b { display: block; font-size: 1.4rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .75rem .35rem 0; vertical-align: top;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
 th { color: var(--dim); font-weight: 600; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 svg { width: 10rem; height: .8rem; border-radius: .2rem; background: var(--line); vertical-align: middle; }
+.bar { white-space: nowrap; }
 .good { color: var(--good); } .retired { color: var(--retired); } .bad { color: var(--bad); } .unknown { color: var(--unknown); }
 svg rect { fill: currentColor; }
 )css";
@@ -120,13 +121,14 @@ std::string generations_html(const Json& generations) {
                 : text_cell(field(row, "generation")).html + " " + text_cell(field(row, "state")).html;
         std::string remark = text_cell(field(row, "remark")).html;
         if (field(row, "conclusive") == false) remark.insert(0, remark.empty() ? "not conclusive" : "not conclusive: ");
-        table.add({text_cell(field(row, "relation")),
-                   text_cell(field(row, "column_name")),
-                   text_cell(field(row, "kind")),
-                   {generation, style},
-                   number_cell(field(row, "values")),
-                   {total > 0 ? bar_of(static_cast<double>(number_of(field(row, "values"))) / total, style) : ""},
-                   {remark}});
+        table.add(
+            {text_cell(field(row, "relation")),
+             text_cell(field(row, "column_name")),
+             text_cell(field(row, "kind")),
+             {generation, style},
+             number_cell(field(row, "values")),
+             {total > 0 ? bar_of(static_cast<double>(number_of(field(row, "values"))) / total, style) : "", "bar"},
+             {remark}});
     }
     return table.html("No value is known.");
 }
@@ -143,7 +145,7 @@ std::string jobs_html(const Json& jobs) {
                    text_cell(field(row, "relation")),
                    {text_cell(field(row, "part")).html + "/" + text_cell(field(row, "parts")).html, "number"},
                    text_cell(field(row, "state")),
-                   {bar_of(fraction_of(row), field(row, "state") == "interrupted" ? "retired" : "good")},
+                   {bar_of(fraction_of(row), field(row, "state") == "interrupted" ? "retired" : "good"), "bar"},
                    number_cell(field(row, "rows_done")),
                    left,
                    number_cell(field(row, "conflicts"))});

@@ -9,6 +9,13 @@ use POSIX ();
 use Test::More;
 
 my $server = table_server();
+my ($run, $worker);
+$SIG{ALRM} = sub {
+	kill 'CONT', $worker if defined $worker;
+	kill 'KILL', $run->{pid} if defined $run;
+	BAIL_OUT('a program does not end');
+};
+alarm 300;
 
 # What the next job does, with no trace of those before it.
 sub order
@@ -110,7 +117,7 @@ unlike("$out$err", qr/ada/, 'and not the value in its detail');
 like($out, qr/: failed, 20 rows/, 'what was done until then');
 
 order(100000, '');
-my $run = start_table($server, 'table', 'backfill', 'people', '--jobs', 2, '--json');
+$run = start_table($server, 'table', 'backfill', 'people', '--jobs', 2, '--json');
 all_running(2);
 is($server->sql(q{SELECT count(pg_terminate_backend(pid)) FROM "The caas".stub_progress WHERE part = 1}),
 	1, 'one session is ended');
@@ -166,7 +173,7 @@ order(100000, '');
 is($server->sql('CREATE TABLE shut (id int)'), '', 'a table');
 $run = start_table($server, 'table', 'backfill', 'people');
 all_running(1);
-my $worker = $server->sql('SELECT pid FROM "The caas".stub_progress');
+$worker = $server->sql('SELECT pid FROM "The caas".stub_progress');
 kill 'STOP', $worker;
 kill 'INT', $run->{pid};
 select undef, undef, undef, 0.02 until read_file("$run->{dir}/err") =~ /once more ends at once/;
