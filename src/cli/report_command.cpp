@@ -3,6 +3,7 @@
 #include "new_file.hpp"
 #include "register.hpp"
 #include "report_data.hpp"
+#include "table_status.hpp"
 
 #include <sys/stat.h>
 
@@ -58,8 +59,7 @@ ReportData read_report(Database& database) {
     data.columns = database.rows("SELECT *" + from + "caas_columns ORDER BY relation::text, target_column, kind");
     data.generations =
         database.rows("SELECT *" + from + "caas_generations() ORDER BY relation::text, column_name, kind, generation");
-    data.jobs = database.rows("SELECT *, extract(epoch FROM updated_at) AS updated_epoch" + from +
-                              "caas_progress ORDER BY started_at, job, relation::text, part");
+    data.jobs = job_rows(database.schema(), [&database](const std::string& query) { return database.rows(query); });
     data.findings = database.rows("SELECT *" + from + "caas_doctor()");
     return data;
 }

@@ -91,9 +91,15 @@ bool terminal_has_blocks() {
     return utf8;
 }
 
+Json job_rows(const std::string& schema, const RowsOfQuery& rows) {
+    if (rows("SELECT pg_is_in_recovery() AS standby")[0]["standby"].get<bool>()) return Json::array();
+    return rows("SELECT *, extract(epoch FROM updated_at) AS updated_epoch FROM " + schema +
+                "caas_progress ORDER BY started_at, job, relation::text, part");
+}
+
 TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows) {
     return {rows("SELECT * FROM " + schema + "caas_columns ORDER BY relation::text, target_column, kind"),
-            rows("SELECT * FROM " + schema + "caas_progress ORDER BY started_at, job, relation::text, part")};
+            job_rows(schema, rows)};
 }
 
 std::vector<std::string> status_lines(const TableStatus& status, bool bars) {

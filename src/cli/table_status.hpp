@@ -14,6 +14,9 @@ struct TableStatus {
 };
 
 using RowsOfQuery = std::function<Json(const std::string& query)>;
+
+// The rows of caas_progress; none on a standby, which has not the tables behind it.
+Json job_rows(const std::string& schema, const RowsOfQuery& rows);
 TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows);
 // The lines that show it. bars: with a bar for each job.
 std::vector<std::string> status_lines(const TableStatus& status, bool bars);

@@ -305,6 +305,10 @@ like($error, qr/read-only transaction|recovery/, 'a standby refuses the job');
 is($standby->safe_psql('postgres', q{SELECT plaintext, protected FROM caas_check('lagging') WHERE kind = 'sealed'}),
 	'0|2000', 'and runs caas_check');
 
+my $shown = '';
+IPC::Run::run([ $ENV{CAAS} // 'caas', 'table', 'status', '-d', $standby->connstr('postgres') ], '>', \$shown, '2>&1');
+like($shown, qr/lagging.*ssn_sealed/, 'and the program shows its columns');
+
 $_->quit for $holder;
 $standby->stop;
 $node->stop;
