@@ -1,0 +1,11 @@
+-- Runs a statement that commits by itself, in a backend of its own: processor time and time by the clock a row, and WAL.
+SET client_min_messages = warning;
+SET max_parallel_workers_per_gather = 0;
+SELECT bench.processor_ns() AS processor, pg_current_wal_insert_lsn() AS wal, extract(epoch FROM clock_timestamp()) AS begin_at \gset
+:statement \g /dev/null
+SELECT extract(epoch FROM clock_timestamp()) AS end_at \gset
+INSERT INTO bench.sample VALUES
+    (:round, :'name', (bench.processor_ns() - :processor)::float8 / :rows),
+    (:round, 'WAL ' || :'name', pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal')::float8 / :rows),
+    (:round, 'wall ' || :'name', 1e9 * (:end_at::float8 - :begin_at::float8) / :rows);
+INSERT INTO bench.span VALUES (:round, :'name', :begin_at, :end_at);
