@@ -70,9 +70,13 @@ require_rotated() { require_none 'caas_generation(sealed) < 2'; }
 
 # A job whose memory is watched from another session.
 run_watched() {
-    sql -c "CALL bench.watch_memory($ROUND, '$1')" &
+    echo "SELECT bench.note_memory($ROUND, '$1') \watch 0.1" | sql >"$WORK/watch.log" 2>&1 &
     local watch=$!
-    run "$1" "CALL caas_$1('bench.people')" && wait "$watch"
+    run "$1" "CALL caas_$1('bench.people')" || return
+    wait "$watch"
+    grep -q 'the job has ended' "$WORK/watch.log" && return
+    cat "$WORK/watch.log"
+    return 1
 }
 
 # The same statement in two sessions: %s is the number of the part.
@@ -102,7 +106,7 @@ writer_scripts() {
     local set="\\set n random(1, :rows)"
     printf '%s\n' "$set" 'UPDATE bench.people SET visits = visits + 1 WHERE id = bench.id_of(:n);' >"$WORK/update.sql"
     printf '%s\n' "$set" 'INSERT INTO bench.visits (person) VALUES (bench.id_of(:n));' >"$WORK/insert.sql"
-    printf '%s\n' '\set ahead random(1, 1500)' \
+    printf '%s\n' '\set ahead random(1, 60000)' \
         'INSERT INTO bench.visits (person) VALUES (bench.id_near_job(:ahead, :rows));' >"$WORK/near.sql"
     chmod a+r "$WORK"/*.sql
 }
@@ -117,7 +121,7 @@ read_statements() {
         sql -c '\copy bench.statement FROM pstdin CSV'
 }
 
-# A backfill beside two writers, and beside a third one that inserts what refers to rows of the present batch. The index is
+# A backfill beside two writers, and beside a third one that inserts what refers to rows near the present batch. The index is
 # unique without a condition, so that the batches lock the keys of the rows.
 beside_writers() {
     restore "$STATE_PLAIN" "$UNIQUE $SEAL $VISITS" || return
@@ -125,7 +129,7 @@ beside_writers() {
     seconds=$(sql -At -c "SELECT ceil($SECONDS_BEFORE + 3 + 1.5 * (end_at - begin_at)) FROM bench.span WHERE round = $ROUND AND name = 'backfill'")
     write writers -c 2 -R 50 -T "$seconds" -f "$WORK/update.sql" -f "$WORK/insert.sql" &
     pids+=($!)
-    write near -c 1 -R 10 -T "$seconds" -f "$WORK/near.sql" &
+    write near -c 1 -R 50 -T "$seconds" -f "$WORK/near.sql" &
     pids+=($!)
     sleep "$SECONDS_BEFORE"
     run 'backfill beside writers' "CALL caas_backfill('bench.people')" || failed=1

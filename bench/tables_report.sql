@@ -10,7 +10,7 @@ INSERT INTO target VALUES
     (6, 'speed of caas_rotate against the recipe with an index on the generation', '>=', 2),
     (7, 'UPDATE of another column beside a backfill, 95th percentile, against before', '<=', 2),
     (8, 'INSERT into a referencing table beside a backfill, 95th percentile, against before', '<=', 2),
-    (9, 'the longest such INSERT, also of the rows of the batch, above the longest before', '<=', 50),
+    (9, 'the longest such INSERT, also near the batch, above the longest before', '<=', 50),
     (10, 'private memory that caas_rotate adds after its first tenth', '<=', 1),
     (11, 'private memory that caas_backfill adds after its first tenth', '<=', 1),
     (12, 'caas_check of a sealed column with index against a scan with caas_open', '<=', 1.5);
@@ -35,6 +35,11 @@ CREATE FUNCTION p95(this_round int, this_kind text, this_phase text) RETURNS flo
 CREATE FUNCTION longest_insert(this_round int, this_phase text) RETURNS float8 LANGUAGE sql STABLE AS
     $$SELECT max(ms) FROM bench.writers WHERE round = this_round AND kind <> 'update' AND phase = this_phase$$;
 
+-- What the backend of a job had at the end above what it had when the first tenth was done, in MB.
+CREATE FUNCTION memory_added(this_round int, this_job text) RETURNS float8 LANGUAGE sql STABLE AS
+    $$SELECT ((array_agg(kb ORDER BY at DESC))[1] - (array_agg(kb ORDER BY at))[1]) / 1024.0
+      FROM bench.memory WHERE round = this_round AND job = this_job AND begun AND kb IS NOT NULL$$;
+
 CREATE VIEW figure AS
     SELECT place, unit, value FROM rounds, LATERAL (VALUES
         (1, 'x', s(v, 'rotate') / s(v, 'plain rotate')),
@@ -46,8 +51,8 @@ CREATE VIEW figure AS
         (7, 'x', p95(round, 'update', 'beside') / p95(round, 'update', 'before')),
         (8, 'x', p95(round, 'insert', 'beside') / p95(round, 'insert', 'before')),
         (9, ' ms', longest_insert(round, 'beside') - longest_insert(round, 'before')),
-        (10, ' MB', s(v, 'kB of rotate') / 1024),
-        (11, ' MB', s(v, 'kB of backfill') / 1024),
+        (10, ' MB', memory_added(round, 'rotate')),
+        (11, ' MB', memory_added(round, 'backfill')),
         (12, 'x', s(v, 'check') / s(v, 'open')),
         (13, 'x', s(v, 'check') / s(v, 'check, small')),
         (14, 'x', s(v, 'rotate') / s(v, 'rotate, small'))) AS f(place, unit, value);
@@ -58,6 +63,9 @@ CREATE VIEW note AS
         (2, 'caas_backfill of sealed values against a plain UPDATE, by the clock', 'x',
             s(v, 'wall backfill') / s(v, 'wall plain backfill')),
         (3, 'WAL of caas_rotate against a plain UPDATE', 'x', s(v, 'WAL rotate') / s(v, 'WAL plain rotate')),
+        (3, 'size of table and indexes after caas_rotate', 'x', s(v, 'size rotate')),
+        (3, 'size of table and indexes after a plain UPDATE', 'x', s(v, 'size plain rotate')),
+        (3, 'size of table and indexes after batches by key', 'x', s(v, 'size rotate by key')),
         (4, 'speed of two plain loops against one: what the machine gave', 'x', s(v, 'wall plain rotate') * :rows
             / (SELECT ns FROM together AS t WHERE t.round = rounds.round AND name = 'plain rotate')),
         (5, 'caas_rotate, rows a second', '', 1e9 / s(v, 'wall rotate')),
@@ -71,4 +79,4 @@ CREATE VIEW note AS
     UNION ALL
     SELECT 100, CASE WHEN name ~ '^WAL' THEN name || ' a row' ELSE 'a row: ' || name END,
            CASE WHEN name ~ '^WAL' THEN ' bytes' ELSE ' ns' END, value
-    FROM sample WHERE name !~ '^(kB|wall|load)' AND name !~ ', part|beside';
+    FROM sample WHERE name !~ '^(wall|load|size)' AND name !~ ', part|beside';

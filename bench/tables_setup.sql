@@ -66,33 +66,28 @@ BEGIN
     DROP INDEX bench.people_generation;
 END $$;
 
--- The memory of the backend that runs a job, without what it shares: how much more it is at the end than when the first
--- tenth was done. Waits for the job to begin, and ends with it.
-CREATE PROCEDURE watch_memory(this_round int, this_job text) LANGUAGE plpgsql AS $$
+-- The memory of the backend that runs a job, without what it shares: once a call, so that no snapshot is held between
+-- the calls. Raises when the job has ended.
+CREATE TABLE memory (round int, job text, begun boolean, kb int, at timestamptz);
+CREATE FUNCTION note_memory(this_round int, this_job text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     running record;
-    kb int;
-    early int;
-    late int;
 BEGIN
-    FOR tries IN 1..6000 LOOP
-        PERFORM pg_sleep(0.1);
-        COMMIT;
-        SELECT pid, pass > 1 OR blocks_done >= blocks * 0.1 AS begun INTO running
-        FROM caas_progress WHERE job = this_job AND relation = 'bench.people'::regclass AND state = 'running';
-        EXIT WHEN NOT FOUND AND late IS NOT NULL;
-        kb := substring(pg_read_file(format('/proc/%s/status', running.pid), 0, 8192, true) FROM 'RssAnon:\s+(\d+)');
-        late := coalesce(kb, late);
-        early := coalesce(early, CASE WHEN running.begun THEN kb END);
-    END LOOP;
-    INSERT INTO bench.sample VALUES (this_round, 'kB of ' || this_job, late - early);
+    SELECT pid, rows_done >= rows_estimated * 0.1 AS begun INTO running
+    FROM caas_progress WHERE job = this_job AND relation = 'bench.people'::regclass AND state = 'running';
+    IF FOUND THEN
+        INSERT INTO bench.memory SELECT this_round, this_job, running.begun,
+            substring(pg_read_file(format('/proc/%s/status', running.pid), 0, 8192, true) FROM 'RssAnon:\s+(\d+)')::int, clock_timestamp();
+    ELSIF EXISTS (SELECT FROM bench.memory WHERE round = this_round AND job = this_job) THEN
+        RAISE 'the job has ended';
+    END IF;
 END $$;
 
 -- When something ran, by the clock; and the statements of the writers beside it.
 CREATE TABLE span (round int, name text, begin_at float8, end_at float8);
 CREATE TABLE statement (round int, kind text, us float8, at float8);
 
--- A row that the running job has locked just now, more likely than not. The table comes later.
+-- A row of the window that the running job is at. The table comes later.
 SET check_function_bodies = off;
 CREATE FUNCTION id_near_job(ahead int, row_count int) RETURNS uuid LANGUAGE sql STABLE AS $$
     SELECT bench.id_of(least(row_count, ahead + (

@@ -23,8 +23,8 @@ typedef struct caas_pass
 	caas_work		*work;
 	caas_job_state	*state;
 	bool			 waits;	 /* for rows that others have locked */
-	int				 slices; /* batches of a window */
-	int				 blocks; /* of the next window */
+	int				 slices; /* of a window */
+	int				 blocks; /* of the next batch, whose rows are those of one slice */
 	int64			 changed;
 	ArrayBuildState *failed;  /* the ctids of rows that could not be changed */
 	MemoryContext	 memory;  /* lasts as long as the pass */
@@ -263,7 +263,7 @@ wait_between_batches(const caas_job *job)
 		sleep_ms(LAG_CHECK_MS);
 }
 
-/* Doubles or halves the size of a window at most, so that one slow batch does not decide. */
+/* Doubles or halves the size of a batch at most, so that one slow batch does not decide. */
 static void
 adapt(caas_pass *pass, double elapsed_ms)
 {
@@ -284,6 +284,9 @@ require_all_rows(Oid table)
 
 /* Batches that change nothing are committed about once a second. */
 #define QUIET_MS 1000
+
+/* So a row is dead for some 200 ms before the next slice comes by. */
+#define BATCHES_A_SLICE 4
 
 /*
  * Changes the rows of the range in one transaction, and returns the milliseconds that
@@ -327,37 +330,48 @@ are_few(const caas_pass *pass, int64 changed, BlockNumber blocks)
 	return changed == 0 || (double)changed * pass->slices < blocks * pass->work->rows_a_block / 4;
 }
 
+/* The rows of one slice of a window, or with the mask 0 all rows. */
+static void
+run_slice(caas_pass *pass, BlockNumber begin, BlockNumber until, int mask, int slice,
+		  instr_time *written)
+{
+	bool is_last = slice == mask;
+
+	while (begin < until)
+	{
+		caas_range	range = {.mask = mask, .slice = slice};
+		BlockNumber next = Min(begin + pass->blocks, until);
+
+		(void)tid(&range.first, begin, 0);
+		(void)tid(&range.last, next, 0);
+		adapt(pass, run_batch(pass, &range, is_last ? next : pass->state->next, written));
+		begin = next;
+	}
+}
+
 /*
  * The rows of a window of blocks, slice by slice. The rows that a slice leaves behind
  * are dead after its commit, so the new rows of the next slice find room in the same
- * pages: the table hardly grows, and where no index changes, none is written.
+ * pages: the table hardly grows, and where no index changes, none is written. A slice
+ * takes several batches, since rows are dead only for snapshots taken later, and other
+ * sessions may be in the middle of a short transaction.
  */
 static void
 run_window(caas_pass *pass, instr_time *written)
 {
 	caas_job_state *state = pass->state;
 	BlockNumber		begin = state->next;
-	BlockNumber		until = Min(begin + pass->blocks, state->end);
+	BlockNumber		until = Min(begin + pass->blocks * BATCHES_A_SLICE, state->end);
 	int64			before = state->rows + state->conflicts;
-	caas_range		range = {.mask = pass->slices - 1};
-	bool			is_last;
-	double			longest = 0;
 
-	(void)tid(&range.first, begin, 0);
-	(void)tid(&range.last, until, 0);
-	do
-	{
-		double elapsed;
-
-		is_last = range.slice == range.mask || range.mask == 0;
-		elapsed = run_batch(pass, &range, is_last ? until : begin, written);
-		longest = Max(longest, elapsed);
-		range.slice++;
-		if (range.slice == 1 &&
-			are_few(pass, state->rows + state->conflicts - before, until - begin))
-			range.mask = range.slice = 0;
-	} while (!is_last);
-	adapt(pass, longest);
+	run_slice(pass, begin, until, pass->slices - 1, 0, written);
+	if (pass->slices == 1)
+		return;
+	if (are_few(pass, state->rows + state->conflicts - before, until - begin))
+		run_slice(pass, begin, until, 0, 0, written);
+	else
+		for (int slice = 1; slice < pass->slices; slice++)
+			run_slice(pass, begin, until, pass->slices - 1, slice, written);
 }
 
 /* ---- the passes ---- */
