@@ -2,10 +2,6 @@
 -- the median of the rounds is taken.
 SET search_path = bench, public;
 
--- One sample of a round.
-CREATE FUNCTION s(samples jsonb, name text) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT (samples ->> name)::float8';
-
-CREATE TABLE target (place int, what text, relation text, target float8);
 INSERT INTO target VALUES
     (1, 'caas_encrypt against pgcrypto encode(hmac-sha256)', '<=', 0.90),
     (2, 'caas_encrypt against a PL/pgSQL function doing the same over pgcrypto', '<=', 0.17),
@@ -25,8 +21,6 @@ INSERT INTO target VALUES
     (16, 'private memory that 1,000,000 calls of caas_reseal add', '<=', 1),
     (17, 'INSERT, seal trigger with index against calls of caas_seal and caas_blind_index', '<=', 1.25),
     (18, 'upsert of a source against calls of caas_encrypt beside a trigger that does nothing', '<=', 1.2);
-
-CREATE VIEW rounds AS SELECT round, jsonb_object_agg(name, value) AS v FROM sample GROUP BY round;
 
 CREATE VIEW figure AS
     SELECT place, unit, value FROM rounds, LATERAL (VALUES
@@ -75,23 +69,3 @@ CREATE VIEW note AS
     UNION ALL
     SELECT 100, CASE WHEN name ~ '^(core|floor)' THEN name ELSE 'server: ' || name END, ' ns', value
     FROM sample WHERE name !~ '^(kB|ms|load|wall)' AND name !~ 'workers';
-
-CREATE FUNCTION digits(value float8, unit text) RETURNS int LANGUAGE sql IMMUTABLE AS
-    $$SELECT CASE WHEN unit = ' ns' OR abs(value) >= 20 THEN 0 ELSE 2 END$$;
-
--- Judged as measured, printed rounded.
-CREATE VIEW printed AS
-    SELECT place, what, round(median::numeric, digits(median, unit)) || unit AS figure,
-           relation || ' ' || target || unit AS target,
-           NOT CASE relation WHEN '<=' THEN median <= target ELSE median >= target END AS missed, range
-    FROM target JOIN (
-        SELECT place, unit, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median,
-               round(min(value)::numeric, 2) || ' to ' || round(max(value)::numeric, 2) AS range
-        FROM figure GROUP BY place, unit) AS medians USING (place);
-
-CREATE VIEW printed_note AS
-    SELECT place, what, round(median::numeric, digits(median, unit)) || unit AS figure,
-           round(lowest::numeric, digits(median, unit)) || ' to ' || round(highest::numeric, digits(median, unit)) AS range
-    FROM (SELECT place, what, unit, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median, min(value) AS lowest,
-                 max(value) AS highest
-          FROM note GROUP BY place, what, unit) AS medians;

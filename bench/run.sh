@@ -8,11 +8,10 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 # shellcheck source=scripts/server.sh
 . "$ROOT/scripts/server.sh"
+# shellcheck source=bench/sql.sh
+. "$ROOT/bench/sql.sh"
 
 ROUNDS=9
-MARKDOWN=no
-SAVE=no
-API_KEY='bench key, no secret'
 
 options() {
     local option
@@ -27,11 +26,8 @@ options() {
     done
 }
 
-# psql in a backend of its own, as the server's user, so that what it starts can read the keyring.
-sql() {
-    as_server env PGOPTIONS="-c caas.api_key=${API_KEY// /\\ } ${MORE_OPTIONS:-}" "$PG_BIN/psql" -X -q -h "$WORK/bench" -U postgres \
-        -v ON_ERROR_STOP=1 -v core_bench="$WORK/core_bench" -v keyring="$WORK/bench/keyring" -v rows="$WORK/bench/rows" "$@" postgres
-}
+# The statements of a round read files and run the core's own measurement.
+with_programs() { sql -v core_bench="$WORK/core_bench" -v keyring="$WORK/bench/keyring" -v rows="$WORK/bench/rows" "$@"; }
 
 # The core's own measurement: the objects of the library, without the server.
 build_core_bench() {
@@ -39,16 +35,8 @@ build_core_bench() {
         chmod 755 "$WORK/core_bench"
 }
 
-# fsync is off in these servers: figures are of the computation, not of the disk.
-start_bench_server() {
-    server_folder "$WORK/bench"
-    new_keyring "$WORK/bench/keyring" 2 &&
-        start_server bench "caas.keyring_file = '$WORK/bench/keyring'" \
-            "caas.api_key_digests = 'bench:$(api_key_digest "$API_KEY")'" "bench.secret = '$(printf 'c%.0s' {1..64})'" \
-            'shared_buffers = 512MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off' &&
-        sql <"$ROOT/bench/setup_sealed.sql" &&
-        caas_as_server keyring rotate "$WORK/bench/keyring" &&
-        sql -c 'SELECT pg_reload_conf()' >/dev/null
+start_server_with_sealed() {
+    start_bench_server 2 "bench.secret = '$(printf 'c%.0s' {1..64})'" && sql <"$ROOT/bench/setup_sealed.sql" && rotate_keyring
 }
 
 # Fresh backends, one after the other: without a library of ours or pgcrypto's, with pgcrypto, with caas.
@@ -65,38 +53,24 @@ measure() {
     local round
     for ((round = 1; round <= ROUNDS; round++)); do
         say "Round $round of $ROUNDS (load average $(cut -d' ' -f1 /proc/loadavg))"
-        sql -v "round=$round" <"$ROOT/bench/round.sql" && sql -v "round=$round" <"$ROOT/bench/round_values.sql" &&
+        with_programs -v "round=$round" <"$ROOT/bench/round.sql" && sql -v "round=$round" <"$ROOT/bench/round_values.sql" &&
             fresh_backends "$round" || return
     done
 }
 
-machine() {
-    local cpu
-    cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-    sql -At -c "SELECT format('%s, PostgreSQL %s, %s, pgcrypto %s', '$cpu', current_setting('server_version'),
-        (caas_status()).openssl_version, (SELECT extversion FROM pg_extension WHERE extname = 'pgcrypto'))"
-}
-
 print_markdown() {
-    printf '%s\n' '| What | Figure | Target |' '|---|---|---|'
-    sql -At -c "SELECT format('| %s | %s | %s%s |', what, figure, target, CASE WHEN missed THEN ', missed' END)
-        FROM bench.printed ORDER BY place"
+    print_targets
     printf '\n%s\n%s\n' '| A row of a scan, or a call of the core | Time |' '|---|---|'
     sql -At -c "SELECT format('| %s | %s |', what, figure) FROM bench.printed_note
         WHERE what ~ '^(server: (caas|pgcrypto|PL)|core )' ORDER BY what ~ '^core', what"
 }
 
-print_table() {
-    sql -c '\pset footer off' -c '\pset border 0' \
-        -c "SELECT what, figure, target, CASE WHEN missed THEN 'MISSED' ELSE 'met' END AS verdict, range AS \"rounds from, to\"
-            FROM bench.printed ORDER BY place" \
-        -c "SELECT what AS \"without a target\", figure, range AS \"rounds from, to\" FROM bench.printed_note ORDER BY place, what"
-}
-
 # Workers and the first call are measured by the clock on the wall.
 print_result() {
     if [ "$MARKDOWN" = yes ]; then print_markdown; else print_table; fi
-    printf '\n%s\n' "Medians of $ROUNDS rounds, processor time of one backend; parallel workers and first call by the clock. $(machine)."
+    printf '\n%s\n' "Medians of $ROUNDS rounds, processor time of one backend; parallel workers and first call by the clock. $(
+        machine "(caas_status()).openssl_version, 'pgcrypto ' || (SELECT extversion FROM pg_extension WHERE extname = 'pgcrypto')"
+    )."
 }
 
 main() {
@@ -111,16 +85,14 @@ main() {
     stage || die 'staging the installation failed'
     build_core_bench || die 'building the measurement of the core failed'
     say 'Starting a throwaway server and filling tables'
-    start_bench_server || die 'the server does not start'
-    sql <"$ROOT/bench/setup.sql" || die 'the set-up failed'
+    start_server_with_sealed || die 'the server does not start'
+    cat "$ROOT/bench/sample.sql" "$ROOT/bench/setup.sql" | sql || die 'the set-up failed'
     sql -c "\\copy bench.users (id, email) TO $WORK/bench/rows" || die 'the rows could not be written'
     measure || die 'a measurement failed'
-    sql <"$ROOT/bench/report.sql" || die 'the report failed'
+    cat "$ROOT/bench/report.sql" "$ROOT/bench/print.sql" | sql || die 'the report failed'
     [ "$MARKDOWN" = no ] || exec 1>&3
-    if [ "$SAVE" = yes ]; then print_result | save_history sql; else print_result; fi
-    local missed
-    missed=$(sql -At -c "SELECT count(*) FROM bench.printed WHERE missed") || die 'the report failed'
-    [ "$missed" -eq 0 ] || die "$missed of the targets are missed"
+    hand_out sql
+    judge
 }
 
 main "$@"

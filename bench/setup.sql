@@ -2,17 +2,6 @@
 CREATE EXTENSION pgcrypto;
 SET search_path = bench, public;
 
--- Nanoseconds a row, unless the name says otherwise; one value a round.
-CREATE TABLE sample (round int, name text, value float8);
-
--- Processor time of this backend, which other processes of the machine do not lengthen. The kernel brings its account
--- up to date when the process gives the processor away.
-CREATE FUNCTION processor_ns() RETURNS bigint LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_sleep(0.0001);
-    RETURN split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
-END $$;
-
 CREATE PROCEDURE measure(this_round int, what text, row_count int, statement text) LANGUAGE plpgsql AS $$
 DECLARE
     start timestamptz;

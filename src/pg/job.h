@@ -2,7 +2,7 @@
  * job.h - jobs over the rows of a table, which commit batch after batch.
  *
  * A job goes through the blocks of a table. Each batch is a transaction: it changes
- * the rows of a range of blocks that still need it and notes in the table caas_jobs
+ * rows of a range of blocks that still need it and notes in the table caas_jobs
  * how far it came. Passes repeat until one finds nothing. So a job can end at any
  * moment, and the next call goes on from there.
  */
@@ -51,10 +51,11 @@ typedef struct caas_work
 	char	   *sets;  /* the SET list */
 	const char *id;	   /* as SQL, what names a row in caas_conflicts */
 	bool		changes_keys;
-	int			max_blocks; /* of a batch */
-	SPIPlanPtr	update;		/* the rows of a range that nobody has locked */
+	int			max_blocks; /* of a batch over all rows */
+	double		rows_a_block;
+	SPIPlanPtr	update;		/* the rows of a slice of a range that nobody has locked */
 	SPIPlanPtr	update_all; /* waits for the others */
-	SPIPlanPtr	find;		/* the rows of a range: ctid and id */
+	SPIPlanPtr	find;		/* the rows of a slice of a range: ctid and id */
 	SPIPlanPtr	remains;	/* a row of a range, without those given */
 } caas_work;
 

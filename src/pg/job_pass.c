@@ -23,7 +23,8 @@ typedef struct caas_pass
 	caas_work		*work;
 	caas_job_state	*state;
 	bool			 waits;	 /* for rows that others have locked */
-	int				 blocks; /* of the next batch */
+	int				 slices; /* of a window */
+	int				 blocks; /* of the next batch, whose rows are those of one slice */
 	int64			 changed;
 	ArrayBuildState *failed;  /* the ctids of rows that could not be changed */
 	MemoryContext	 memory;  /* lasts as long as the pass */
@@ -32,11 +33,28 @@ typedef struct caas_pass
 
 /* ---- the rows of a range ---- */
 
+/* Rows from first on and before last: those of one slice, or with mask 0 all of them. */
+typedef struct caas_range
+{
+	ItemPointerData first, last;
+	int				mask, slice;
+} caas_range;
+
 static Datum
 tid(ItemPointer room, BlockNumber block, OffsetNumber offset)
 {
 	ItemPointerSet(room, block, offset);
 	return PointerGetDatum(room);
+}
+
+/* Runs a statement over the range. */
+static int
+execute_over(SPIPlanPtr plan, const caas_range *range)
+{
+	Datum values[] = {PointerGetDatum(&range->first), PointerGetDatum(&range->last),
+					  Int32GetDatum(range->mask), Int32GetDatum(range->slice)};
+
+	return SPI_execute_plan(plan, values, NULL, false, 0);
 }
 
 /* Another trigger may write the source again; the passes would never end. */
@@ -51,17 +69,16 @@ refuse_again(const caas_pass *pass, int64 count)
 					caas_hide()));
 }
 
-/* Changes the rows from first on and before last. Returns how many. */
+/* Changes the rows. Returns how many. */
 static int64
-update_range(const caas_pass *pass, Datum first, Datum last)
+update_range(const caas_pass *pass, const caas_range *range)
 {
-	Datum values[] = {first, last};
 	bool  is_null;
 	int64 changed;
 	int64 again;
 
-	if (SPI_execute_plan(pass->waits ? pass->work->update_all : pass->work->update, values, NULL,
-						 false, 0) != SPI_OK_SELECT ||
+	if (execute_over(pass->waits ? pass->work->update_all : pass->work->update, range) !=
+			SPI_OK_SELECT ||
 		SPI_processed != 1)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot change rows in a job"),
 						caas_hide()));
@@ -89,7 +106,7 @@ is_of_row(const ErrorData *error)
 
 /* Does the same in a subtransaction. Returns NULL, or the error. */
 static ErrorData *
-try_once(caas_pass *pass, Datum first, Datum last)
+try_once(caas_pass *pass, const caas_range *range)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -100,7 +117,7 @@ try_once(caas_pass *pass, Datum first, Datum last)
 	MemoryContextSwitchTo(pass->scratch);
 	PG_TRY();
 	{
-		changed = update_range(pass, first, last);
+		changed = update_range(pass, range);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -126,14 +143,14 @@ try_once(caas_pass *pass, Datum first, Datum last)
  * with the subtransaction, which then is repeated.
  */
 static ErrorData *
-try_range(caas_pass *pass, Datum first, Datum last)
+try_range(caas_pass *pass, const caas_range *range)
 {
 	ErrorData *error;
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		error = try_once(pass, first, last);
+		error = try_once(pass, range);
 	} while (error != NULL && error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
 	if (error != NULL && !is_of_row(error))
 		ReThrowError(error);
@@ -179,25 +196,25 @@ commit(caas_pass *pass)
 
 /* Changes the rows one by one, after one of them has failed. */
 static void
-update_singly(caas_pass *pass, Datum first, Datum last)
+update_singly(caas_pass *pass, const caas_range *range)
 {
-	Datum		   values[] = {first, last};
 	SPITupleTable *rows;
 	uint64		   count;
 
-	(void)SPI_execute_plan(pass->work->find, values, NULL, false, 0);
+	(void)execute_over(pass->work->find, range);
 	rows = SPI_tuptable;
 	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool			is_null;
-		ItemPointerData after;
-		ItemPointer		row =
+		bool		is_null;
+		caas_range	single = {.mask = 0};
+		ItemPointer row =
 			(ItemPointer)DatumGetPointer(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
 		ErrorData *error;
 
-		ItemPointerSet(&after, ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row) + 1);
-		error = try_range(pass, PointerGetDatum(row), PointerGetDatum(&after));
+		single.first = single.last = *row;
+		ItemPointerSetOffsetNumber(&single.last, ItemPointerGetOffsetNumber(row) + 1);
+		error = try_range(pass, &single);
 		if (error != NULL)
 			note_failure(pass, row, SPI_getvalue(rows->vals[i], rows->tupdesc, 2), error);
 		if (i % ROWS_A_COMMIT == ROWS_A_COMMIT - 1)
@@ -253,7 +270,7 @@ adapt(caas_pass *pass, double elapsed_ms)
 	double wanted = pass->blocks * (pass->job->batch_ms / Max(elapsed_ms, 0.01));
 
 	wanted = Min(Max(wanted, pass->blocks / 2.0), pass->blocks * 2.0);
-	pass->blocks = (int)Min(Max(wanted, 1.0), (double)pass->work->max_blocks);
+	pass->blocks = (int)Min(Max(wanted, 1.0), (double)pass->work->max_blocks * pass->slices);
 }
 
 static void
@@ -268,28 +285,19 @@ require_all_rows(Oid table)
 /* Batches that change nothing are committed about once a second. */
 #define QUIET_MS 1000
 
-static void
-change_rows(caas_pass *pass, BlockNumber until)
-{
-	ItemPointerData first;
-	ItemPointerData last;
-
-	(void)tid(&first, pass->state->next, 0);
-	(void)tid(&last, until, 0);
-	if (try_range(pass, PointerGetDatum(&first), PointerGetDatum(&last)) != NULL)
-		update_singly(pass, PointerGetDatum(&first), PointerGetDatum(&last));
-}
+/* So a row is dead for some 200 ms before the next slice comes by. */
+#define BATCHES_A_SLICE 4
 
 /*
- * Without a key, a trigger would leave old plaintext as it is and raise nothing, so
- * each batch asks for the key.
+ * Changes the rows of the range in one transaction, and returns the milliseconds that
+ * it took. Without a key, a trigger would leave old plaintext as it is and raise
+ * nothing, so each batch asks for the key.
  */
-static void
-run_batch(caas_pass *pass, instr_time *written)
+static double
+run_batch(caas_pass *pass, const caas_range *range, BlockNumber next, instr_time *written)
 {
 	MemoryContext	caller = MemoryContextSwitchTo(pass->scratch);
 	caas_job_state *state = pass->state;
-	BlockNumber		until = Min(state->next + pass->blocks, state->end);
 	int64			before = state->rows + state->conflicts;
 	instr_time		begin;
 	instr_time		now;
@@ -297,8 +305,9 @@ run_batch(caas_pass *pass, instr_time *written)
 	INSTR_TIME_SET_CURRENT(begin);
 	(void)caas_gated_engine();
 	require_all_rows(pass->work->table);
-	change_rows(pass, until);
-	state->next = until;
+	if (try_range(pass, range) != NULL)
+		update_singly(pass, range);
+	state->next = next;
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, *written);
 	if (state->rows + state->conflicts != before || INSTR_TIME_GET_MILLISEC(now) >= QUIET_MS)
@@ -308,10 +317,61 @@ run_batch(caas_pass *pass, instr_time *written)
 	}
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, begin);
-	adapt(pass, INSTR_TIME_GET_MILLISEC(now));
 	wait_between_batches(pass->job);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(pass->scratch);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* True when the first slice found so few rows that the others can go together. */
+static bool
+are_few(const caas_pass *pass, int64 changed, BlockNumber blocks)
+{
+	return changed == 0 || (double)changed * pass->slices < blocks * pass->work->rows_a_block / 4;
+}
+
+/* The rows of one slice of a window, or with the mask 0 all rows. */
+static void
+run_slice(caas_pass *pass, BlockNumber begin, BlockNumber until, int mask, int slice,
+		  instr_time *written)
+{
+	bool is_last = slice == mask;
+
+	while (begin < until)
+	{
+		caas_range	range = {.mask = mask, .slice = slice};
+		BlockNumber next = Min(begin + pass->blocks, until);
+
+		(void)tid(&range.first, begin, 0);
+		(void)tid(&range.last, next, 0);
+		adapt(pass, run_batch(pass, &range, is_last ? next : pass->state->next, written));
+		begin = next;
+	}
+}
+
+/*
+ * The rows of a window of blocks, slice by slice. The rows that a slice leaves behind
+ * are dead after its commit, so the new rows of the next slice find room in the same
+ * pages: the table hardly grows, and where no index changes, none is written. A slice
+ * takes several batches, since rows are dead only for snapshots taken later, and other
+ * sessions may be in the middle of a short transaction.
+ */
+static void
+run_window(caas_pass *pass, instr_time *written)
+{
+	caas_job_state *state = pass->state;
+	BlockNumber		begin = state->next;
+	BlockNumber		until = Min(begin + pass->blocks * BATCHES_A_SLICE, state->end);
+	int64			before = state->rows + state->conflicts;
+
+	run_slice(pass, begin, until, pass->slices - 1, 0, written);
+	if (pass->slices == 1)
+		return;
+	if (are_few(pass, state->rows + state->conflicts - before, until - begin))
+		run_slice(pass, begin, until, 0, 0, written);
+	else
+		for (int slice = 1; slice < pass->slices; slice++)
+			run_slice(pass, begin, until, pass->slices - 1, slice, written);
 }
 
 /* ---- the passes ---- */
@@ -357,10 +417,14 @@ run_pass(caas_pass *pass)
 	set_range(pass->job, pass->work->table, pass->state);
 	INSTR_TIME_SET_CURRENT(written);
 	while (pass->state->next < pass->state->end)
-		run_batch(pass, &written);
+		run_window(pass, &written);
 	commit(pass);
 	return pass->changed > 0;
 }
+
+/* A power of two. More would find hardly more room in the pages, and read them more often. */
+#define SLICES 8
+#define FIRST_BLOCKS 8
 
 /* What a pass found locked by others was left out; the next one waits for it. */
 void
@@ -372,12 +436,13 @@ caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
 
 	do
 	{
-		caas_pass pass = {.job = job, .work = work, .state = state, .waits = waits, .blocks = 8};
+		caas_pass pass = {.job = job, .work = work, .state = state, .waits = waits};
 
 		pass.memory =
 			AllocSetContextCreate(CurrentMemoryContext, "caas pass", ALLOCSET_DEFAULT_SIZES);
 		pass.scratch = AllocSetContextCreate(pass.memory, "caas batch", ALLOCSET_DEFAULT_SIZES);
-		pass.blocks = Min(pass.blocks, work->max_blocks);
+		pass.slices = state->pass == 1 ? SLICES : 1; /* later passes find few rows */
+		pass.blocks = Min(FIRST_BLOCKS, work->max_blocks) * pass.slices;
 		changed = run_pass(&pass);
 		left = !changed && row_remains(&pass);
 		waits = !changed;

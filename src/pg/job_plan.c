@@ -182,25 +182,36 @@ changes_keys(const caas_planning *planning)
 	return false;
 }
 
+/* Returns 0 for a table that was never analyzed. */
+static double
+rows_a_block(Relation relation)
+{
+	Form_pg_class table = relation->rd_rel;
+
+	return table->relpages > 0 && table->reltuples > 0 ? table->reltuples / table->relpages : 0;
+}
+
 static int
 max_blocks(const caas_planning *planning)
 {
-	Form_pg_class table = planning->relation->rd_rel;
-	double		  rows_a_block =
-		   table->relpages > 0 && table->reltuples > 0 ? table->reltuples / table->relpages : 100;
+	double rows = rows_a_block(planning->relation);
 
 	if (!changes_keys(planning))
 		return MAX_BLOCKS;
-	return Max(1, Min(MAX_BLOCKS, (int)(MAX_ROWS_OF_KEYS / Max(rows_a_block, 1))));
+	return Max(1, Min(MAX_BLOCKS, (int)(MAX_ROWS_OF_KEYS / (rows > 0 ? Max(rows, 1) : 100))));
 }
 
 #define IN_RANGE                                                                                   \
 	CAAS_ROW ".ctid OPERATOR(pg_catalog.>=) $1 AND " CAAS_ROW ".ctid OPERATOR(pg_catalog.<) $2"
 
+/* The rows of a slice, or with the mask 0 all rows. */
+#define IN_SLICE                                                                                   \
+	"pg_catalog.hashtid(" CAAS_ROW                                                                 \
+	".ctid) OPERATOR(pg_catalog.&) $3 OPERATOR(pg_catalog.=) $4 AND " IN_RANGE
+
 static SPIPlanPtr
-prepare(const char *statement, int nargs)
+prepare(const char *statement, int nargs, Oid *types)
 {
-	Oid		   types[] = {TIDOID, TIDOID, TIDARRAYOID};
 	SPIPlanPtr plan = SPI_prepare(statement, nargs, types);
 
 	if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -209,20 +220,25 @@ prepare(const char *statement, int nargs)
 	return plan;
 }
 
+static SPIPlanPtr
+prepare_over_slice(const char *statement)
+{
+	return prepare(statement, 4, (Oid[]){TIDOID, TIDOID, INT4OID, INT4OID});
+}
+
 /* Counts the rows that were changed, and those among them that the job would have to change again.
  */
 static SPIPlanPtr
 prepare_update(const caas_work *work, const char *wait)
 {
-	return prepare(
+	return prepare_over_slice(
 		psprintf("WITH changed AS (UPDATE ONLY %s AS " CAAS_ROW " SET %s WHERE " CAAS_ROW
 				 ".ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT " CAAS_ROW
-				 ".ctid FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE " AND (%s) FOR %s %s)) "
+				 ".ctid FROM ONLY %s AS " CAAS_ROW " WHERE " IN_SLICE " AND (%s) FOR %s %s)) "
 				 "RETURNING (%s) AS again) SELECT pg_catalog.count(*), pg_catalog.count(*) "
 				 "FILTER (WHERE again) FROM changed",
 				 work->name, work->sets, work->name, work->needs,
-				 work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait, work->needs),
-		2);
+				 work->changes_keys ? "UPDATE" : "NO KEY UPDATE", wait, work->needs));
 }
 
 static void
@@ -230,16 +246,15 @@ prepare_all(caas_work *work)
 {
 	work->update = prepare_update(work, "SKIP LOCKED");
 	work->update_all = prepare_update(work, "");
-	work->find =
-		prepare(psprintf("SELECT " CAAS_ROW ".ctid, %s::pg_catalog.text FROM ONLY %s AS " CAAS_ROW
-						 " WHERE " IN_RANGE " AND (%s)",
-						 work->id, work->name, work->needs),
-				2);
+	work->find = prepare_over_slice(psprintf("SELECT " CAAS_ROW
+											 ".ctid, %s::pg_catalog.text FROM ONLY %s AS " CAAS_ROW
+											 " WHERE " IN_SLICE " AND (%s)",
+											 work->id, work->name, work->needs));
 	work->remains =
 		prepare(psprintf("SELECT FROM ONLY %s AS " CAAS_ROW " WHERE " IN_RANGE
 						 " AND (%s) AND " CAAS_ROW ".ctid OPERATOR(pg_catalog.<>) ALL ($3) LIMIT 1",
 						 work->name, work->needs),
-				3);
+				3, (Oid[]){TIDOID, TIDOID, TIDARRAYOID});
 }
 
 static caas_work *
@@ -256,6 +271,7 @@ finish_plan(const caas_planning *planning)
 	work->id = planning->id != NULL ? caas_row_column(planning->id) : CAAS_ROW ".ctid";
 	work->changes_keys = changes_keys(planning);
 	work->max_blocks = max_blocks(planning);
+	work->rows_a_block = rows_a_block(planning->relation);
 	prepare_all(work);
 	return work;
 }

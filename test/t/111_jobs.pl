@@ -257,23 +257,26 @@ reload_sessions($node, $holder);
 is(
 	outcome(
 		$holder,
-		q{INSERT INTO filled SELECT n, caas_seal(caas_uuid('filled', n), 'E' || n, 'filled'), caas_blind_index('E' || n, 'filled', 20, 'casefold') FROM generate_series(1, 500) n}
+		q{INSERT INTO filled SELECT n, caas_seal(caas_uuid('filled', n), 'E' || n, 'filled'), caas_blind_index('E' || n, 'filled', 20, 'casefold') FROM generate_series(1, 5000) n}
 	),
 	'',
 	'an application fills a table'
 );
+$sql->('VACUUM (ANALYZE) filled');
+my $size = $sql->(q{SELECT pg_relation_size('filled')});
 write_keyring($node, generation(1, 'retired', $old), generation(3, 'active', $third));
 reload_sessions($node, $holder);
 is(
 	ended(begin_call(q{CALL caas_rotate('filled')})),
-	'500 rows changed, 0 conflicts',
+	'5000 rows changed, 0 conflicts',
 	'its values and indexes are renewed by its label'
 );
+cmp_ok($sql->(q{SELECT pg_relation_size('filled')}), '<', 1.5 * $size, 'in the room that the old rows leave');
 is(
 	$sql->(
 		q{SELECT count(*) FROM filled WHERE caas_open(caas_uuid('filled', id), sealed, 'filled') = 'E' || id AND index = caas_blind_index('e' || id, 'filled', 20) AND caas_generation(sealed) = 3}
 	),
-	'500',
+	'5000',
 	'and right'
 );
 
