@@ -9,6 +9,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "commands/trigger.h"
 #include "nodes/parsenodes.h"
 #include "postmaster/interrupt.h"
 #include "storage/lmgr.h"
@@ -46,22 +47,42 @@ reload_settings(void)
  * Every batch must see what others have committed, whatever the session's default.
  * The settings hold for one transaction, so each begins with them.
  */
-void
-caas_job_commit(const caas_job *job)
+static void
+commit(void)
 {
 	SPI_commit();
 	SPI_start_transaction();
 	reload_settings();
+}
+
+void
+caas_job_commit(const caas_job *job)
+{
+	commit();
 	set_local("transaction_isolation", "read committed");
 	set_local("lock_timeout", psprintf("%d", job->lock_timeout_ms));
+}
+
+/* SPI leaves its own memory context, in which memory would grow from batch to batch. */
+int
+caas_job_run(SPIPlanPtr plan, Datum *values)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int			  result = SPI_execute_plan(plan, values, NULL, false, 0);
+
+	MemoryContextSwitchTo(caller);
+	return result;
 }
 
 void
 caas_job_execute(const char *statement)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	if (SPI_execute(statement, false, 0) < 0)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("caas cannot run a statement of a job"), caas_hide()));
+	MemoryContextSwitchTo(caller);
 }
 
 /* ---- the lock that says that a job runs ---- */
@@ -100,6 +121,12 @@ unlock_job(const caas_job *job, Oid table)
 
 /* ---- the tables ---- */
 
+static bool
+exists(Oid table)
+{
+	return get_rel_name(table) != NULL;
+}
+
 static void
 refuse_kind(Oid table)
 {
@@ -115,6 +142,7 @@ tables_of(const caas_job *job)
 	List	 *tables = NIL;
 	ListCell *cell;
 
+	LockRelationOid(job->relation, AccessShareLock); /* find_all_inheritors() locks the others */
 	foreach (cell, find_all_inheritors(job->relation, AccessShareLock, NULL))
 	{
 		char kind = get_rel_relkind(lfirst_oid(cell));
@@ -125,12 +153,6 @@ tables_of(const caas_job *job)
 			refuse_kind(lfirst_oid(cell));
 	}
 	return tables;
-}
-
-static bool
-exists(Oid table)
-{
-	return get_rel_name(table) != NULL;
 }
 
 static caas_work *
@@ -202,23 +224,30 @@ run_locked(caas_job *job, Oid table)
 	return true;
 }
 
+/* What an UPDATE of the table would ask for. Asked before any lock that others wait for. */
+static void
+require_privileges(Oid table)
+{
+	const AclMode modes[] = {ACL_SELECT, ACL_UPDATE};
+
+	for (int i = 0; i < (int)lengthof(modes); i++)
+		if (pg_class_aclcheck(table, GetUserId(), modes[i]) != ACLCHECK_OK &&
+			pg_attribute_aclcheck_all(table, GetUserId(), modes[i], ACLMASK_ANY) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+}
+
+/* An error ends the transaction of the CALL, which releases the lock too. */
 static bool
 run_table(caas_job *job, Oid table)
 {
-	volatile bool declared = false;
+	bool declared;
 
 	if (!exists(table))
 		return false;
+	require_privileges(table);
 	lock_job(job, table);
-	PG_TRY();
-	{
-		declared = run_locked(job, table);
-	}
-	PG_FINALLY();
-	{
-		unlock_job(job, table);
-	}
-	PG_END_TRY();
+	declared = run_locked(job, table);
+	unlock_job(job, table);
 	return declared;
 }
 
@@ -298,12 +327,28 @@ read_options(FunctionCallInfo fcinfo, caas_job *job, int number)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("only max_lag_bytes of caas_%s may be null", job->name), caas_hide()));
 	job->relation = PG_GETARG_OID(0);
+	if (!exists(job->relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("there is no relation with the OID %u", job->relation), caas_hide()));
 	job->part = count_argument(fcinfo, number, 1, MAX_PARTS, "part");
 	job->parts = count_argument(fcinfo, number + 1, job->part, MAX_PARTS, "parts");
 	job->batch_ms = count_argument(fcinfo, number + 2, 1, 60000, "batch_ms");
 	job->pause_ms = count_argument(fcinfo, number + 3, 0, 3600000, "pause_ms");
 	job->lock_timeout_ms = count_argument(fcinfo, number + 4, 0, INT_MAX, "lock_timeout_ms");
 	job->max_lag = PG_ARGISNULL(number + 5) ? -1 : Max(PG_GETARG_INT64(number + 5), 0);
+}
+
+/* In a replica's session the triggers do not fire, so an index would stay as it is. */
+static void
+require_origin(const caas_job *job)
+{
+	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("caas_%s cannot run with session_replication_role = replica", job->name),
+					errdetail("The triggers of the table would not fire."),
+					errhint("RESET session_replication_role."), caas_hide()));
 }
 
 static void
@@ -348,14 +393,11 @@ warn_of_timeout(const caas_job *job)
 static void
 find_state(FunctionCallInfo fcinfo, caas_job *job)
 {
-	Oid		 schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	Relation table;
+	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 
 	job->schema = caas_extension_schema(fcinfo);
 	job->state_table = get_relname_relid("caas_jobs", schema);
-	table = table_open(job->state_table, AccessShareLock);
-	job->state_owner = table->rd_rel->relowner;
-	table_close(table, AccessShareLock);
+	job->conflict_table = get_relname_relid("caas_job_conflicts", schema);
 }
 
 static void
@@ -373,6 +415,7 @@ run(caas_job *job)
 					job->name, get_rel_name(job->relation), job->rows, job->conflicts),
 			 job->conflicts > 0 ? errhint("The view caas_conflicts lists the ids of the rows.") : 0,
 			 caas_hide()));
+	commit(); /* ends the settings of the last transaction */
 }
 
 /*
@@ -383,6 +426,7 @@ static Datum
 call_job(FunctionCallInfo fcinfo, caas_job *job, int options)
 {
 	require_own_transactions(fcinfo, job);
+	require_origin(job);
 	read_options(fcinfo, job, options);
 	require_lag(job);
 	(void)caas_gated_engine();

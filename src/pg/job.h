@@ -29,7 +29,7 @@ typedef struct caas_job
 	const char	 *name;	  /* as in the column job of caas_jobs */
 	const char	 *schema; /* of the extension, quoted */
 	Oid			  state_table;
-	Oid			  state_owner;
+	Oid			  conflict_table;
 	Oid			  relation; /* as the caller named it */
 	const char	 *source;	/* the column that a cutover ends, else NULL */
 	int			  part, parts;
@@ -41,15 +41,23 @@ typedef struct caas_job
 	int64		  conflicts;
 } caas_job;
 
+/* A trigger as it was when the job was planned. */
+typedef struct caas_job_trigger
+{
+	Oid	 oid;
+	char enabled;
+} caas_job_trigger;
+
 /* What a job does with one table. */
 typedef struct caas_work
 {
 	int			generation; /* the active one */
 	Oid			table;
-	const char *name;  /* qualified, as SQL */
-	char	   *needs; /* the condition of a row that the job has to change */
-	char	   *sets;  /* the SET list */
-	const char *id;	   /* as SQL, what names a row in caas_conflicts */
+	const char *name;	  /* qualified, as SQL */
+	char	   *needs;	  /* the condition of a row that the job has to change */
+	char	   *sets;	  /* the SET list */
+	const char *id;		  /* as SQL, what names a row in caas_conflicts */
+	List	   *triggers; /* of caas_job_trigger *: those that the plan counts on */
 	bool		changes_keys;
 	int			max_blocks; /* of a batch over all rows */
 	double		rows_a_block;
@@ -74,6 +82,9 @@ typedef struct caas_job_state
 /* Commits, and begins a transaction in which statements of a job run. */
 extern void caas_job_commit(const caas_job *job);
 
+/* Runs a prepared statement with a snapshot of its own. The memory context stays. */
+extern int caas_job_run(SPIPlanPtr plan, Datum *values);
+
 /* Runs a statement of the job; raises when the result is not the expected one. */
 extern void caas_job_execute(const char *statement);
 
@@ -85,6 +96,13 @@ extern void caas_job_execute(const char *statement);
  * declaration does not protect.
  */
 extern caas_work *caas_job_plan(const caas_job *job, Oid table);
+
+/*
+ * Locks the table against DDL for this transaction. Raises 55000 when its name, its
+ * triggers or the schema of the extension are not those of the plan any more, and
+ * 42501 when row-level security hides rows.
+ */
+extern void caas_job_check_plan(const caas_job *job, const caas_work *work);
 
 /* ---- job_pass.c ---- */
 

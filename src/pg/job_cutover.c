@@ -13,7 +13,9 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "commands/defrem.h"
+#include "commands/comment.h"
+#include "storage/lmgr.h"
+#include "table_plan.h"
 #include "trigger.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -86,6 +88,7 @@ replacement(Relation relation, const caas_definition *definition, const char *so
 	const char	  *name = quote_identifier(trigger->tgname);
 	StringInfoData create;
 	List		  *statements = NIL;
+	const char	  *comment;
 
 	statements = lappend(statements, psprintf("DROP TRIGGER %s ON %s", name,
 											  caas_table_name(RelationGetRelid(relation))));
@@ -99,11 +102,31 @@ replacement(Relation relation, const caas_definition *definition, const char *so
 						 quote_literal_cstr(without_keep(&definition->arguments[i], source)));
 	appendStringInfoChar(&create, ')');
 	statements = lappend(statements, create.data);
+	comment = GetComment(trigger->tgoid, TriggerRelationId, 0);
+	if (comment != NULL)
+		statements = lappend(statements, psprintf("COMMENT ON TRIGGER %s ON %s IS %s", name,
+												  caas_table_name(RelationGetRelid(relation)),
+												  quote_literal_cstr(comment)));
 	if (trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
 		statements =
 			lappend(statements, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
 										 caas_table_name(RelationGetRelid(relation)), name));
 	return statements;
+}
+
+/* A trigger that does not fire would be enabled by its replacement. */
+static void
+require_enabled(Relation relation, const Trigger *trigger)
+{
+	if (trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("trigger \"%s\" of relation \"%s\" is not enabled", trigger->tgname,
+						   RelationGetRelationName(relation)),
+					errhint("ALTER TABLE %s ENABLE TRIGGER %s;",
+							caas_table_name(RelationGetRelid(relation)),
+							quote_identifier(trigger->tgname)),
+					caas_hide()));
 }
 
 static bool
@@ -133,8 +156,10 @@ replacements(Oid table, const char *source)
 		if (kind == NULL || OidIsValid(caas_trigger_parent(trigger->tgoid)))
 			continue;
 		definition = caas_parse_definition(relation, trigger, kind);
-		if (keeps(definition, source))
-			statements = list_concat(statements, replacement(relation, definition, source));
+		if (!keeps(definition, source))
+			continue;
+		require_enabled(relation, trigger);
+		statements = list_concat(statements, replacement(relation, definition, source));
 	}
 	table_close(relation, NoLock); /* until the end of the transaction */
 	return statements;
@@ -175,6 +200,9 @@ caas_cutover_triggers(const caas_job *job)
 	ListCell *cell;
 
 	refuse_partition(job);
+	foreach (cell, find_all_inheritors(job->relation, NoLock, NULL))
+		caas_require_owner(lfirst_oid(cell));
+	LockRelationOid(job->relation, ShareRowExclusiveLock);
 	foreach (cell, find_all_inheritors(job->relation, ShareRowExclusiveLock, NULL))
 		statements = list_concat(statements, replacements(lfirst_oid(cell), job->source));
 	run_statements(statements);
@@ -183,15 +211,30 @@ caas_cutover_triggers(const caas_job *job)
 
 /* ---- the constraint ---- */
 
+/* Returns the names of the constraints that keep the source null. */
+static List *
+guards_of(Relation relation, const char *source)
+{
+	caas_argument argument = {.target = {.text = source}};
+
+	argument.source.text = source;
+	argument.source.number = get_attnum(RelationGetRelid(relation), source);
+	return caas_guards(relation, &argument, false);
+}
+
 void
 caas_cutover_constraint(const caas_job *job)
 {
 	Relation	relation = table_open(job->relation, AccessShareLock);
-	const char *table = caas_table_name(RelationGetRelid(relation));
-	char	   *name = makeObjectName(RelationGetRelationName(relation), job->source, "protected");
+	List	   *guards = guards_of(relation, job->source);
+	const char *table = caas_table_name(job->relation);
+	const char *name = guards != NIL
+						   ? linitial(guards)
+						   : ChooseConstraintName(RelationGetRelationName(relation), job->source,
+												  "protected", RelationGetNamespace(relation), NIL);
 
 	table_close(relation, AccessShareLock);
-	if (!OidIsValid(get_relation_constraint_oid(job->relation, name, true)))
+	if (guards == NIL)
 		caas_job_execute(psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NULL) NOT VALID",
 								  table, quote_identifier(name), quote_identifier(job->source)));
 	caas_job_commit(job);

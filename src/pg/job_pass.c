@@ -5,6 +5,8 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "commands/trigger.h"
+#include "nodes/parsenodes.h"
 #include "catalog/pg_type.h"
 #include "portability/instr_time.h"
 #include "storage/bufmgr.h"
@@ -54,7 +56,7 @@ execute_over(SPIPlanPtr plan, const caas_range *range)
 	Datum values[] = {PointerGetDatum(&range->first), PointerGetDatum(&range->last),
 					  Int32GetDatum(range->mask), Int32GetDatum(range->slice)};
 
-	return SPI_execute_plan(plan, values, NULL, false, 0);
+	return caas_job_run(plan, values);
 }
 
 /* Another trigger may write the source again; the passes would never end. */
@@ -104,6 +106,25 @@ is_of_row(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;
 }
 
+/* A transaction of many subtransactions slows down every other session. */
+#define ROWS_A_COMMIT 32
+
+static void
+commit(caas_pass *pass)
+{
+	caas_job_state_write(pass->job, pass->work->table, pass->state, false);
+	caas_job_commit(pass->job);
+}
+
+/* A deferred constraint would end the job at the commit, and nobody would know which row. */
+static void
+check_constraints(void)
+{
+	ConstraintsSetStmt *statement = makeNode(ConstraintsSetStmt);
+
+	AfterTriggerSetState(statement); /* SET CONSTRAINTS ALL IMMEDIATE */
+}
+
 /* Does the same in a subtransaction. Returns NULL, or the error. */
 static ErrorData *
 try_once(caas_pass *pass, const caas_range *range)
@@ -118,6 +139,7 @@ try_once(caas_pass *pass, const caas_range *range)
 	PG_TRY();
 	{
 		changed = update_range(pass, range);
+		check_constraints();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -139,19 +161,24 @@ try_once(caas_pass *pass, const caas_range *range)
 }
 
 /*
- * Returns NULL, or the error of a row; raises others. A deadlock with a writer ends
- * with the subtransaction, which then is repeated.
+ * Returns NULL, or the error of a row; raises others. After a deadlock with a writer
+ * the transaction is committed, since it may hold what the writer waits for, and the
+ * range is tried again.
  */
 static ErrorData *
 try_range(caas_pass *pass, const caas_range *range)
 {
 	ErrorData *error;
 
-	do
+	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
 		error = try_once(pass, range);
-	} while (error != NULL && error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
+		if (error == NULL || error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+			break;
+		commit(pass);
+		caas_job_check_plan(pass->job, pass->work);
+	}
 	if (error != NULL && !is_of_row(error))
 		ReThrowError(error);
 	return error;
@@ -184,19 +211,15 @@ note_failure(caas_pass *pass, ItemPointer row, const char *id, const ErrorData *
 	caas_job_add_conflict(pass->job, pass->work->table, id, error);
 }
 
-/* A transaction of many subtransactions slows down every other session. */
-#define ROWS_A_COMMIT 32
+/* The error of a row that an UPDATE leaves as it is, since another trigger returns NULL. */
+static const ErrorData not_updated = {.sqlerrcode = ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION};
 
+/*
+ * Changes the rows one by one, after one of them has failed. With all_must_change a
+ * row that is not changed has failed too.
+ */
 static void
-commit(caas_pass *pass)
-{
-	caas_job_state_write(pass->job, pass->work->table, pass->state, false);
-	caas_job_commit(pass->job);
-}
-
-/* Changes the rows one by one, after one of them has failed. */
-static void
-update_singly(caas_pass *pass, const caas_range *range)
+update_singly(caas_pass *pass, const caas_range *range, bool all_must_change)
 {
 	SPITupleTable *rows;
 	uint64		   count;
@@ -210,15 +233,21 @@ update_singly(caas_pass *pass, const caas_range *range)
 		caas_range	single = {.mask = 0};
 		ItemPointer row =
 			(ItemPointer)DatumGetPointer(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
+		int64	   before;
 		ErrorData *error;
 
 		single.first = single.last = *row;
 		ItemPointerSetOffsetNumber(&single.last, ItemPointerGetOffsetNumber(row) + 1);
+		before = pass->changed;
 		error = try_range(pass, &single);
+		if (error == NULL && all_must_change && pass->changed == before)
+			note_failure(pass, row, SPI_getvalue(rows->vals[i], rows->tupdesc, 2), &not_updated);
 		if (error != NULL)
 			note_failure(pass, row, SPI_getvalue(rows->vals[i], rows->tupdesc, 2), error);
-		if (i % ROWS_A_COMMIT == ROWS_A_COMMIT - 1)
-			commit(pass);
+		if (i % ROWS_A_COMMIT != ROWS_A_COMMIT - 1)
+			continue;
+		commit(pass);
+		caas_job_check_plan(pass->job, pass->work);
 	}
 	SPI_freetuptable(rows);
 }
@@ -254,13 +283,22 @@ lags(const caas_job *job)
 
 #define LAG_CHECK_MS 100
 
+static bool
+waits_between_batches(const caas_job *job)
+{
+	return job->pause_ms > 0 || job->max_lag >= 0;
+}
+
 static void
 wait_between_batches(const caas_job *job)
 {
 	if (job->pause_ms > 0)
 		sleep_ms(job->pause_ms);
 	while (lags(job))
+	{
+		caas_job_commit(job);
 		sleep_ms(LAG_CHECK_MS);
+	}
 }
 
 /* Doubles or halves the size of a batch at most, so that one slow batch does not decide. */
@@ -271,15 +309,6 @@ adapt(caas_pass *pass, double elapsed_ms)
 
 	wanted = Min(Max(wanted, pass->blocks / 2.0), pass->blocks * 2.0);
 	pass->blocks = (int)Min(Max(wanted, 1.0), (double)pass->work->max_blocks * pass->slices);
-}
-
-static void
-require_all_rows(Oid table)
-{
-	Relation relation = table_open(table, AccessShareLock);
-
-	caas_require_all_rows(relation);
-	table_close(relation, AccessShareLock);
 }
 
 /* Batches that change nothing are committed about once a second. */
@@ -304,13 +333,15 @@ run_batch(caas_pass *pass, const caas_range *range, BlockNumber next, instr_time
 
 	INSTR_TIME_SET_CURRENT(begin);
 	(void)caas_gated_engine();
-	require_all_rows(pass->work->table);
+	caas_job_check_plan(pass->job, pass->work);
 	if (try_range(pass, range) != NULL)
-		update_singly(pass, range);
+		update_singly(pass, range, false);
 	state->next = next;
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, *written);
-	if (state->rows + state->conflicts != before || INSTR_TIME_GET_MILLISEC(now) >= QUIET_MS)
+	/* No transaction is open during a pause. */
+	if (state->rows + state->conflicts != before || waits_between_batches(pass->job) ||
+		INSTR_TIME_GET_MILLISEC(now) >= QUIET_MS)
 	{
 		commit(pass);
 		INSTR_TIME_SET_CURRENT(*written);
@@ -376,6 +407,10 @@ run_window(caas_pass *pass, instr_time *written)
 
 /* ---- the passes ---- */
 
+/* A power of two. More would find hardly more room in the pages, and read them more often. */
+#define SLICES 8
+#define FIRST_BLOCKS 8
+
 /* The blocks of this part; the last part has those that come while it runs. */
 static void
 set_range(const caas_job *job, Oid table, caas_job_state *state)
@@ -396,14 +431,46 @@ row_remains(caas_pass *pass)
 	ItemPointerData first;
 	ItemPointerData last;
 	bool			remains;
-	Datum			values[] = {tid(&first, pass->state->begin, 0), tid(&last, pass->state->end, 0),
+	/* Rows that others changed meanwhile are behind the blocks of this pass. */
+	BlockNumber end = pass->job->part == pass->job->parts ? MaxBlockNumber : pass->state->end;
+	Datum		values[] = {tid(&first, pass->state->begin, 0), tid(&last, end, 0),
 						pass->failed != NULL ? makeArrayResult(pass->failed, pass->memory)
-													 : PointerGetDatum(construct_empty_array(TIDOID))};
+												 : PointerGetDatum(construct_empty_array(TIDOID))};
 
-	(void)SPI_execute_plan(pass->work->remains, values, NULL, false, 1);
+	(void)caas_job_run(pass->work->remains, values);
 	remains = SPI_processed > 0;
 	SPI_freetuptable(SPI_tuptable);
 	return remains;
+}
+
+/* The blocks of this part with those that came while it ran, if it is the last one. */
+static BlockNumber
+present_end(const caas_pass *pass)
+{
+	Relation	relation = table_open(pass->work->table, AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+
+	table_close(relation, AccessShareLock);
+	return pass->job->part == pass->job->parts ? blocks : Min(blocks, pass->state->end);
+}
+
+/* Tries what a pass that waited has left, row by row: these rows fail, or are not changed. */
+static bool
+try_rest(caas_pass *pass)
+{
+	BlockNumber end = present_end(pass);
+
+	for (BlockNumber block = pass->state->begin; block < end; block += FIRST_BLOCKS)
+	{
+		caas_range range = {.mask = 0};
+
+		(void)tid(&range.first, block, 0);
+		(void)tid(&range.last, Min(block + FIRST_BLOCKS, end), 0);
+		caas_job_check_plan(pass->job, pass->work);
+		update_singly(pass, &range, true);
+		commit(pass);
+	}
+	return pass->changed > 0;
 }
 
 /* Runs the rest of a pass. Returns true when it changed a row. */
@@ -421,10 +488,6 @@ run_pass(caas_pass *pass)
 	commit(pass);
 	return pass->changed > 0;
 }
-
-/* A power of two. More would find hardly more room in the pages, and read them more often. */
-#define SLICES 8
-#define FIRST_BLOCKS 8
 
 /* What a pass found locked by others was left out; the next one waits for it. */
 void
@@ -445,6 +508,11 @@ caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
 		pass.blocks = Min(FIRST_BLOCKS, work->max_blocks) * pass.slices;
 		changed = run_pass(&pass);
 		left = !changed && row_remains(&pass);
+		if (left && waits)
+		{
+			changed = try_rest(&pass);
+			left = changed || row_remains(&pass);
+		}
 		waits = !changed;
 		if (changed || left)
 		{

@@ -3,9 +3,12 @@
  */
 #include "job.h"
 
+#include "access/relation.h"
 #include "access/table.h"
+#include "trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
 #include "access/sysattr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -139,15 +142,36 @@ plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 						 names[declaration->normalization]));
 }
 
+/* Returns a column that the generated column is computed of, or NULL. */
+static const char *
+column_read_by(Relation relation, const char *generated)
+{
+	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	AttrNumber		   number = get_attnum(RelationGetRelid(relation), generated);
+	Bitmapset		  *columns = NULL;
+	int				   first;
+
+	for (int i = 0; constraints != NULL && i < constraints->num_defval; i++)
+		if (constraints->defval[i].adnum == number)
+			pull_varattnos(stringToNode(constraints->defval[i].adbin), 1, &columns);
+	first = bms_next_member(columns, -1);
+	return first < 0 || first + FirstLowInvalidHeapAttributeNumber <= 0
+			   ? NULL
+			   : caas_column_name(relation,
+								  (AttrNumber)(first + FirstLowInvalidHeapAttributeNumber));
+}
+
 /* An UPDATE of a column that the expression reads computes the generated column anew. */
 static void
 plan_generated(caas_planning *planning, const caas_declaration *declaration)
 {
-	if (declaration->source == NULL)
+	const char *read = column_read_by(planning->relation, declaration->target);
+
+	if (read == NULL)
 		return;
 	add_need(planning, psprintf("%s IS DISTINCT FROM (%s)", caas_row_column(declaration->target),
 								declaration->expression));
-	add_set(planning, declaration->source, caas_row_column(declaration->source));
+	add_set(planning, read, caas_row_column(read));
 	note_written(planning, declaration->target);
 }
 
@@ -257,6 +281,27 @@ prepare_all(caas_work *work)
 				3, (Oid[]){TIDOID, TIDOID, TIDARRAYOID});
 }
 
+/* The triggers of caas, whose state decides what an UPDATE does. */
+static List *
+note_triggers(Relation relation)
+{
+	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+	List			  *noted = NIL;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		caas_job_trigger *trigger;
+
+		if (caas_kind_of_function(triggers->triggers[i].tgfoid) == NULL)
+			continue;
+		trigger = palloc(sizeof *trigger);
+		trigger->oid = triggers->triggers[i].tgoid;
+		trigger->enabled = triggers->triggers[i].tgenabled;
+		noted = lappend(noted, trigger);
+	}
+	return noted;
+}
+
 static caas_work *
 finish_plan(const caas_planning *planning)
 {
@@ -272,8 +317,47 @@ finish_plan(const caas_planning *planning)
 	work->changes_keys = changes_keys(planning);
 	work->max_blocks = max_blocks(planning);
 	work->rows_a_block = rows_a_block(planning->relation);
+	work->triggers = note_triggers(relation);
 	prepare_all(work);
 	return work;
+}
+
+static bool
+has_trigger(Relation relation, const caas_job_trigger *noted)
+{
+	const TriggerDesc *triggers = relation->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgoid == noted->oid)
+			return triggers->triggers[i].tgenabled == noted->enabled;
+	return false;
+}
+
+static bool
+is_as_planned(const caas_job *job, const caas_work *work, Relation relation)
+{
+	Oid		  schema = get_rel_namespace(job->state_table);
+	ListCell *cell;
+
+	foreach (cell, work->triggers)
+		if (!has_trigger(relation, lfirst(cell)))
+			return false;
+	return strcmp(caas_table_name(work->table), work->name) == 0 &&
+		   strcmp(quote_identifier(get_namespace_name(schema)), job->schema) == 0;
+}
+
+void
+caas_job_check_plan(const caas_job *job, const caas_work *work)
+{
+	Relation relation = try_relation_open(work->table, RowExclusiveLock);
+
+	if (relation == NULL || !is_as_planned(job, work, relation))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("%s, its triggers or the schema of caas changed while caas_%s ran",
+							   work->name, job->name),
+						errhint("Call the procedure again."), caas_hide()));
+	caas_require_all_rows(relation);
+	relation_close(relation, NoLock); /* the lock stays until the commit */
 }
 
 caas_work *

@@ -1,78 +1,170 @@
 /*
  * job_state.c - the rows of caas_jobs and caas_job_conflicts.
  *
- * The roles that run a job have no privileges on these tables; their owner does the
- * writing, as in the server's checks of foreign keys.
+ * The roles that run a job have no privileges on these tables, so the rows are
+ * written without SQL, as the server writes its catalogs: no code of a user runs,
+ * whatever has the name of the tables by now.
  */
 #include "job.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "access/table.h"
+#include "utils/timestamp.h"
 
-#define MAX_ARGS 12
-
-/* The arguments of a statement. */
-typedef struct caas_args
+/* The columns of caas_jobs. */
+enum
 {
-	int	  count;
-	Oid	  types[MAX_ARGS];
-	Datum values[MAX_ARGS];
-	char  nulls[MAX_ARGS];
-} caas_args;
+	JOB_NAME = 1,
+	JOB_RELATION,
+	JOB_PART,
+	JOB_PARTS,
+	JOB_FILENODE,
+	JOB_ROLE,
+	JOB_PASS,
+	JOB_NEXT_BLOCK,
+	JOB_FIRST_BLOCK,
+	JOB_LAST_BLOCK,
+	JOB_ROWS_DONE,
+	JOB_CONFLICTS,
+	JOB_FINISHED,
+	JOB_STARTED_AT,
+	JOB_RESUMED_AT,
+	JOB_RESUMED_ROWS,
+	JOB_RESUMED_BLOCK,
+	JOB_UPDATED_AT,
+	JOB_COLUMNS = JOB_UPDATED_AT
+};
+
+/* The columns of caas_job_conflicts. The first four are those of caas_jobs. */
+enum
+{
+	CONFLICT_ID = JOB_PARTS + 1,
+	CONFLICT_SQLSTATE,
+	CONFLICT_CONSTRAINT,
+	CONFLICT_NOTED_AT,
+	CONFLICT_COLUMNS = CONFLICT_NOTED_AT
+};
+
+/* A row under construction. */
+typedef struct caas_tuple
+{
+	Datum values[JOB_COLUMNS];
+	bool  nulls[JOB_COLUMNS];
+} caas_tuple;
 
 static void
-add(caas_args *args, Oid type, Datum value)
+set(caas_tuple *row, int column, Datum value)
 {
-	args->types[args->count] = type;
-	args->values[args->count] = value;
-	args->nulls[args->count++] = ' ';
+	row->values[column - 1] = value;
+	row->nulls[column - 1] = false;
 }
 
 static void
-add_text(caas_args *args, const char *text)
+set_text(caas_tuple *row, int column, const char *text)
 {
-	add(args, TEXTOID, text == NULL ? (Datum)0 : CStringGetTextDatum(text));
-	if (text == NULL)
-		args->nulls[args->count - 1] = 'n';
+	row->nulls[column - 1] = text == NULL;
+	if (text != NULL)
+		row->values[column - 1] = CStringGetTextDatum(text);
 }
 
-/* The columns that name a row: job, relation, part, parts. */
-static caas_args
-key_of(const caas_job *job, Oid table)
+static Relation
+open_table(Oid table, int ncolumns)
 {
-	caas_args args = {0};
+	Relation relation = table_open(table, RowExclusiveLock);
 
-	add_text(&args, job->name);
-	add(&args, OIDOID, ObjectIdGetDatum(table));
-	add(&args, INT4OID, Int32GetDatum(job->part));
-	add(&args, INT4OID, Int32GetDatum(job->parts));
-	return args;
+	if (RelationGetDescr(relation)->natts != ncolumns)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the table %s has not the columns that the library writes",
+						caas_table_name(table)),
+				 errhint("ALTER EXTENSION caas UPDATE creates the tables anew."), caas_hide()));
+	return relation;
 }
 
-#define KEY                                                                                        \
-	"job OPERATOR(pg_catalog.=) $1 AND relation OPERATOR(pg_catalog.=) $2 "                        \
-	"AND part OPERATOR(pg_catalog.=) $3 AND parts OPERATOR(pg_catalog.=) $4"
+/* Begins a scan for the rows of the job: of this part, or with any_part of all. */
+static SysScanDesc
+begin_scan(const caas_job *job, Oid table, Relation relation, bool any_part)
+{
+	ScanKeyData keys[4];
 
-/* Runs a statement over a table of the extension as the owner of the tables. */
+	ScanKeyInit(&keys[0], JOB_RELATION, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	ScanKeyInit(&keys[1], JOB_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(job->name));
+	keys[1].sk_collation = DEFAULT_COLLATION_OID;
+	ScanKeyInit(&keys[2], JOB_PART, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(job->part));
+	ScanKeyInit(&keys[3], JOB_PARTS, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(job->parts));
+	return systable_beginscan(relation, InvalidOid, false, NULL, any_part ? 2 : 4, keys);
+}
+
 static void
-execute(const caas_job *job, const char *statement, caas_args *args)
+set_key(caas_tuple *row, const caas_job *job, Oid table)
 {
-	Oid user;
-	int context;
-	int result;
+	set_text(row, JOB_NAME, job->name);
+	set(row, JOB_RELATION, ObjectIdGetDatum(table));
+	set(row, JOB_PART, Int32GetDatum(job->part));
+	set(row, JOB_PARTS, Int32GetDatum(job->parts));
+}
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(job->state_owner, context | SECURITY_LOCAL_USERID_CHANGE);
-	result = SPI_execute_with_args(statement, args->count, args->types, args->values, args->nulls,
-								   false, 0);
-	SetUserIdAndSecContext(user, context);
-	if (result < 0)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("caas cannot write the state of a job"), caas_hide()));
+/* ---- caas_jobs ---- */
+
+static void
+set_progress(caas_tuple *row, const caas_job_state *state, bool finished)
+{
+	set(row, JOB_PASS, Int32GetDatum(state->pass));
+	set(row, JOB_NEXT_BLOCK, Int64GetDatum(state->next));
+	set(row, JOB_FIRST_BLOCK, Int64GetDatum(state->begin));
+	set(row, JOB_LAST_BLOCK, Int64GetDatum(state->end));
+	set(row, JOB_ROWS_DONE, Int64GetDatum(state->rows));
+	set(row, JOB_CONFLICTS, Int64GetDatum(state->conflicts));
+	set(row, JOB_FINISHED, BoolGetDatum(finished));
+	set(row, JOB_UPDATED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+}
+
+static int64
+number_at(const caas_tuple *row, int column)
+{
+	return DatumGetInt64(row->values[column - 1]);
+}
+
+/* Takes over what a call that did not finish has done in the same file. */
+static bool
+resume(caas_tuple *row, caas_job_state *state)
+{
+	if (DatumGetBool(row->values[JOB_FINISHED - 1]) ||
+		DatumGetObjectId(row->values[JOB_FILENODE - 1]) != state->filenode)
+		return false;
+	state->pass = DatumGetInt32(row->values[JOB_PASS - 1]);
+	state->next = (BlockNumber)number_at(row, JOB_NEXT_BLOCK);
+	state->rows = number_at(row, JOB_ROWS_DONE);
+	state->conflicts = number_at(row, JOB_CONFLICTS);
+	return true;
+}
+
+static void
+begin_row(caas_tuple *row, const caas_job *job, Oid table, const caas_job_state *state,
+		  bool resumed)
+{
+	Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+
+	set_key(row, job, table);
+	set_progress(row, state, false);
+	set(row, JOB_FILENODE, ObjectIdGetDatum(state->filenode));
+	set(row, JOB_ROLE, ObjectIdGetDatum(GetUserId()));
+	if (!resumed)
+		set(row, JOB_STARTED_AT, now);
+	set(row, JOB_RESUMED_AT, now);
+	set(row, JOB_RESUMED_ROWS, Int64GetDatum(state->rows));
+	set(row, JOB_RESUMED_BLOCK, Int64GetDatum(state->next));
 }
 
 static Oid
@@ -85,117 +177,102 @@ filenode_of(Oid table)
 	return filenode;
 }
 
-static int64
-number_at(int column)
-{
-	bool is_null;
-
-	return DatumGetInt64(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &is_null));
-}
-
-/* Reads the row of a call that did not finish. Returns false when there is none. */
-static bool
-read_state(const caas_job *job, Oid table, caas_job_state *state)
-{
-	caas_args args = key_of(job, table);
-	bool	  found;
-
-	add(&args, OIDOID, ObjectIdGetDatum(state->filenode));
-	execute(
-		job,
-		psprintf("SELECT pass::pg_catalog.int8, next_block, rows_done, conflicts FROM %s.caas_jobs "
-				 "WHERE " KEY " AND filenode OPERATOR(pg_catalog.=) $5 AND NOT finished",
-				 job->schema),
-		&args);
-	found = SPI_processed == 1;
-	if (found)
-	{
-		state->pass = (int)number_at(1);
-		state->next = (BlockNumber)number_at(2);
-		state->rows = number_at(3);
-		state->conflicts = number_at(4);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return found;
-}
-
 void
 caas_job_state_begin(const caas_job *job, Oid table, caas_job_state *state)
 {
-	caas_args args = key_of(job, table);
+	Relation	relation = open_table(job->state_table, JOB_COLUMNS);
+	SysScanDesc scan = begin_scan(job, table, relation, false);
+	HeapTuple	old = systable_getnext(scan);
+	caas_tuple	row = {0};
+	bool		resumed = false;
 
 	memset(state, 0, sizeof *state);
 	state->filenode = filenode_of(table);
 	state->pass = 1;
-	if (!read_state(job, table, state))
-		execute(job, psprintf("DELETE FROM %s.caas_jobs WHERE " KEY, job->schema), &args);
-	args = key_of(job, table);
-	add(&args, OIDOID, ObjectIdGetDatum(state->filenode));
-	add(&args, OIDOID, ObjectIdGetDatum(GetUserId()));
-	add(&args, INT8OID, Int64GetDatum(state->rows));
-	add(&args, INT8OID, Int64GetDatum(state->next));
-	execute(
-		job,
-		psprintf("INSERT INTO %s.caas_jobs AS j (job, relation, part, parts, filenode, role, "
-				 "resumed_rows, resumed_block) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-				 "ON CONFLICT (job, relation, part, parts) DO UPDATE SET role = excluded.role, "
-				 "resumed_rows = excluded.resumed_rows, resumed_block = excluded.resumed_block, "
-				 "resumed_at = pg_catalog.clock_timestamp()",
-				 job->schema),
-		&args);
+	if (HeapTupleIsValid(old))
+	{
+		heap_deform_tuple(old, RelationGetDescr(relation), row.values, row.nulls);
+		resumed = resume(&row, state);
+	}
+	begin_row(&row, job, table, state, resumed);
+	if (HeapTupleIsValid(old))
+	{
+		HeapTuple new = heap_form_tuple(RelationGetDescr(relation), row.values, row.nulls);
+
+		CatalogTupleUpdate(relation, &old->t_self, new);
+	}
+	else
+		CatalogTupleInsert(relation,
+						   heap_form_tuple(RelationGetDescr(relation), row.values, row.nulls));
+	systable_endscan(scan);
+	table_close(relation, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/* Somebody may have deleted the row, which means to begin anew. */
+static void
+refuse_without_state(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the state of this job is gone from caas_jobs"),
+					errhint("Call the procedure again."), caas_hide()));
 }
 
 void
 caas_job_state_write(const caas_job *job, Oid table, const caas_job_state *state, bool finished)
 {
-	caas_args args = key_of(job, table);
+	Relation	relation = open_table(job->state_table, JOB_COLUMNS);
+	SysScanDesc scan = begin_scan(job, table, relation, false);
+	HeapTuple	old = systable_getnext(scan);
+	caas_tuple	row;
 
-	add(&args, INT4OID, Int32GetDatum(state->pass));
-	add(&args, INT8OID, Int64GetDatum(state->next));
-	add(&args, INT8OID, Int64GetDatum(state->begin));
-	add(&args, INT8OID, Int64GetDatum(state->end));
-	add(&args, INT8OID, Int64GetDatum(state->rows));
-	add(&args, INT8OID, Int64GetDatum(state->conflicts));
-	add(&args, BOOLOID, BoolGetDatum(finished));
-	execute(job,
-			psprintf("UPDATE %s.caas_jobs SET pass = $5, next_block = $6, first_block = $7, "
-					 "last_block = $8, rows_done = $9, conflicts = $10, finished = $11, "
-					 "updated_at = pg_catalog.clock_timestamp() WHERE " KEY,
-					 job->schema),
-			&args);
-	/* Somebody may have deleted the row, which means to begin anew. */
-	if (SPI_processed == 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the state of this job is gone from caas_jobs"),
-						errhint("Call the procedure again."), caas_hide()));
+	if (!HeapTupleIsValid(old))
+		refuse_without_state();
+	heap_deform_tuple(old, RelationGetDescr(relation), row.values, row.nulls);
+	set_progress(&row, state, finished);
+	CatalogTupleUpdate(relation, &old->t_self,
+					   heap_form_tuple(RelationGetDescr(relation), row.values, row.nulls));
+	systable_endscan(scan);
+	table_close(relation, RowExclusiveLock);
+	CommandCounterIncrement();
 }
+
+/* ---- caas_job_conflicts ---- */
 
 /* A call without parts tries the rows of all parts again. */
 void
 caas_job_forget_conflicts(const caas_job *job, Oid table)
 {
-	caas_args args = key_of(job, table);
+	Relation	relation = open_table(job->conflict_table, CONFLICT_COLUMNS);
+	SysScanDesc scan = begin_scan(job, table, relation, job->parts == 1);
+	HeapTuple	row;
 
-	execute(job,
-			psprintf("DELETE FROM %s.caas_job_conflicts WHERE " KEY
-					 " OR ($4 OPERATOR(pg_catalog.=) "
-					 "1 AND job OPERATOR(pg_catalog.=) $1 AND relation OPERATOR(pg_catalog.=) $2)",
-					 job->schema),
-			&args);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		CatalogTupleDelete(relation, &row->t_self);
+	systable_endscan(scan);
+	table_close(relation, RowExclusiveLock);
+	CommandCounterIncrement();
 }
 
 void
 caas_job_add_conflict(const caas_job *job, Oid table, const char *id, const ErrorData *error)
 {
-	caas_args args = key_of(job, table);
+	Relation   relation = open_table(job->conflict_table, CONFLICT_COLUMNS);
+	caas_tuple row = {0};
+	NameData   constraint;
 
-	add_text(&args, id);
-	add_text(&args, unpack_sql_state(error->sqlerrcode));
-	add_text(&args, error->constraint_name);
-	execute(job,
-			psprintf("INSERT INTO %s.caas_job_conflicts (job, relation, part, parts, id, sqlstate, "
-					 "constraint_name) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-					 job->schema),
-			&args);
+	set_key(&row, job, table);
+	set_text(&row, CONFLICT_ID, id);
+	set_text(&row, CONFLICT_SQLSTATE, unpack_sql_state(error->sqlerrcode));
+	row.nulls[CONFLICT_CONSTRAINT - 1] = error->constraint_name == NULL;
+	if (error->constraint_name != NULL)
+	{
+		namestrcpy(&constraint, error->constraint_name);
+		set(&row, CONFLICT_CONSTRAINT, NameGetDatum(&constraint));
+	}
+	set(&row, CONFLICT_NOTED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+	CatalogTupleInsert(relation,
+					   heap_form_tuple(RelationGetDescr(relation), row.values, row.nulls));
+	table_close(relation, RowExclusiveLock);
+	CommandCounterIncrement();
 }
