@@ -424,6 +424,18 @@ set_range(const caas_job *job, Oid table, caas_job_state *state)
 	state->next = Max(state->next, state->begin);
 }
 
+/* The ctids of the rows that failed. The array under construction stays. */
+static Datum
+failed_rows(const caas_pass *pass)
+{
+	int count = pass->failed != NULL ? pass->failed->nelems : 0;
+	int lower = 1;
+
+	if (count == 0)
+		return PointerGetDatum(construct_empty_array(TIDOID));
+	return makeMdArrayResult(pass->failed, 1, &count, &lower, pass->memory, false);
+}
+
 /* True when a row is left besides those that failed. */
 static bool
 row_remains(caas_pass *pass)
@@ -433,9 +445,7 @@ row_remains(caas_pass *pass)
 	bool			remains;
 	/* Rows that others changed meanwhile are behind the blocks of this pass. */
 	BlockNumber end = pass->job->part == pass->job->parts ? MaxBlockNumber : pass->state->end;
-	Datum		values[] = {tid(&first, pass->state->begin, 0), tid(&last, end, 0),
-						pass->failed != NULL ? makeArrayResult(pass->failed, pass->memory)
-												 : PointerGetDatum(construct_empty_array(TIDOID))};
+	Datum values[] = {tid(&first, pass->state->begin, 0), tid(&last, end, 0), failed_rows(pass)};
 
 	(void)caas_job_run(pass->work->remains, values);
 	remains = SPI_processed > 0;
@@ -460,6 +470,9 @@ try_rest(caas_pass *pass)
 {
 	BlockNumber end = present_end(pass);
 
+	caas_job_forget_conflicts(pass->job, pass->work->table);
+	pass->failed = NULL;
+	pass->state->conflicts = 0;
 	for (BlockNumber block = pass->state->begin; block < end; block += FIRST_BLOCKS)
 	{
 		caas_range range = {.mask = 0};

@@ -82,6 +82,34 @@ SET client_min_messages = error;
 SELECT email, digest IS NULL AS unprotected FROM written_again ORDER BY 1;
 SELECT sqlstate, count(*) FROM caas_conflicts WHERE relation = 'written_again'::regclass GROUP BY 1;
 
+-- A trigger that returns NULL leaves the row as it is; a deferred constraint is checked in the batch.
+CREATE TABLE left_alone (id uuid, ssn text, sealed bytea, index bytea, CONSTRAINT one_index UNIQUE (index) DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO left_alone SELECT md5(n::text)::uuid, 's' || n % 4 FROM generate_series(1, 5) n;
+CREATE FUNCTION leave_alone() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+CREATE TRIGGER a BEFORE UPDATE ON left_alone FOR EACH ROW WHEN (OLD.ssn = 's2') EXECUTE FUNCTION leave_alone();
+CREATE TRIGGER b BEFORE INSERT OR UPDATE ON left_alone FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=sealed:index@left_alone.ssn');
+SET client_min_messages = warning;
+CALL caas_backfill('left_alone');
+SET client_min_messages = error;
+SELECT sqlstate, constraint_name FROM caas_conflicts WHERE relation = 'left_alone'::regclass ORDER BY 1;
+SELECT ssn FROM left_alone WHERE ssn IS NOT NULL ORDER BY 1;
+
+-- A cutover finds the guard by what it says, and keeps the comment; it enables no trigger.
+CREATE TABLE a_rather_long_name_of_a_table_that_is_cut (id uuid, personal_data_of_the_customer_1 text, personal_data_of_the_customer_2 text, s1 bytea, s2 bytea,
+	CONSTRAINT a_rather_long_name_of_a_tab_personal_data_of_the_cust_protected CHECK (length(s1) > 0));
+INSERT INTO a_rather_long_name_of_a_table_that_is_cut VALUES (md5('1')::uuid, 'x', 'y');
+CREATE TRIGGER b BEFORE INSERT OR UPDATE ON a_rather_long_name_of_a_table_that_is_cut FOR EACH ROW
+	EXECUTE FUNCTION caas_seal_trigger('id', 'personal_data_of_the_customer_1=s1@c1 keep', 'personal_data_of_the_customer_2=s2@c2 keep');
+COMMENT ON TRIGGER b ON a_rather_long_name_of_a_table_that_is_cut IS 'a comment';
+ALTER TABLE a_rather_long_name_of_a_table_that_is_cut DISABLE TRIGGER b;
+CALL caas_cutover('a_rather_long_name_of_a_table_that_is_cut', 'personal_data_of_the_customer_1');
+ALTER TABLE a_rather_long_name_of_a_table_that_is_cut ENABLE ALWAYS TRIGGER b;
+CALL caas_cutover('a_rather_long_name_of_a_table_that_is_cut', 'personal_data_of_the_customer_1');
+CALL caas_cutover('a_rather_long_name_of_a_table_that_is_cut', 'personal_data_of_the_customer_2');
+CALL caas_cutover('a_rather_long_name_of_a_table_that_is_cut', 'personal_data_of_the_customer_2');
+SELECT pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE conrelid = 'a_rather_long_name_of_a_table_that_is_cut'::regclass ORDER BY 1;
+SELECT tgenabled, obj_description(oid, 'pg_trigger') FROM pg_trigger WHERE tgrelid = 'a_rather_long_name_of_a_table_that_is_cut'::regclass;
+
 -- Partitions and inheritance children.
 CREATE TABLE parted (id uuid, email text, digest text) PARTITION BY HASH (id);
 CREATE TABLE part_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -109,6 +137,10 @@ SELECT count(*), count(email), count(digest) FROM parent;
 -- A generated column is computed anew by the rotation; no trigger protects it in a backfill.
 CREATE TABLE made (id uuid, email text, digest text GENERATED ALWAYS AS (caas_encrypt(id, lower(email))) STORED);
 INSERT INTO made VALUES (md5('1')::uuid, 'E1');
+CREATE TABLE made_of_two (id uuid, a text, b text, digest text GENERATED ALWAYS AS (caas_encrypt(id, a || b)) STORED);
+INSERT INTO made_of_two VALUES (md5('1')::uuid, 'a', 'b');
+CALL caas_rotate('made_of_two');
+SELECT rows_done FROM caas_progress WHERE relation = 'made_of_two'::regclass;
 CALL caas_rotate('made');
 SELECT rows_done FROM caas_progress WHERE relation = 'made'::regclass;
 CALL caas_backfill('made');
@@ -127,6 +159,12 @@ CALL caas_backfill(NULL);
 CALL caas_backfill('people', part => 3, parts => 2);
 CALL caas_backfill('people', parts => NULL);
 CALL caas_backfill('people', batch_ms => 0);
+CALL caas_backfill(99999999::oid::regclass);
+SET session_replication_role = replica;
+CALL caas_backfill('people');
+RESET session_replication_role;
+DO $$BEGIN CALL caas_backfill('backfill.people', lock_timeout_ms => 12345); PERFORM set_config('backfill.after', current_setting('lock_timeout'), false); END$$;
+SHOW backfill.after;
 CREATE VIEW over_people AS SELECT * FROM people;
 CALL caas_backfill('over_people');
 ALTER TABLE doubled DISABLE TRIGGER b;

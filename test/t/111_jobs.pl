@@ -188,6 +188,10 @@ is(left('reloaded') . right('reloaded'), '0t', 'with nothing lost');
 
 # ---- rotation: values and indexes of generation 1 become those of 2, beside writers ----
 
+$sql->(
+	q{CREATE TABLE made (id uuid, a text, b text, digest text GENERATED ALWAYS AS (caas_encrypt(id, a || b)) STORED);
+	INSERT INTO made SELECT gen_random_uuid(), 'a', n FROM generate_series(1, 50) n}
+);
 write_keyring($node, generation(1, 'active', $old), generation(2, 'retired', $new));
 reload_sessions($node, $holder);
 write_keyring($node, generation(1, 'retired', $old), generation(2, 'active', $new));
@@ -220,6 +224,9 @@ is(
 	'2active5000',
 	'caas_generations says so'
 );
+
+is(ended(begin_call(q{CALL caas_rotate('made')})), '50 rows changed, 0 conflicts', 'generated columns of two columns');
+is($sql->(q{SELECT count(*) FROM made WHERE digest = caas_encrypt(id, a || b)}), '50', 'are computed anew');
 
 # Another generation is activated while a rotation runs: the job does not end before all is of that one.
 my $third = random_secret();
