@@ -82,6 +82,16 @@ SET client_min_messages = error;
 SELECT email, digest IS NULL AS unprotected FROM written_again ORDER BY 1;
 SELECT sqlstate, count(*) FROM caas_conflicts WHERE relation = 'written_again'::regclass GROUP BY 1;
 
+-- A composite key that others reference; only the key of the user names the user.
+CREATE TABLE accounts (tenant integer, id uuid, email text, sealed bytea, index bytea, PRIMARY KEY (tenant, id));
+CREATE TABLE orders (tenant integer, account uuid, FOREIGN KEY (tenant, account) REFERENCES accounts);
+INSERT INTO accounts SELECT n % 3, md5(n::text)::uuid, 'e' || n FROM generate_series(1, 300) n;
+INSERT INTO orders SELECT tenant, id FROM accounts;
+CREATE TRIGGER b BEFORE INSERT OR UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'email=sealed:index@accounts.email');
+CREATE UNIQUE INDEX ON accounts (index) WHERE index IS NOT NULL;
+CALL caas_backfill('accounts');
+SELECT count(*), count(email) FROM accounts JOIN orders ON id = account WHERE caas_open(id, sealed, 'accounts.email') LIKE 'e%';
+
 -- A trigger that returns NULL leaves the row as it is; a deferred constraint is checked in the batch.
 CREATE TABLE left_alone (id uuid, ssn text, sealed bytea, index bytea, CONSTRAINT one_index UNIQUE (index) DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO left_alone SELECT md5(n::text)::uuid, 's' || n % 4 FROM generate_series(1, 5) n;
