@@ -98,8 +98,10 @@ extern void caas_job_execute(const char *statement);
 extern caas_work *caas_job_plan(const caas_job *job, Oid table);
 
 /*
- * Locks the table against DDL for this transaction. Raises 55000 when its name, its
- * triggers or the schema of the extension are not those of the plan any more, and
+ * Called in each transaction before its first UPDATE. Locks the table against DDL.
+ * Raises 28000 when the key is not accepted any more, since without one a trigger
+ * leaves old plaintext as it is and raises nothing; 55000 when the table's name, its
+ * triggers or the schema of the extension are not those of the plan any more; and
  * 42501 when row-level security hides rows.
  */
 extern void caas_job_check_plan(const caas_job *job, const caas_work *work);

