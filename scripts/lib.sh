@@ -22,7 +22,7 @@ die() {
     exit 1
 }
 
-# Writes the figures that it reads, of the kind sql or http, to the file of this version.
+# Writes the figures that it reads, of the kind sql, tables or http, to the file of this version.
 save_history() {
     local version file
     version=$(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$ROOT/caas.control")

@@ -30,6 +30,7 @@ check_repository() {
     [ -z "$(git status --porcelain)" ] || problem 'the tree has changes that are not committed'
     ! git rev-parse -q --verify "refs/tags/$VERSION" >/dev/null || problem "the tag $VERSION exists"
     [ -e "bench/history/$VERSION-sql.md" ] || problem "bench/history/$VERSION-sql.md is missing: bench/run.sh --save"
+    [ -e "bench/history/$VERSION-tables.md" ] || problem "bench/history/$VERSION-tables.md is missing: bench/tables.sh --save"
     [ -e "bench/history/$VERSION-http.md" ] || problem "bench/history/$VERSION-http.md is missing: bench/http.sh --save"
 }
 

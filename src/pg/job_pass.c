@@ -405,8 +405,6 @@ run_window(caas_pass *pass, instr_time *written)
 
 /* ---- the passes ---- */
 
-/* A power of two. More would find hardly more room in the pages, and read them more often. */
-#define SLICES 8
 #define FIRST_BLOCKS 8
 
 /* The blocks of this part; the last part has those that come while it runs. */
@@ -500,6 +498,22 @@ run_pass(caas_pass *pass)
 	return pass->changed > 0;
 }
 
+/*
+ * Powers of two. More would find hardly more room in the pages, and read them more
+ * often. A rotation leaves the size of rows and most indexes as they are; a backfill
+ * gains less.
+ */
+#define ROTATION_SLICES 8
+#define BACKFILL_SLICES 4
+
+static int
+slices_of(const caas_job *job, const caas_job_state *state)
+{
+	if (state->pass > 1) /* it finds few rows */
+		return 1;
+	return job->kind == CAAS_JOB_ROTATE ? ROTATION_SLICES : BACKFILL_SLICES;
+}
+
 /* What a pass found locked by others was left out; the next one waits for it. */
 void
 caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
@@ -515,7 +529,7 @@ caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
 		pass.memory =
 			AllocSetContextCreate(CurrentMemoryContext, "caas pass", ALLOCSET_DEFAULT_SIZES);
 		pass.scratch = AllocSetContextCreate(pass.memory, "caas batch", ALLOCSET_DEFAULT_SIZES);
-		pass.slices = state->pass == 1 ? SLICES : 1; /* later passes find few rows */
+		pass.slices = slices_of(job, state);
 		pass.blocks = Min(FIRST_BLOCKS, work->max_blocks) * pass.slices;
 		changed = run_pass(&pass);
 		left = !changed && row_remains(&pass);

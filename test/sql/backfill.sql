@@ -52,10 +52,10 @@ CREATE TRIGGER b BEFORE INSERT OR UPDATE ON doubled FOR EACH ROW EXECUTE FUNCTIO
 SET client_min_messages = warning;
 CALL caas_backfill('doubled');
 SET client_min_messages = error;
-SELECT job, relation, id = md5('7')::uuid::text AS is_7, sqlstate, constraint_name FROM caas_conflicts ORDER BY id;
+SELECT job, relation, id IN (SELECT md5(n)::uuid::text FROM unnest('{1,7,8}'::text[]) n) AS is_double, sqlstate, constraint_name FROM caas_conflicts ORDER BY id;
 SELECT ssn, count(*) FROM doubled GROUP BY 1 ORDER BY 1;
 SELECT conflicts, rows_done, state FROM caas_progress WHERE relation = 'doubled'::regclass;
-UPDATE doubled SET ssn = 's' || n FROM generate_series(7, 8) n WHERE id = md5(n::text)::uuid;
+UPDATE doubled SET ssn = 's' || id WHERE id::text IN (SELECT c.id FROM caas_conflicts c WHERE sqlstate = '23505');
 UPDATE doubled SET id = md5('50')::uuid WHERE id IS NULL;
 CALL caas_backfill('doubled');
 SELECT count(ssn), count(DISTINCT index) FROM doubled;
