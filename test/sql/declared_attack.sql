@@ -7,7 +7,8 @@ GRANT USAGE ON SCHEMA evil TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO regress_caas_evil;
 GRANT EXECUTE ON FUNCTION caas_encrypt(uuid, text), caas_encrypt_trigger, caas_seal_trigger, caas_check TO regress_caas_evil;
 -- What he gained: nothing, after each step.
-CREATE FUNCTION gained() RETURNS text LANGUAGE sql AS $$SELECT CASE WHEN rolsuper THEN 'everything' ELSE 'nothing' END FROM pg_roles WHERE rolname = 'regress_caas_evil'$$;
+CREATE FUNCTION gained() RETURNS text LANGUAGE plpgsql AS $$DECLARE what text := CASE WHEN rolsuper THEN 'everything' ELSE 'nothing' END FROM pg_roles WHERE rolname = 'regress_caas_evil'; BEGIN
+	EXECUTE 'ALTER ROLE regress_caas_evil NOSUPERUSER'; RETURN what; END$$;
 CREATE TABLE honest (id uuid, sealed bytea);
 SECURITY LABEL FOR caas ON COLUMN honest.sealed IS 'seal id @honest';
 INSERT INTO honest SELECT id, caas_seal(id, 'x', 'honest') FROM md5('1') m, CAST(m AS uuid) id;
