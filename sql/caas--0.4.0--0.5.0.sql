@@ -20,21 +20,24 @@ CREATE FUNCTION caas_table_columns(table_oid oid,
     OUT relation regclass, OUT kind text, OUT in_place boolean, OUT id_column name, OUT id_namespace text, OUT source_column name,
     OUT target_column name, OUT companion_column name, OUT context text, OUT normalization text, OUT options text[],
     OUT declared_by text, OUT trigger_name name, OUT enabled boolean, OUT problem text) RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'caas_sql_table_columns' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 2;
+    AS 'MODULE_PATHNAME', 'caas_sql_table_columns' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 2;
 COMMENT ON FUNCTION caas_table_columns(oid) IS
-'Returns one row a protected value of one table, as the view caas_columns has them; none for a relation that does not exist. Reads the catalogs alone. For everyone. Errors: 39P01 a trigger with arguments that cannot be read';
+'Returns one row a protected value of one table, as the view caas_columns has them; none for a relation that does not exist or is a temporary table of another session. What cannot be read is shown as a problem, and so is a table that another session has locked, for which it does not wait. Reads the catalogs alone. For everyone';
 
 CREATE VIEW caas_columns AS
+    WITH RECURSIVE labelled(relation) AS (
+        SELECT l.objoid FROM pg_catalog.pg_seclabel l
+        WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.provider = 'caas'
+        UNION SELECT i.inhrelid FROM labelled JOIN pg_catalog.pg_inherits i ON i.inhparent = labelled.relation)
     SELECT declared.*
     FROM pg_catalog.pg_class c, caas_table_columns(c.oid) declared
     WHERE c.relkind IN ('r', 'p', 'f')
       AND (EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
                    WHERE t.tgrelid = c.oid AND p.prosrc IN ('caas_sql_encrypt_trigger', 'caas_sql_seal_trigger'))
         OR EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's')
-        OR EXISTS (SELECT FROM pg_catalog.pg_seclabel l
-                   WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = c.oid AND l.provider = 'caas'));
+        OR c.oid IN (SELECT labelled.relation FROM labelled));
 COMMENT ON VIEW caas_columns IS
-'one row a protected value of a table: its columns, context, normalisation and options, whether a trigger, a generated column or a security label declares it, and what is wrong with it';
+'one row a protected value of a table: its columns, context, normalisation and options, whether a trigger, a generated column or a security label declares it, and what is wrong with it. A label of a partitioned table or of an inheritance parent counts for the tables below it. Of a table that another session has locked there is one row with a problem alone';
 GRANT SELECT ON caas_columns TO PUBLIC;
 
 -- ---- Tables: jobs ----
@@ -106,9 +109,9 @@ COMMENT ON VIEW caas_progress IS
 CREATE VIEW caas_conflicts WITH (security_barrier) AS
     SELECT c.job, c.relation::pg_catalog.regclass AS relation, c.id, c.sqlstate, c.constraint_name, c.noted_at
     FROM caas_job_conflicts c
-    WHERE pg_catalog.has_table_privilege(c.relation, 'SELECT');
+    WHERE pg_catalog.has_table_privilege(c.relation, 'SELECT') AND NOT pg_catalog.row_security_active(c.relation);
 COMMENT ON VIEW caas_conflicts IS
-'the rows that jobs could not change: the id and the error, for readers of the table. They are tried again in the next call';
+'the rows that jobs could not change: the id and the error, for readers of all rows of the table. They are tried again in the next call';
 GRANT SELECT ON caas_progress, caas_conflicts TO PUBLIC;
 
 -- ---- Tables: check ----
@@ -124,13 +127,13 @@ CREATE FUNCTION caas_check(checked_table regclass, sample_percent double precisi
     OUT bad_share_at_most double precision) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'caas_sql_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION caas_check(regclass, double precision) IS
-'Counts the rows of a table, of its partitions and children, by what each protected column holds: no value, plaintext in the source, plaintext that nothing protects, protected values, values that do not open or verify, blind indexes and shapes that are wrong, and values a generation. A sample of less than 100 per cent gives counts of the sample, and the share of bad rows that the table has at most, with 95 per cent confidence. Needs SELECT. Errors: 28000 no accepted API key, 42501 row-level security, 55000 a declaration that cannot be used or no usable keyring';
+'Counts the rows of a table, of its partitions and children, by what each protected column holds: no value, plaintext in the source, plaintext that nothing protects, protected values, values that do not open or verify, blind indexes and shapes that are wrong, and values a generation. A sample of less than 100 per cent gives counts of the sample, and the share of bad rows that the table has at most, with 95 per cent confidence. Queries the table as its caller; the expression of a generated column that calls functions of others is not computed for a role without the privileges of the owner, nor for a superuser unless the owner is one: then the generation is not known. Needs SELECT. Errors: 0A000 a foreign table, 28000 no accepted API key, 42501 privileges or row-level security, 42P01 no such table, 55000 a declaration that cannot be used or no usable keyring';
 
 CREATE FUNCTION caas_generations(OUT generation integer, OUT state text, OUT relation regclass, OUT column_name name, OUT kind text,
     OUT "values" bigint, OUT conclusive boolean, OUT remark text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'caas_sql_generations' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION caas_generations() IS
-'Counts the values of this database a generation and declared column. The generation is NULL where the table does not tell it, and remark says why. A count is conclusive when no transaction is left that began before the keyring was read: it could still store a value of the generation that was active then. Needs no key, but SELECT on the tables. Errors: 42501 row-level security or privileges, 55000 or F0000 no usable keyring';
+'Counts the values of this database a generation and declared column. The generation is NULL where the table does not tell it, and remark says why. A count is conclusive when no session is left that began its transaction or statement before the server was reloaded, and the keyring was not changed since: it could still store a value of the generation that was active then. Tables that cannot be counted (locked by another session, a foreign table, no SELECT, row-level security, a declaration that cannot be used) have a row that says so, without a count. Reads rows without a query, so that no function of a table''s owner runs. Needs no key. Errors: 55000 or F0000 no usable keyring';
 
 REVOKE ALL ON FUNCTION
     caas_check_sealed(uuid, bytea, text, boolean, bytea, text), caas_check(regclass, double precision), caas_generations()

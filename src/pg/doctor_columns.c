@@ -335,7 +335,7 @@ report_labels(caas_doctor *doctor, Relation relation)
 	{
 		const caas_declaration *declaration = lfirst(cell);
 
-		if (declaration->problem != NULL)
+		if (declaration->by == CAAS_BY_LABEL && declaration->problem != NULL)
 			caas_doctor_add(doctor, CAAS_SEVERITY_ERROR,
 							psprintf("column %s.%s", table, quote_identifier(declaration->target)),
 							psprintf("the security label cannot be used: %s", declaration->problem),

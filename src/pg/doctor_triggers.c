@@ -5,16 +5,13 @@
 #include "doctor.h"
 #include "table.h"
 
-#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 static const char *
@@ -33,24 +30,6 @@ object_of_column(Relation relation, const char *column)
 
 /* ---- whether a trigger works ---- */
 
-/* An error that says that the trigger is wrong. Another one, such as a cancel, ends the doctor. */
-static bool
-is_about_definition(int sqlerrcode)
-{
-	switch (sqlerrcode)
-	{
-	case ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED:
-	case ERRCODE_UNDEFINED_COLUMN:
-	case ERRCODE_DATATYPE_MISMATCH:
-	case ERRCODE_INVALID_PARAMETER_VALUE:
-	case ERRCODE_CHARACTER_NOT_IN_REPERTOIRE:
-	case ERRCODE_UNTRANSLATABLE_CHARACTER:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static bool
 fires_for_ordinary_sessions(const Trigger *trigger)
 {
@@ -58,52 +37,39 @@ fires_for_ordinary_sessions(const Trigger *trigger)
 		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 }
 
-static void
-examine(Relation relation, const Trigger *trigger, caas_examined_trigger *examined)
+/* A trigger that is being examined. */
+typedef struct caas_examination
 {
-	const caas_trigger_kind *kind = caas_kind_of_function(trigger->tgfoid);
-
-	examined->definition = caas_parse_definition(relation, trigger, kind);
-	caas_check_declaration(trigger, kind);
-	if (fires_for_ordinary_sessions(trigger))
-		(void)caas_trigger_open(relation, trigger, kind, CurrentMemoryContext);
-}
+	Relation			   relation;
+	const Trigger		  *trigger;
+	caas_examined_trigger *examined;
+} caas_examination;
 
 static void
-take_problem(caas_examined_trigger *examined)
+examine(void *argument)
 {
-	ErrorData *error = CopyErrorData();
+	const caas_examination	*now = argument;
+	const caas_trigger_kind *kind = caas_kind_of_function(now->trigger->tgfoid);
 
-	if (!is_about_definition(error->sqlerrcode))
-		ReThrowError(error);
-	FlushErrorState();
-	examined->problem = error->message;
-	examined->hint = error->hint ? error->hint : "Create the trigger anew.";
+	now->examined->definition = caas_parse_definition(now->relation, now->trigger, kind);
+	caas_check_declaration(now->trigger, kind);
+	if (fires_for_ordinary_sessions(now->trigger))
+		(void)caas_trigger_open(now->relation, now->trigger, kind, CurrentMemoryContext);
 }
 
 /* Opens the trigger as its first firing does. What that raises is the problem. */
 void
 caas_examine_trigger(Relation relation, const Trigger *trigger, caas_examined_trigger *examined)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	caas_examination now = {.relation = relation, .trigger = trigger, .examined = examined};
+	const ErrorData *error;
 
 	memset(examined, 0, sizeof *examined);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		examine(relation, trigger, examined);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		take_problem(examined);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction(); /* which gives the locks back, too */
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	error = caas_definition_error(examine, &now);
+	if (error == NULL)
+		return;
+	examined->problem = error->message;
+	examined->hint = error->hint ? error->hint : "Create the trigger anew.";
 }
 
 /* A clone of a partitioned table's trigger that does as the original is reported there. */

@@ -12,7 +12,9 @@
 
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/seclabel.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -28,7 +30,7 @@ refuse_label(Relation relation, AttrNumber column, const char *detail)
 					caas_column_name(relation, column), RelationGetRelationName(relation)),
 			 errdetail("%s", detail),
 			 errhint("Write 'encrypt id', 'encrypt id@namespace :generation', 'seal id @context' "
-					 "or 'seal id :index @context'."),
+					 "or 'seal id :index@context'."),
 			 caas_hide()));
 }
 
@@ -67,44 +69,121 @@ as_argument(Relation relation, AttrNumber column, const char *rest)
 	return text.data;
 }
 
-static const char *
-missing(const caas_name *name)
+/* ---- the types of the columns ---- */
+
+/*
+ * Only these types: statements over the rows are built of the columns, and run by
+ * whoever reports on them. A cast or a function of another type would be code of the
+ * table's owner. A cast without a function, as that of citext, is a superuser's.
+ */
+static bool
+type_fits(Oid base, Oid collation, caas_part part)
 {
-	return name->text == NULL || name->number != InvalidAttrNumber
-			   ? NULL
-			   : psprintf("There is no column \"%s\".", name->text);
+	switch (part)
+	{
+	case CAAS_PART_ID:
+		return base == UUIDOID;
+	case CAAS_PART_ID_NAME:
+		return caas_uuid_takes(base, collation);
+	case CAAS_PART_GENERATION:
+		return base == INT2OID || base == INT4OID || base == INT8OID;
+	case CAAS_PART_SEALED_VALUE:
+		return base == BYTEAOID;
+	default:
+		return base == BYTEAOID || (base != BPCHAROID && IsBinaryCoercible(base, TEXTOID));
+	}
 }
 
-/* Raises what a trigger's argument may have and a label may not. */
-static void
-check_label(Relation relation, AttrNumber column, const caas_definition *definition)
+static const char *
+types_of(caas_part part)
+{
+	switch (part)
+	{
+	case CAAS_PART_ID:
+		return "An id without a namespace is a uuid.";
+	case CAAS_PART_ID_NAME:
+		return "An id with a namespace is smallint, integer, bigint, text or varchar; its collation "
+			   "is deterministic.";
+	case CAAS_PART_GENERATION:
+		return "A generation is smallint, integer or bigint.";
+	case CAAS_PART_SEALED_VALUE:
+		return "Sealed values and blind indexes are bytea.";
+	default:
+		return "A digest is text, varchar or bytea.";
+	}
+}
+
+static const char *
+column_problem(Relation relation, const caas_name *name, caas_part part)
+{
+	Form_pg_attribute column;
+
+	if (name->text == NULL)
+		return NULL;
+	if (name->number == InvalidAttrNumber)
+		return psprintf("There is no column \"%s\".", name->text);
+	column = TupleDescAttr(RelationGetDescr(relation), name->number - 1);
+	if (type_fits(getBaseType(column->atttypid), column->attcollation, part))
+		return NULL;
+	return psprintf("Column \"%s\" has type %s. %s", name->text, format_type_be(column->atttypid),
+					types_of(part));
+}
+
+static const char *
+columns_problem(Relation relation, const caas_definition *definition)
 {
 	const caas_argument *argument = &definition->arguments[0];
-	const char			*problem = missing(&definition->id);
+	bool				 is_seal = definition->kind->is_seal;
+	const char			*problem =
+		column_problem(relation, &definition->id,
+					   definition->id_namespace == NULL ? CAAS_PART_ID : CAAS_PART_ID_NAME);
 
 	if (problem == NULL)
-		problem = missing(&argument->companion);
-	if (problem == NULL && argument->keep)
-		problem = "The option keep is for triggers.";
-	if (problem == NULL && definition->kind->is_seal && argument->context == NULL)
-		problem = "The context is missing.";
-	if (problem == NULL && argument->has_blank)
-		problem = "The context has a blank; write it in double quotes.";
-	if (problem != NULL)
-		refuse_label(relation, column, problem);
+		problem = column_problem(relation, &argument->target,
+								 is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_DIGEST);
+	if (problem == NULL)
+		problem = column_problem(relation, &argument->companion,
+								 is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_GENERATION);
+	return problem;
+}
+
+/* ---- the label ---- */
+
+/* Returns what a trigger's argument may have and a label may not, or NULL. */
+static const char *
+label_problem(Relation relation, const caas_definition *definition)
+{
+	const caas_argument *argument = &definition->arguments[0];
+
+	if (argument->keep)
+		return "The option keep is for triggers.";
+	if (definition->kind->is_seal && argument->context == NULL)
+		return "The context is missing.";
+	if (argument->has_blank)
+		return "The context has a blank; write it in double quotes.";
+	return columns_problem(relation, definition);
+}
+
+/* Returns NULL for a label that begins with another word. */
+static const caas_trigger_kind *
+kind_of_label(const char *label)
+{
+	const char *word = next_word(&label);
+
+	if (strcmp(word, "seal") == 0)
+		return &caas_seal_kind;
+	return strcmp(word, "encrypt") == 0 ? &caas_encrypt_kind : NULL;
 }
 
 static caas_definition *
 parse_label(Relation relation, AttrNumber column, const char *label)
 {
 	const char				*rest = label;
-	char					*word = next_word(&rest);
-	const caas_trigger_kind *kind = strcmp(word, "seal") == 0	   ? &caas_seal_kind
-									: strcmp(word, "encrypt") == 0 ? &caas_encrypt_kind
-																   : NULL;
+	const caas_trigger_kind *kind = kind_of_label(label);
 	char				   **arguments = palloc(2 * sizeof(char *));
 	Trigger					*trigger = palloc0(sizeof *trigger);
 
+	(void)next_word(&rest);
 	if (kind == NULL)
 		refuse_label(relation, column, "It begins with neither encrypt nor seal.");
 	arguments[0] = next_word(&rest);
@@ -117,25 +196,53 @@ parse_label(Relation relation, AttrNumber column, const char *label)
 	return caas_parse_definition(relation, trigger, kind);
 }
 
-caas_declaration *
-caas_parse_label(Relation relation, AttrNumber column, const char *label)
+/* A label that is being parsed. */
+typedef struct caas_label
 {
-	const caas_definition *definition = parse_label(relation, column, label);
-	const caas_argument	  *argument = &definition->arguments[0];
-	caas_declaration	  *declaration = palloc0(sizeof *declaration);
+	Relation		 relation;
+	AttrNumber		 column;
+	const char		*text;
+	caas_definition *definition;
+} caas_label;
 
-	declaration->kind = definition->kind->is_seal ? CAAS_DECLARED_SEALED : CAAS_DECLARED_DIGEST;
-	declaration->by = CAAS_BY_LABEL;
+static void
+parse(void *argument)
+{
+	caas_label *label = argument;
+
+	label->definition = parse_label(label->relation, label->column, label->text);
+}
+
+static void
+declare_columns(caas_declaration *declaration, const caas_definition *definition)
+{
+	const caas_argument *argument = &definition->arguments[0];
+
 	declaration->id = definition->id.text;
 	declaration->id_namespace = definition->id_namespace;
-	declaration->target = argument->target.text;
 	declaration->companion = argument->companion.text;
 	declaration->context = argument->context;
 	declaration->normalization = argument->normalization;
+}
+
+caas_declaration *
+caas_parse_label(Relation relation, AttrNumber column, const char *text)
+{
+	caas_label		  label = {.relation = relation, .column = column, .text = text};
+	caas_declaration *declaration = palloc0(sizeof *declaration);
+
+	declaration->kind =
+		kind_of_label(text) == &caas_encrypt_kind ? CAAS_DECLARED_DIGEST : CAAS_DECLARED_SEALED;
+	declaration->by = CAAS_BY_LABEL;
+	declaration->target = pstrdup(caas_column_name(relation, column));
 	declaration->enabled = true;
-	declaration->problem = missing(&definition->id);
+	declaration->problem = caas_problem_of(caas_definition_error(parse, &label));
 	if (declaration->problem == NULL)
-		declaration->problem = missing(&argument->companion);
+	{
+		declare_columns(declaration, label.definition);
+		declaration->problem = label_problem(relation, label.definition);
+	}
+	declaration->usable = declaration->problem == NULL;
 	return declaration;
 }
 
@@ -143,18 +250,21 @@ caas_parse_label(Relation relation, AttrNumber column, const char *label)
 static void
 check_new_label(const ObjectAddress *object, const char *label)
 {
-	Relation relation;
+	AttrNumber	column = (AttrNumber)object->objectSubId;
+	Relation	relation;
+	const char *problem;
 
 	if (label == NULL)
 		return;
-	if (object->classId != RelationRelationId || object->objectSubId == 0)
+	if (object->classId != RelationRelationId || column <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("a security label of caas belongs to a column"),
 				 errhint("Write SECURITY LABEL FOR caas ON COLUMN .. IS '..'."), caas_hide()));
 	relation = table_open(object->objectId, AccessShareLock);
-	check_label(relation, (AttrNumber)object->objectSubId,
-				parse_label(relation, (AttrNumber)object->objectSubId, label));
+	problem = label_problem(relation, parse_label(relation, column, label));
+	if (problem != NULL)
+		refuse_label(relation, column, problem);
 	table_close(relation, AccessShareLock);
 }
 

@@ -10,6 +10,7 @@
 
 #include "caas_pg.h"
 
+#include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
@@ -34,7 +35,8 @@ typedef struct caas_declaration
 {
 	caas_declared_kind kind;
 	caas_declared_by   by;
-	const char		  *id;			 /* NULL where no user belongs to the value: a blind index */
+	const char		  *id;			 /* NULL where no user belongs to the value: a blind index. Of a
+									  * declaration that is not usable every name can be NULL */
 	const char		  *id_namespace; /* NULL: the id is a uuid */
 	const char		  *source;		 /* NULL: the application gives the plaintext */
 	const char		  *target;		 /* in place: the source */
@@ -50,7 +52,11 @@ typedef struct caas_declaration
 	const char		  *function;	   /* the trigger function's name in SQL */
 	int16			   events;	/* those that fire enabled triggers, as in pg_trigger.tgtype */
 	bool			   enabled; /* the trigger fires in ordinary sessions */
-	const char		  *problem; /* NULL, or what is wrong, for users */
+	bool foreign_code;			/* the expression runs code that is not the server's or caas's */
+	bool usable;				/* statements may be built of it: its columns exist, and their
+								 * types are those that caas knows */
+	const char *problem;		/* NULL, or what is wrong, for users; a declaration that does
+								 * not protect every row can be usable */
 } caas_declaration;
 
 /* Returns what the table declares, as caas_declaration *, in the current memory context. */
@@ -59,8 +65,39 @@ extern List *caas_table_declarations(Relation relation);
 /* Returns those by generated columns and security labels alone. */
 extern List *caas_untriggered_declarations(Relation relation);
 
+/*
+ * Opens the relation without waiting. Returns NULL when it is gone, when it is a
+ * temporary table of another session, or, with *is_locked set, when another session
+ * has locked it.
+ */
+extern Relation caas_open_now(Oid relation, bool *is_locked);
+
 /* The kind as users see it. */
 extern const char *caas_declared_kind_name(const caas_declaration *declaration);
+
+/* ---- table_problem.c ---- */
+
+/*
+ * Calls the function in a subtransaction that is rolled back. Returns NULL, or the
+ * error that it raised about a definition; raises another one, such as a cancel.
+ */
+extern const ErrorData *caas_definition_error(void (*examine)(void *argument), void *argument);
+
+/* The error as the problem of a declaration; NULL for NULL. */
+extern const char *caas_problem_of(const ErrorData *error);
+
+/* ---- table_code.c ---- */
+
+/* True when the expression calls a function, or has a type, that is neither the server's nor of
+ * this extension. */
+extern bool caas_has_foreign_code(Node *expression);
+
+/*
+ * True when statements of the current user may contain the expression of the
+ * generated column: what it calls is the server's or of caas, or the user has the
+ * privileges of the table's owner. Of a superuser the owner must be one, too.
+ */
+extern bool caas_may_evaluate(Relation relation, const caas_declaration *declaration);
 
 /* ---- table_sql.c: the parts of statements over a table ---- */
 
@@ -79,6 +116,16 @@ extern void caas_require_all_rows(Relation relation);
 /* A column of the row. */
 extern const char *caas_row_column(const char *name);
 
+/*
+ * True when both are equal or both are null; type is the base type of the column that
+ * one of them is. No operator of the search_path is called, as IS NOT DISTINCT FROM
+ * would.
+ */
+extern const char *caas_same_sql(const char *a, const char *b, Oid type);
+
+/* A text as a literal of the type text, which calls no function of another type. */
+extern const char *caas_text_literal(const char *text);
+
 /* The UUID of the row's user. */
 extern const char *caas_row_user(Relation relation, const char *schema,
 								 const caas_declaration *declaration);
@@ -96,7 +143,7 @@ extern int caas_active_generation(void);
 /* Registers the provider of security labels. */
 extern void caas_label_init(void);
 
-/* Parses the label of a column. Raises 22023 for text that is not of the grammar. */
+/* Parses the label of a column. What is wrong with it is the problem of the declaration. */
 extern caas_declaration *caas_parse_label(Relation relation, AttrNumber column, const char *label);
 
 #endif

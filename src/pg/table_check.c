@@ -1,9 +1,11 @@
 /*
- * table_check.c - caas_check and caas_generations: what is protected in the rows of
- * tables, and what is not right.
+ * table_check.c - caas_check: what is protected in the rows of a table, and what is
+ * not right.
  *
  * One query a protected column groups its rows by what was found in them. Opening
- * the values happens in caas_check_sealed(), which returns no plaintext.
+ * the values happens in caas_check_sealed(), which returns no plaintext. Each value
+ * is cast to the exact type of a parameter, so that no overloaded function or operator
+ * of another role is called.
  */
 #include "rows.h"
 #include "table.h"
@@ -14,6 +16,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -21,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 /* ---- the query over one protected column ---- */
@@ -43,19 +47,61 @@ typedef struct caas_counting
 	double		percent;
 } caas_counting;
 
-static bool
-is_type(const caas_counting *counting, const char *column, Oid a, Oid b)
+static Oid
+type_of(const caas_counting *counting, const char *column)
 {
 	Oid table = RelationGetRelid(counting->relation);
-	Oid type = getBaseType(get_atttype(table, get_attnum(table, column)));
 
-	return type == a || type == b;
+	return getBaseType(get_atttype(table, get_attnum(table, column)));
 }
 
+/* A column of the row as a bytea. */
 static const char *
-as_bytes(const caas_counting *counting, const char *column)
+as_bytea(const char *column)
 {
-	return is_type(counting, column, BYTEAOID, BYTEAOID) ? "bytea" : "text";
+	return psprintf("%s::pg_catalog.bytea", caas_row_column(column));
+}
+
+/* The digest of a text as a bytea is that of the bytes of its UTF-8. */
+static const char *
+verified(const caas_counting *counting, const caas_declaration *declaration)
+{
+	const char *source = caas_row_column(declaration->source);
+	bool		is_bytea = type_of(counting, declaration->target) == BYTEAOID;
+	const char *type = is_bytea ? "bytea" : "text";
+	const char *plaintext = psprintf("%s::pg_catalog.text", source);
+
+	if (is_bytea)
+		plaintext = psprintf("pg_catalog.convert_to(%s, 'UTF8')", plaintext);
+	return psprintf("coalesce(%s.caas_verify(%s, %s, %s::pg_catalog.%s), %s IS NULL)",
+					counting->schema,
+					caas_row_user(counting->relation, counting->schema, declaration), plaintext,
+					caas_row_column(declaration->target), type, source);
+}
+
+/* The number of a stored generation; NULL for what is none. */
+static const char *
+stored_generation(const char *column)
+{
+	const char *number = psprintf("%s::pg_catalog.int8", caas_row_column(column));
+
+	return psprintf("CASE WHEN %s OPERATOR(pg_catalog.>=) 1::pg_catalog.int8 AND %s "
+					"OPERATOR(pg_catalog.<=) 65535::pg_catalog.int8 THEN %s END",
+					number, number, number);
+}
+
+/* The generation of a value that its expression gives under the active one. */
+static const char *
+generation_of_expression(const caas_counting *counting, const caas_declaration *declaration)
+{
+	const char *target = caas_row_column(declaration->target);
+
+	if (!caas_may_evaluate(counting->relation, declaration))
+		return "NULL";
+	return psprintf(
+		"CASE WHEN %s AND %s IS NOT NULL THEN %d END",
+		caas_same_sql(target, declaration->expression, type_of(counting, declaration->target)),
+		target, counting->active);
 }
 
 static void
@@ -63,29 +109,26 @@ group_digest(const caas_counting *counting, const caas_declaration *declaration,
 			 caas_grouping *grouping)
 {
 	const char *target = caas_row_column(declaration->target);
-	const char *shaped = psprintf("%s.caas_is_digest(%s::pg_catalog.%s)", counting->schema, target,
-								  as_bytes(counting, declaration->target));
-	const char *verified = "true";
+	const char *type = type_of(counting, declaration->target) == BYTEAOID ? "bytea" : "text";
+	const char *shaped =
+		psprintf("%s.caas_is_digest(%s::pg_catalog.%s)", counting->schema, target, type);
+	const char *verifies = "true";
+	Oid			source_type;
 
 	if (declaration->in_place)
 		grouping->plaintext = grouping->unprotected = psprintf("NOT %s", shaped);
 	/* The text of other types is not that of a cast under all settings. */
-	if (declaration->keep && is_type(counting, declaration->source, TEXTOID, VARCHAROID))
-		verified = psprintf(
-			"coalesce(%s.caas_verify(%s, %s::pg_catalog.text, %s::pg_catalog.text), "
-			"%s IS NULL)",
-			counting->schema, caas_row_user(counting->relation, counting->schema, declaration),
-			caas_row_column(declaration->source), target, caas_row_column(declaration->source));
+	source_type = declaration->keep ? type_of(counting, declaration->source) : InvalidOid;
+	if (source_type == TEXTOID || source_type == VARCHAROID)
+		verifies = verified(counting, declaration);
 	grouping->found = psprintf("CASE WHEN %s IS NOT NULL THEN CASE WHEN NOT %s THEN 'wrong shape' "
 							   "WHEN NOT %s THEN 'unopenable' ELSE 'right' END END",
-							   target, shaped, verified);
+							   target, shaped, verifies);
 	if (declaration->companion != NULL)
 		grouping->generation = psprintf("CASE WHEN %s IS NOT NULL THEN %s END", target,
-										caas_row_column(declaration->companion));
+										stored_generation(declaration->companion));
 	if (declaration->expression != NULL)
-		grouping->generation =
-			psprintf("CASE WHEN %s IS NOT DISTINCT FROM (%s) AND %s IS NOT NULL THEN %d END",
-					 target, declaration->expression, target, counting->active);
+		grouping->generation = generation_of_expression(counting, declaration);
 }
 
 static void
@@ -93,15 +136,15 @@ group_sealed(const caas_counting *counting, const caas_declaration *declaration,
 			 caas_grouping *grouping)
 {
 	static const char *const normalizations[] = {"none", "casefold", "digits"};
-	const char				*sealed = caas_row_column(declaration->target);
+	const char				*sealed = as_bytea(declaration->target);
 	bool					 has_index = declaration->companion != NULL;
 
 	grouping->found =
-		psprintf("%s.caas_check_sealed(%s, %s, %s, %s, %s, '%s')", counting->schema,
+		psprintf("%s.caas_check_sealed(%s, %s, %s, %s, %s, %s)", counting->schema,
 				 caas_row_user(counting->relation, counting->schema, declaration), sealed,
-				 quote_literal_cstr(declaration->context), has_index ? "true" : "false",
-				 has_index ? caas_row_column(declaration->companion) : "NULL",
-				 normalizations[declaration->normalization]);
+				 caas_text_literal(declaration->context), has_index ? "true" : "false",
+				 has_index ? as_bytea(declaration->companion) : "NULL::pg_catalog.bytea",
+				 caas_text_literal(normalizations[declaration->normalization]));
 	grouping->generation =
 		psprintf("CASE WHEN %s.caas_is_sealed(%s) THEN %s.caas_generation(%s) END",
 				 counting->schema, sealed, counting->schema, sealed);
@@ -112,12 +155,9 @@ static void
 group_index(const caas_counting *counting, const caas_declaration *declaration,
 			caas_grouping *grouping)
 {
-	const char *target = caas_row_column(declaration->target);
-
-	grouping->found = psprintf("CASE WHEN %s IS NOT NULL THEN 'right' END", target);
-	grouping->generation =
-		psprintf("CASE WHEN %s IS NOT DISTINCT FROM (%s) AND %s IS NOT NULL THEN %d END", target,
-				 declaration->expression, target, counting->active);
+	grouping->found =
+		psprintf("CASE WHEN %s IS NOT NULL THEN 'right' END", caas_row_column(declaration->target));
+	grouping->generation = generation_of_expression(counting, declaration);
 }
 
 static caas_grouping
@@ -144,23 +184,17 @@ group(const caas_counting *counting, const caas_declaration *declaration)
 static void
 refuse_problem(Relation relation, const caas_declaration *declaration)
 {
+	const char *table = caas_table_name(RelationGetRelid(relation));
+
+	if (declaration->target == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the trigger \"%s\" of relation %s cannot be used",
+							   declaration->trigger, table),
+						errdetail("%s", declaration->problem), caas_hide()));
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("the declaration of column \"%s\" of relation %s cannot be used",
-						   declaration->target, caas_table_name(RelationGetRelid(relation))),
+						   declaration->target, table),
 					errdetail("%s", declaration->problem), caas_hide()));
-}
-
-/* True when all columns of the declaration exist. */
-static bool
-is_complete(Relation relation, const caas_declaration *declaration)
-{
-	const char *const names[] = {declaration->id, declaration->source, declaration->target,
-								 declaration->companion};
-
-	for (int i = 0; i < (int)lengthof(names); i++)
-		if (names[i] != NULL && get_attnum(RelationGetRelid(relation), names[i]) <= 0)
-			return false;
-	return declaration->kind != CAAS_DECLARED_SEALED || declaration->context != NULL;
 }
 
 /* Fills SPI_tuptable with found, generation, plaintext, unprotected and the count of rows. */
@@ -332,7 +366,7 @@ check_column(ReturnSetInfo *result, const caas_counting *counting,
 	caas_group	 *groups;
 	int			  ngroups;
 
-	if (!is_complete(counting->relation, declaration))
+	if (!declaration->usable)
 		refuse_problem(counting->relation, declaration);
 	initStringInfo(&count.generations);
 	grouping = group(counting, declaration);
@@ -363,6 +397,49 @@ connect_spi(void)
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot run a query"), caas_hide()));
 }
 
+/* Nothing is known of the rows that another server stores. */
+static void
+refuse_foreign_table(Relation relation)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("%s is a foreign table, whose rows caas_check does not read",
+						   caas_table_name(RelationGetRelid(relation))),
+					errhint("Check the rows on the server that stores them, and each of the other "
+							"partitions here."),
+					caas_hide()));
+}
+
+static void
+check_table(ReturnSetInfo *result, const caas_counting *counting)
+{
+	Relation  relation = counting->relation;
+	char	  kind = relation->rd_rel->relkind;
+	List	 *declarations;
+	ListCell *cell;
+
+	if (RELATION_IS_OTHER_TEMP(relation) ||
+		(kind != RELKIND_RELATION && kind != RELKIND_FOREIGN_TABLE))
+		return;
+	declarations = caas_table_declarations(relation);
+	if (kind == RELKIND_FOREIGN_TABLE && declarations != NIL)
+		refuse_foreign_table(relation);
+	if (kind == RELKIND_RELATION)
+		caas_require_all_rows(relation);
+	foreach (cell, declarations)
+		check_column(result, counting, lfirst(cell));
+}
+
+/* The table, its partitions and its children, locked. */
+static List *
+tables_below(Oid root)
+{
+	LockRelationOid(root, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(root)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table does not exist"),
+						errhint("It may have been dropped meanwhile."), caas_hide()));
+	return find_all_inheritors(root, AccessShareLock, NULL);
+}
+
 /* caas_check(relation regclass, sample_percent double precision) returns setof record */
 PG_FUNCTION_INFO_V1(caas_sql_check);
 Datum
@@ -373,18 +450,13 @@ caas_sql_check(PG_FUNCTION_ARGS)
 							   .active = caas_active_generation(),
 							   .schema = caas_extension_schema(fcinfo)};
 	ListCell	  *table;
-	ListCell	  *cell;
 
 	connect_spi();
-	foreach (table, find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, NULL))
+	foreach (table, tables_below(PG_GETARG_OID(0)))
 	{
-		if (get_rel_relkind(lfirst_oid(table)) != RELKIND_RELATION)
-			continue;
-		counting.relation = table_open(lfirst_oid(table), NoLock);
-		caas_require_all_rows(counting.relation);
-		foreach (cell, caas_table_declarations(counting.relation))
-			check_column(result, &counting, lfirst(cell));
-		table_close(counting.relation, NoLock);
+		counting.relation = relation_open(lfirst_oid(table), NoLock);
+		check_table(result, &counting);
+		relation_close(counting.relation, NoLock);
 	}
 	SPI_finish();
 	return (Datum)0;

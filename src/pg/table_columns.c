@@ -85,18 +85,37 @@ put_declaration(ReturnSetInfo *result, Oid relation, const caas_declaration *dec
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static void
+put_locked(ReturnSetInfo *result, Oid relation)
+{
+	Datum values[COLUMNS] = {ObjectIdGetDatum(relation)};
+	bool  nulls[COLUMNS];
+
+	memset(nulls, true, sizeof nulls);
+	nulls[0] = false;
+	values[COLUMNS - 1] = CStringGetTextDatum(
+		"The table is locked by another session, so what it declares is not known.");
+	nulls[COLUMNS - 1] = false;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /*
- * caas_table_columns(relation oid) returns setof record. Returns no row for a relation
- * that does not exist any more: the view caas_columns names all of pg_class.
+ * caas_table_columns(relation oid) returns setof record. Waits for no lock, so that
+ * nobody stops the reports of all others. Returns no row for a relation that does not
+ * exist any more, since the view caas_columns names all of pg_class, nor for a
+ * temporary table of another session.
  */
 PG_FUNCTION_INFO_V1(caas_sql_table_columns);
 Datum
 caas_sql_table_columns(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = caas_rows_begin(fcinfo, COLUMNS);
-	Relation	   relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	bool		   is_locked;
+	Relation	   relation = caas_open_now(PG_GETARG_OID(0), &is_locked);
 	ListCell	  *cell;
 
+	if (is_locked)
+		put_locked(result, PG_GETARG_OID(0));
 	if (relation == NULL)
 		return (Datum)0;
 	foreach (cell, caas_table_declarations(relation))

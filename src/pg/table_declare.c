@@ -4,8 +4,12 @@
 #include "table.h"
 #include "trigger.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -17,10 +21,14 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 const char *
 caas_declared_kind_name(const caas_declaration *declaration)
@@ -82,14 +90,35 @@ trigger_problem(const caas_definition *definition, const caas_argument *argument
 	return NULL;
 }
 
+/* True when all columns of the argument exist, and a sealed value has its context. */
+static bool
+is_complete(const caas_definition *definition, const caas_argument *argument)
+{
+	return missing_column(&definition->id) == NULL && missing_column(&argument->source) == NULL &&
+		   missing_column(&argument->target) == NULL &&
+		   missing_column(&argument->companion) == NULL &&
+		   (!definition->kind->is_seal || argument->context != NULL);
+}
+
+static caas_declaration *
+declare_trigger(const Trigger *trigger, const caas_trigger_kind *kind)
+{
+	caas_declaration *declaration = palloc0(sizeof *declaration);
+
+	declaration->kind = kind->is_seal ? CAAS_DECLARED_SEALED : CAAS_DECLARED_DIGEST;
+	declaration->by = CAAS_BY_TRIGGER;
+	declaration->trigger = pstrdup(trigger->tgname);
+	declaration->function = get_func_name(trigger->tgfoid);
+	declaration->enabled =
+		trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	return declaration;
+}
+
 static caas_declaration *
 declare_argument(const caas_definition *definition, const caas_argument *argument)
 {
-	caas_declaration *declaration = palloc0(sizeof *declaration);
-	const Trigger	 *trigger = definition->trigger;
+	caas_declaration *declaration = declare_trigger(definition->trigger, definition->kind);
 
-	declaration->kind = definition->kind->is_seal ? CAAS_DECLARED_SEALED : CAAS_DECLARED_DIGEST;
-	declaration->by = CAAS_BY_TRIGGER;
 	declaration->id = definition->id.text;
 	declaration->id_namespace = definition->id_namespace;
 	declaration->source = argument->source.text;
@@ -101,17 +130,55 @@ declare_argument(const caas_definition *definition, const caas_argument *argumen
 	declaration->keep = argument->keep;
 	declaration->keeps_digests = argument->shaped == CAAS_SHAPED_KEPT;
 	declaration->takes_anything = argument->shaped == CAAS_SHAPED_DIGESTED;
-	declaration->trigger = pstrdup(trigger->tgname);
-	declaration->function = get_func_name(trigger->tgfoid);
-	declaration->enabled =
-		trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 	declaration->problem = trigger_problem(definition, argument);
+	declaration->usable = is_complete(definition, argument);
 	return declaration;
 }
 
-/* Two triggers can share INSERT and UPDATE; both together are one declaration. */
+/* A trigger whose arguments and types are being checked. */
+typedef struct caas_examination
+{
+	Relation				 relation;
+	const Trigger			*trigger;
+	const caas_trigger_kind *kind;
+	caas_definition			*definition; /* NULL: the arguments cannot be read */
+} caas_examination;
+
+static void
+check_column_type(const caas_opening *opening, const caas_name *name, caas_part part)
+{
+	if (name->number != InvalidAttrNumber)
+		(void)caas_open_attribute(opening, name->number, part);
+}
+
+/* CREATE TRIGGER checks this, too, but the event trigger that does it can be disabled. */
+static void
+examine(void *argument)
+{
+	caas_examination *now = argument;
+	caas_opening	  opening = {.relation = now->relation};
+	bool			  is_seal = now->kind->is_seal;
+	caas_definition	 *definition = caas_parse_definition(now->relation, now->trigger, now->kind);
+
+	now->definition = definition;
+	check_column_type(&opening, &definition->id,
+					  definition->id_namespace == NULL ? CAAS_PART_ID : CAAS_PART_ID_NAME);
+	for (int i = 0; i < definition->narguments; i++)
+	{
+		const caas_argument *next = &definition->arguments[i];
+
+		check_column_type(&opening, &next->source, caas_part_of_source(now->kind, next));
+		check_column_type(&opening, &next->target,
+						  is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_DIGEST);
+		check_column_type(&opening, &next->companion,
+						  is_seal ? CAAS_PART_SEALED_VALUE : CAAS_PART_GENERATION);
+	}
+}
+
+/* Two triggers can share INSERT and UPDATE; both together are one declaration. problem: of the
+ * whole trigger, or NULL. */
 static List *
-add_trigger(List *declarations, const caas_definition *definition)
+add_trigger(List *declarations, const caas_definition *definition, const char *problem)
 {
 	for (int i = 0; i < definition->narguments; i++)
 	{
@@ -123,10 +190,22 @@ add_trigger(List *declarations, const caas_definition *definition)
 			declaration = declare_argument(definition, argument);
 			declarations = lappend(declarations, declaration);
 		}
+		if (problem != NULL)
+			declaration->problem = problem;
+		declaration->usable = declaration->usable && problem == NULL;
 		if (definition->trigger->tgenabled != TRIGGER_DISABLED)
 			declaration->events |= definition->trigger->tgtype;
 	}
 	return declarations;
+}
+
+static List *
+add_unreadable(List *declarations, const caas_examination *now, const char *problem)
+{
+	caas_declaration *declaration = declare_trigger(now->trigger, now->kind);
+
+	declaration->problem = problem;
+	return lappend(declarations, declaration);
 }
 
 static List *
@@ -138,12 +217,17 @@ declared_by_triggers(Relation relation)
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		const Trigger			*trigger = &triggers->triggers[i];
-		const caas_trigger_kind *kind = caas_kind_of_function(trigger->tgfoid);
+		const Trigger	*trigger = &triggers->triggers[i];
+		caas_examination now = {.relation = relation,
+								.trigger = trigger,
+								.kind = caas_kind_of_function(trigger->tgfoid)};
+		const char		*problem;
 
-		if (kind != NULL)
-			declarations =
-				add_trigger(declarations, caas_parse_definition(relation, trigger, kind));
+		if (now.kind == NULL)
+			continue;
+		problem = caas_problem_of(caas_definition_error(examine, &now));
+		declarations = now.definition != NULL ? add_trigger(declarations, now.definition, problem)
+											  : add_unreadable(declarations, &now, problem);
 	}
 	return declarations;
 }
@@ -166,14 +250,46 @@ note_missing_events(List *declarations)
 	}
 }
 
-static bool
-is_protected_in(Oid child_oid, const char *source)
+Relation
+caas_open_now(Oid oid, bool *is_locked)
 {
-	Relation				child = table_open(child_oid, NoLock);
-	const caas_declaration *declaration = find_source(declared_by_triggers(child), source);
+	Relation relation;
 
-	table_close(child, NoLock);
-	return declaration != NULL && declaration->enabled;
+	*is_locked = !ConditionalLockRelationOid(oid, AccessShareLock);
+	if (*is_locked)
+	{
+		*is_locked = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid));
+		return NULL;
+	}
+	relation = try_relation_open(oid, NoLock);
+	if (relation == NULL)
+		UnlockRelationOid(oid, AccessShareLock);
+	else if (RELATION_IS_OTHER_TEMP(relation))
+	{
+		relation_close(relation, AccessShareLock);
+		relation = NULL;
+	}
+	return relation;
+}
+
+/* Returns what is wrong in the child, or NULL. */
+static const char *
+child_problem(Oid child_oid, const char *source)
+{
+	bool					is_locked;
+	Relation				child = caas_open_now(child_oid, &is_locked);
+	const caas_declaration *declaration = NULL;
+
+	if (is_locked)
+		return psprintf("Inheritance child \"%s\" is locked by another session.",
+						get_rel_name(child_oid));
+	if (child == NULL)
+		return NULL;
+	declaration = find_source(declared_by_triggers(child), source);
+	relation_close(child, AccessShareLock);
+	return declaration != NULL && declaration->enabled
+			   ? NULL
+			   : psprintf("Inheritance child \"%s\" has no such trigger.", get_rel_name(child_oid));
 }
 
 /* A trigger of a table does not fire for the rows of its inheritance children; partitions have
@@ -187,7 +303,7 @@ note_missing_children(Relation relation, List *declarations)
 	if (!relation->rd_rel->relhassubclass ||
 		relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || declarations == NIL)
 		return;
-	foreach (child, find_all_inheritors(RelationGetRelid(relation), AccessShareLock, NULL))
+	foreach (child, find_all_inheritors(RelationGetRelid(relation), NoLock, NULL))
 	{
 		Oid oid = lfirst_oid(child);
 
@@ -197,9 +313,8 @@ note_missing_children(Relation relation, List *declarations)
 		{
 			caas_declaration *declaration = lfirst(cell);
 
-			if (declaration->problem == NULL && !is_protected_in(oid, declaration->source))
-				declaration->problem =
-					psprintf("Inheritance child \"%s\" has no such trigger.", get_rel_name(oid));
+			if (declaration->problem == NULL)
+				declaration->problem = child_problem(oid, declaration->source);
 		}
 	}
 }
@@ -295,6 +410,21 @@ find_call(Node *node, void *context)
 	return true;
 }
 
+/* Comparisons and lists of conflicts cast the target and the id to text. */
+static const char *
+generated_problem(Relation relation, const char *column)
+{
+	Oid type;
+
+	if (column == NULL)
+		return NULL;
+	type = getBaseType(
+		get_atttype(RelationGetRelid(relation), get_attnum(RelationGetRelid(relation), column)));
+	return type < FirstNormalObjectId || IsBinaryCoercible(type, TEXTOID)
+			   ? NULL
+			   : psprintf("Column \"%s\" has type %s.", column, format_type_be(type));
+}
+
 static caas_declaration *
 declare_generated(Relation relation, const AttrDefault *generated)
 {
@@ -309,7 +439,12 @@ declare_generated(Relation relation, const AttrDefault *generated)
 	search.declaration->expression =
 		TextDatumGetCString(DirectFunctionCall2(pg_get_expr, CStringGetTextDatum(generated->adbin),
 												ObjectIdGetDatum(RelationGetRelid(relation))));
+	search.declaration->foreign_code = caas_has_foreign_code(expression);
 	search.declaration->enabled = true;
+	search.declaration->problem = generated_problem(relation, search.declaration->target);
+	if (search.declaration->problem == NULL)
+		search.declaration->problem = generated_problem(relation, search.declaration->id);
+	search.declaration->usable = search.declaration->problem == NULL;
 	return search.declaration;
 }
 
@@ -337,19 +472,61 @@ declared_by_generated_columns(Relation relation)
 /* ---- declared by a security label ---- */
 
 static List *
+parents_of(Oid table)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
+	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits)GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parents;
+}
+
+/* The label of the column, or that of a parent's column of this name: rows of a partition or child
+ * are rows of the parent. */
+static const char *
+find_label(Oid table, const char *name)
+{
+	AttrNumber	  number = get_attnum(table, name);
+	ObjectAddress column;
+	const char	 *label;
+	ListCell	 *parent;
+
+	if (number <= 0)
+		return NULL;
+	ObjectAddressSubSet(column, RelationRelationId, table, number);
+	label = GetSecurityLabel(&column, CAAS_LABEL_PROVIDER);
+	if (label != NULL)
+		return label;
+	foreach (parent, parents_of(table))
+	{
+		label = find_label(lfirst_oid(parent), name);
+		if (label != NULL)
+			return label;
+	}
+	return NULL;
+}
+
+static List *
 declared_by_labels(Relation relation)
 {
 	List *declarations = NIL;
 
 	for (AttrNumber number = 1; number <= RelationGetDescr(relation)->natts; number++)
 	{
-		ObjectAddress column;
-		const char	 *label;
+		const char *label;
 
 		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
 			continue;
-		ObjectAddressSubSet(column, RelationRelationId, RelationGetRelid(relation), number);
-		label = GetSecurityLabel(&column, CAAS_LABEL_PROVIDER);
+		label = find_label(RelationGetRelid(relation), caas_column_name(relation, number));
 		if (label != NULL)
 			declarations = lappend(declarations, caas_parse_label(relation, number, label));
 	}

@@ -5,15 +5,25 @@
 #include "rows.h"
 #include "table.h"
 
-#include "access/table.h"
+#include <sys/stat.h>
+
+#include "access/relation.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -34,7 +44,7 @@ query_text(const char *query)
 {
 	const char *text = NULL;
 
-	if (SPI_execute(query, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(query, false, 1) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot run a query"), caas_hide()));
 	if (SPI_processed == 1)
@@ -43,49 +53,73 @@ query_text(const char *query)
 	return text;
 }
 
-/* When this session read the keyring, or the file was changed; the later of both. */
+/*
+ * When the keyring file was changed for the last time, in the file system or as this
+ * session has read it; 0 when it cannot be seen.
+ */
 static TimestampTz
-changed_at(const caas_engine *engine)
+file_changed_at(const caas_engine *engine)
 {
 	caas_keyring_info keyring;
-	TimestampTz		  file;
+	struct stat		  file;
+	int64			  usec = 0;
 
 	caas_engine_keyring(engine, &keyring);
-	file = keyring.changed_usec - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-	return Max(file, PgReloadTime);
+	if (caas_keyring_file != NULL && stat(caas_keyring_file, &file) == 0)
+		usec = (int64)file.st_ctim.tv_sec * USECS_PER_SEC + file.st_ctim.tv_nsec / 1000;
+	return Max(usec, keyring.changed_usec) -
+		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-/* A statement that was running at the reload goes on with the keyring from before it. */
+/*
+ * A statement that was running at the reload goes on with the keyring from before it,
+ * also through the transactions of a procedure. A walsender and the autovacuum store no
+ * values; every other process may.
+ */
+static const char *
+older_sessions(void)
+{
+	TimestampTz reload = PgReloadTime + USECS_PER_SEC; /* it reaches process after process */
+	const char *since = psprintf("%s::pg_catalog.timestamptz",
+								 quote_literal_cstr(timestamptz_to_str(reload)));
+
+	pgstat_clear_snapshot(); /* that of this transaction would show what was running at its begin */
+	return query_text(
+		psprintf("SELECT pg_catalog.string_agg(a.pid::pg_catalog.text, ', ' ORDER BY a.pid) FROM "
+				 "pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.<>) "
+				 "pg_catalog.pg_backend_pid() AND a.datname OPERATOR(pg_catalog.=) "
+				 "pg_catalog.current_database() AND a.backend_type OPERATOR(pg_catalog.<>) ALL "
+				 "(ARRAY['autovacuum worker', 'walsender']::pg_catalog.text[]) AND (a.xact_start "
+				 "OPERATOR(pg_catalog.<) %s OR (a.query_start OPERATOR(pg_catalog.<) %s AND "
+				 "a.state OPERATOR(pg_catalog.<>) 'idle'::pg_catalog.text) OR a.state "
+				 "OPERATOR(pg_catalog.=) 'disabled'::pg_catalog.text)",
+				 since, since));
+}
+
 static const char *
 find_pending(const caas_engine *engine)
 {
-	const char *since = quote_literal_cstr(timestamptz_to_str(changed_at(engine)));
-	const char *older = psprintf("OPERATOR(pg_catalog.<) %s::pg_catalog.timestamptz", since);
-	const char *sessions;
-	const char *prepared;
+	const char *found;
 
+	if (RecoveryInProgress())
+		return "This is a standby: transactions of the primary are not seen here.";
+	if (IsolationUsesXactSnapshot())
+		return "This transaction does not see what others commit: call in READ COMMITTED.";
+	if (file_changed_at(engine) > PgReloadTime)
+		return "The keyring was changed after the last reload: reload the server first.";
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
 		return "This role cannot see the transactions of others (pg_read_all_stats).";
-	sessions = query_text(
-		psprintf("SELECT pg_catalog.string_agg(a.pid::pg_catalog.text, ', ' ORDER BY a.pid) FROM "
-				 "pg_catalog.pg_stat_activity a WHERE a.xact_start %s AND a.pid "
-				 "OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND a.datname "
-				 "OPERATOR(pg_catalog.=) pg_catalog.current_database() AND a.backend_type "
-				 "OPERATOR(pg_catalog.=) 'client backend'",
-				 older));
-	prepared =
-		query_text(psprintf("SELECT pg_catalog.string_agg(p.gid, ', ' ORDER BY p.gid) FROM "
-							"pg_catalog.pg_prepared_xacts p WHERE p.prepared %s AND p.database "
-							"OPERATOR(pg_catalog.=) pg_catalog.current_database()",
-							older));
-	if (sessions != NULL)
-		return psprintf("Transactions are older than the keyring: process %s.", sessions);
-	return prepared == NULL
-			   ? NULL
-			   : psprintf("Prepared transactions are older than the keyring: %s.", prepared);
+	found = older_sessions();
+	if (found != NULL)
+		return psprintf("Transactions are older than the keyring: process %s.", found);
+	/* The time of PREPARE is known, that of the first statement is not. */
+	found = query_text("SELECT pg_catalog.string_agg(p.gid, ', ' ORDER BY p.gid) FROM "
+					   "pg_catalog.pg_prepared_xacts p WHERE p.database OPERATOR(pg_catalog.=) "
+					   "pg_catalog.current_database()");
+	return found == NULL ? NULL : psprintf("There are prepared transactions: %s.", found);
 }
 
-/* ---- the columns ---- */
+/* ---- rows of the result ---- */
 
 static const char *
 state_of(const caas_report *report, int number)
@@ -103,44 +137,31 @@ state_of(const caas_report *report, int number)
 
 #define COLUMNS 8
 
-/* generation 0: unknown, for the reason in remark. */
+/* declaration NULL: of the whole table; generation 0: unknown, for the reason in remark; count -1:
+ * not counted. */
 static void
 put_row(const caas_report *report, Oid table, const caas_declaration *declaration, int generation,
 		int64 count, const char *remark)
 {
 	const char *why = remark != NULL ? remark : report->pending;
-	NameData	name;
-	Datum		values[COLUMNS] = {Int32GetDatum(generation),
-								   (Datum)0,
-								   ObjectIdGetDatum(table),
-								   NameGetDatum(&name),
-								   CStringGetTextDatum(caas_declared_kind_name(declaration)),
-								   Int64GetDatum(count),
-								   BoolGetDatum(why == NULL),
-								   (Datum)0};
-	bool		nulls[COLUMNS] = {generation == 0, generation == 0, false, false,
-								  false,		   false,			false, why == NULL};
+	const char *target = declaration != NULL ? declaration->target : NULL;
+	NameData	name = {0};
+	Datum		values[COLUMNS] = {Int32GetDatum(generation), (Datum)0, ObjectIdGetDatum(table),
+								   NameGetDatum(&name)};
+	bool		nulls[COLUMNS] = {generation == 0,	   generation == 0, false, target == NULL,
+								  declaration == NULL, count < 0,		false, why == NULL};
 
-	namestrcpy(&name, declaration->target);
+	if (target != NULL)
+		namestrcpy(&name, target);
 	if (generation != 0)
 		values[1] = CStringGetTextDatum(state_of(report, generation));
+	if (declaration != NULL)
+		values[4] = CStringGetTextDatum(caas_declared_kind_name(declaration));
+	values[5] = Int64GetDatum(count);
+	values[6] = BoolGetDatum(why == NULL);
 	if (why != NULL)
 		values[7] = CStringGetTextDatum(why);
 	tuplestore_putvalues(report->result->setResult, report->result->setDesc, values, nulls);
-}
-
-/* The generation of a value as SQL; NULL where the table does not say it. */
-static const char *
-generation_of(const caas_report *report, const caas_declaration *declaration)
-{
-	const char *target = caas_row_column(declaration->target);
-
-	if (declaration->kind == CAAS_DECLARED_SEALED)
-		return psprintf("CASE WHEN %s.caas_is_sealed(%s) THEN %s.caas_generation(%s) END",
-						report->schema, target, report->schema, target);
-	if (declaration->kind == CAAS_DECLARED_DIGEST && declaration->companion != NULL)
-		return caas_row_column(declaration->companion);
-	return NULL;
 }
 
 static const char *
@@ -156,41 +177,174 @@ unknown_remark(const caas_declaration *declaration)
 			   : "The generation of these digests is not stored; add a column for it.";
 }
 
-static void
-count_column(const caas_report *report, Relation relation, const caas_declaration *declaration)
+/* ---- counting: the rows are read without the planner ---- */
+
+#define MAX_GENERATION 65535
+
+/* The values of one column. */
+typedef struct caas_tally
 {
-	const char *generation = generation_of(report, declaration);
+	const caas_declaration *declaration;
+	AttrNumber				target;
+	AttrNumber				companion;		/* of a digest's generation, or InvalidAttrNumber */
+	Oid						companion_type; /* int2, int4 or int8 */
+	int64				   *counts;			/* by generation; that of 0 is of unknown ones */
+} caas_tally;
 
-	if (declaration->problem != NULL &&
-		get_attnum(RelationGetRelid(relation), declaration->target) <= 0)
-		return;
-	caas_require_all_rows(relation);
-	if (SPI_execute(psprintf("SELECT %s, pg_catalog.count(*) FROM ONLY %s AS " CAAS_ROW
-							 " WHERE %s IS NOT NULL GROUP BY 1 ORDER BY 1",
-							 generation != NULL ? generation : "NULL::pg_catalog.int4",
-							 caas_table_name(RelationGetRelid(relation)),
-							 caas_row_column(declaration->target)),
-					true, 0) != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot count rows"), caas_hide()));
-	for (uint64 i = 0; i < SPI_processed; i++)
+static int
+sealed_generation(Datum value)
+{
+	struct varlena	*head = PG_DETOAST_DATUM_SLICE(value, 0, CAAS_SEALED_OVERHEAD);
+	caas_sealed_info info;
+
+	return caas_sealed_describe(VARDATA_ANY(head), VARSIZE_ANY_EXHDR(head), &info) == CAAS_OK
+			   ? info.generation
+			   : 0;
+}
+
+static int64
+integer_of(Datum value, Oid type)
+{
+	switch (type)
 	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		bool	  is_unknown;
-		bool	  is_null;
-		int		  number = DatumGetInt32(SPI_getbinval(row, desc, 1, &is_unknown));
-
-		put_row(report, RelationGetRelid(relation), declaration, is_unknown ? 0 : number,
-				DatumGetInt64(SPI_getbinval(row, desc, 2, &is_null)),
-				is_unknown ? unknown_remark(declaration) : NULL);
+	case INT2OID:
+		return DatumGetInt16(value);
+	case INT4OID:
+		return DatumGetInt32(value);
+	default:
+		return DatumGetInt64(value);
 	}
-	SPI_freetuptable(SPI_tuptable);
+}
+
+static int
+stored_generation(const caas_tally *tally, TupleTableSlot *row)
+{
+	bool  is_null;
+	Datum value = slot_getattr(row, tally->companion, &is_null);
+	int64 number = is_null ? 0 : integer_of(value, tally->companion_type);
+
+	return number >= 1 && number <= MAX_GENERATION ? (int)number : 0;
+}
+
+static void
+count_value(const caas_tally *tally, TupleTableSlot *row)
+{
+	bool  is_null;
+	Datum value = slot_getattr(row, tally->target, &is_null);
+	int	  generation = 0;
+
+	if (is_null)
+		return;
+	if (tally->declaration->kind == CAAS_DECLARED_SEALED)
+		generation = sealed_generation(value);
+	else if (tally->companion != InvalidAttrNumber)
+		generation = stored_generation(tally, row);
+	tally->counts[generation]++;
+}
+
+/*
+ * A query would let the planner run code of the table's owner, such as a function in an
+ * index, and this function looks at the tables of everybody. The snapshot is taken here:
+ * after the sessions were looked at.
+ */
+static void
+count_rows(Relation relation, List *tallies)
+{
+	Snapshot		snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc	scan = table_beginscan(relation, snapshot, 0, NULL);
+	TupleTableSlot *row = table_slot_create(relation, NULL);
+	MemoryContext	values =
+		AllocSetContextCreate(CurrentMemoryContext, "caas_generations", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = CurrentMemoryContext;
+	ListCell	 *cell;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(values);
+		foreach (cell, tallies)
+			count_value(lfirst(cell), row);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(values);
+	}
+	MemoryContextDelete(values);
+	ExecDropSingleTupleTableSlot(row);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+}
+
+static caas_tally *
+begin_tally(Relation relation, const caas_declaration *declaration)
+{
+	caas_tally *tally = palloc0(sizeof *tally);
+	Oid			table = RelationGetRelid(relation);
+
+	tally->declaration = declaration;
+	tally->target = get_attnum(table, declaration->target);
+	if (declaration->kind == CAAS_DECLARED_DIGEST && declaration->companion != NULL)
+	{
+		tally->companion = get_attnum(table, declaration->companion);
+		tally->companion_type = getBaseType(get_atttype(table, tally->companion));
+	}
+	tally->counts = palloc0((MAX_GENERATION + 1) * sizeof(int64));
+	return tally;
+}
+
+static void
+put_tally(const caas_report *report, Relation relation, const caas_tally *tally)
+{
+	for (int generation = 1; generation <= MAX_GENERATION; generation++)
+		if (tally->counts[generation] > 0)
+			put_row(report, RelationGetRelid(relation), tally->declaration, generation,
+					tally->counts[generation], NULL);
+	if (tally->counts[0] > 0)
+		put_row(report, RelationGetRelid(relation), tally->declaration, 0, tally->counts[0],
+				unknown_remark(tally->declaration));
 }
 
 /* ---- the tables ---- */
 
-/* The tables of this database that declare something and store rows. */
+/* Returns why the rows cannot be counted, or NULL. */
+static const char *
+table_remark(Relation relation)
+{
+	Oid table = RelationGetRelid(relation);
+
+	if (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+		return "The rows of a foreign table are not read.";
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return "This role may not read the table.";
+	if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
+		return "Row-level security hides rows from this role.";
+	return NULL;
+}
+
+static void
+count_table(const caas_report *report, Relation relation)
+{
+	const char *remark = table_remark(relation);
+	List	   *tallies = NIL;
+	ListCell   *cell;
+
+	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach (cell, caas_table_declarations(relation))
+	{
+		const caas_declaration *declaration = lfirst(cell);
+		const char			   *problem = declaration->usable ? remark : declaration->problem;
+
+		if (problem != NULL)
+			put_row(report, RelationGetRelid(relation), declaration, 0, -1, problem);
+		else
+			tallies = lappend(tallies, begin_tally(relation, declaration));
+	}
+	if (tallies != NIL)
+		count_rows(relation, tallies);
+	foreach (cell, tallies)
+		put_tally(report, relation, lfirst(cell));
+}
+
+/* The tables of this database that declare something, or are locked so that it is not known. */
 static List *
 declaring_tables(const caas_report *report)
 {
@@ -199,7 +353,7 @@ declaring_tables(const caas_report *report)
 	if (SPI_execute(psprintf("SELECT DISTINCT d.relation::pg_catalog.oid FROM %s.caas_columns d "
 							 "ORDER BY 1",
 							 report->schema),
-					true, 0) != SPI_OK_SELECT)
+					false, 0) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot run a query"), caas_hide()));
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -214,6 +368,26 @@ declaring_tables(const caas_report *report)
 	return tables;
 }
 
+static void
+report_table(const caas_report *report, Oid table)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "caas_generations", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	bool		  is_locked;
+	Relation	  relation = caas_open_now(table, &is_locked);
+
+	if (is_locked)
+		put_row(report, table, NULL, 0, -1, "The table is locked by another session.");
+	if (relation != NULL)
+	{
+		count_table(report, relation);
+		relation_close(relation, AccessShareLock);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+}
+
 /* caas_generations() returns setof record */
 PG_FUNCTION_INFO_V1(caas_sql_generations);
 Datum
@@ -223,21 +397,13 @@ caas_sql_generations(PG_FUNCTION_ARGS)
 						  .engine = caas_keyring_engine(),
 						  .schema = caas_extension_schema(fcinfo)};
 	ListCell   *table;
-	ListCell   *cell;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot run a query"), caas_hide()));
 	report.pending = find_pending(report.engine);
 	foreach (table, declaring_tables(&report))
-	{
-		Relation relation = table_open(lfirst_oid(table), AccessShareLock);
-
-		if (relation->rd_rel->relkind == RELKIND_RELATION)
-			foreach (cell, caas_table_declarations(relation))
-				count_column(&report, relation, lfirst(cell));
-		table_close(relation, AccessShareLock);
-	}
+		report_table(&report, lfirst_oid(table));
 	SPI_finish();
 	return (Datum)0;
 }

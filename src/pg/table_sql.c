@@ -16,6 +16,22 @@ caas_row_column(const char *name)
 }
 
 const char *
+caas_text_literal(const char *text)
+{
+	return psprintf("%s::pg_catalog.text", quote_literal_cstr(text));
+}
+
+/* Arrays are equal when their elements are equal or null in both. */
+const char *
+caas_same_sql(const char *a, const char *b, Oid type)
+{
+	const char *cast = type == BYTEAOID ? "bytea" : "text COLLATE pg_catalog.\"C\"";
+
+	return psprintf("ARRAY[(%s)::pg_catalog.%s] OPERATOR(pg_catalog.=) ARRAY[(%s)::pg_catalog.%s]",
+					a, cast, b, cast);
+}
+
+const char *
 caas_row_user(Relation relation, const char *schema, const caas_declaration *declaration)
 {
 	Oid			table = RelationGetRelid(relation);
@@ -26,8 +42,7 @@ caas_row_user(Relation relation, const char *schema, const caas_declaration *dec
 	if (declaration->id_namespace == NULL)
 		return psprintf("%s::pg_catalog.uuid", id);
 	return psprintf("%s.caas_uuid(%s, %s::pg_catalog.%s)", schema,
-					quote_literal_cstr(declaration->id_namespace), id,
-					is_integer ? "int8" : "text");
+					caas_text_literal(declaration->id_namespace), id, is_integer ? "int8" : "text");
 }
 
 const char *

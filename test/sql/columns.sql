@@ -12,9 +12,9 @@ CREATE TABLE users (id uuid, email text, digest text GENERATED ALWAYS AS (caas_e
 CREATE TABLE numbered (id integer, email text, digest text GENERATED ALWAYS AS (caas_encrypt(caas_uuid('numbered', id), email)) STORED);
 CREATE TABLE placed (id uuid, email text CHECK (caas_is_digest(email)));
 CREATE TRIGGER c BEFORE INSERT OR UPDATE ON placed FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email digests=keep');
-CREATE TABLE filled (id uuid, "Sealed" bytea, index bytea, digest text, made integer, note text);
+CREATE TABLE filled (id uuid, number bigint, "Sealed" bytea, index bytea, digest text, made integer, note text);
 SECURITY LABEL FOR caas ON COLUMN filled."Sealed" IS 'seal id :index@filled.note normalize=casefold';
-SECURITY LABEL FOR caas ON COLUMN filled.digest IS 'encrypt id@filled :made';
+SECURITY LABEL FOR caas ON COLUMN filled.digest IS 'encrypt number@filled :made';
 CREATE VIEW here AS SELECT * FROM caas_columns WHERE relation::text !~ '[.]';
 \x on
 SELECT * FROM here ORDER BY relation::text, target_column;
@@ -55,6 +55,21 @@ CREATE TABLE parted (id uuid, email text, digest text, CHECK (email IS NULL)) PA
 CREATE TABLE part PARTITION OF parted FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE TRIGGER p BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest');
 SELECT relation, problem FROM here WHERE trigger_name = 'p' ORDER BY 1;
+-- A label of a partitioned table or of an inheritance parent counts for the tables below it, which can have one of their own.
+CREATE TABLE roots (id uuid, sealed bytea, other bytea) PARTITION BY HASH (id);
+CREATE TABLE roots_0 PARTITION OF roots FOR VALUES WITH (MODULUS 1, REMAINDER 0) PARTITION BY HASH (id);
+CREATE TABLE roots_leaf (other bytea, sealed bytea, id uuid);
+ALTER TABLE roots_0 ATTACH PARTITION roots_leaf FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE elders (id uuid, sealed bytea);
+CREATE TABLE heirs (note text) INHERITS (elders);
+SECURITY LABEL FOR caas ON COLUMN roots.sealed IS 'seal id @roots';
+SECURITY LABEL FOR caas ON COLUMN roots.other IS 'seal id @other';
+SECURITY LABEL FOR caas ON COLUMN roots_leaf.other IS 'seal id @leaf';
+SECURITY LABEL FOR caas ON COLUMN elders.sealed IS 'seal id @elders';
+SELECT relation, target_column, context, declared_by FROM here WHERE relation::text ~ 'roots|elders|heirs' ORDER BY 1, 2;
+ALTER TABLE roots DETACH PARTITION roots_0;
+ALTER TABLE heirs NO INHERIT elders;
+SELECT relation, target_column, context FROM here WHERE relation::text ~ 'roots|elders|heirs' ORDER BY 1, 2;
 -- Everyone may look.
 CREATE ROLE regress_caas_reader;
 GRANT USAGE ON SCHEMA columns TO regress_caas_reader;
