@@ -233,7 +233,7 @@ like($error, qr/cannot execute caas_open within/, 'the same error without the ke
 		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON copies
 			FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=sealed@patients.ssn');
 		CREATE FUNCTION copy_row(uuid, text, bytea) RETURNS integer LANGUAGE sql VOLATILE
-			AS 'INSERT INTO copies VALUES ($1, $2, $3) RETURNING 1';
+			AS 'INSERT INTO public.copies VALUES ($1, $2, $3) RETURNING 1';
 		CREATE MATERIALIZED VIEW copied AS SELECT copy_row(id, NULL, ssn) FROM patients WITH NO DATA;
 		CREATE MATERIALIZED VIEW sealed AS SELECT copy_row(id, 'another', NULL) FROM patients WITH NO DATA;
 		CREATE MATERIALIZED VIEW forged AS SELECT copy_row(gen_random_uuid(), NULL, ssn) FROM patients WITH NO DATA;
