@@ -79,11 +79,16 @@ is_all(const char *value)
 	return pg_strcasecmp(value, "all") == 0;
 }
 
-/* A length or a time of which -1 means none; it can have a unit. */
+/*
+ * A length or a time of which -1 means none; it can have a unit. It is empty, from PostgreSQL 16
+ * on, for a library that is not loaded when the configuration has had a value and has it no more.
+ */
 static bool
 is_not_negative(const char *value)
 {
-	return value[strspn(value, " ")] != '-';
+	const char *digits = value + strspn(value, " ");
+
+	return *digits != '\0' && *digits != '-';
 }
 
 static bool

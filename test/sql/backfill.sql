@@ -38,7 +38,7 @@ SELECT count(born), count(phone) FROM people;
 SELECT count(*) FROM people p JOIN twin t USING (id), caas_uuid('people', id) u
 	WHERE caas_open(u, born_sealed, 'people.born')::date = t.born AND caas_verify(u, t.phone, phone_digest);
 SELECT source_column, options FROM caas_columns WHERE relation = 'people'::regclass ORDER BY 1;
-SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'people'::regclass ORDER BY 1;
+SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'people'::regclass AND contype = 'c' ORDER BY 1;
 CALL caas_cutover('people', 'born');
 CALL caas_cutover('people', 'nothing');
 

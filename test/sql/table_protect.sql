@@ -62,12 +62,12 @@ ALTER TABLE filled REPLICA IDENTITY FULL;
 GRANT SELECT (email) ON filled TO public;
 SELECT kind, statement, detail FROM caas_protect_plan('filled', 'id@users', 'email=email_sealed:email_index@filled.email', 'phone=phone_digest', 'code=code_digest keep');
 SELECT statement FROM caas_protect('filled', 'id@users', 'email=email_sealed:email_index@filled.email', 'phone=phone_digest', 'code=code_digest keep') WHERE kind = 'statement';
+DROP PUBLICATION caas_table_protect;
 UPDATE filled SET email = email;
 SELECT statement FROM caas_protect_plan('users', 'id', 'extra=extra_digest');
 ALTER TABLE filled ADD CONSTRAINT filled_phone_protected CHECK (phone IS NULL) NOT VALID;
 ALTER TABLE filled VALIDATE CONSTRAINT filled_phone_protected;
 SELECT id, email, caas_open(caas_uuid('users', id), email_sealed, 'filled.email'), caas_verify(caas_uuid('users', id), id::text, phone_digest) FROM filled ORDER BY id;
-DROP PUBLICATION caas_table_protect;
 
 -- The id.
 CREATE TABLE ids (id uuid, n int, v text, w text);

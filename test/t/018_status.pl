@@ -24,21 +24,39 @@ my $functions =
 	AND refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'caas')};
 cmp_ok(scalar(my @all = split /\n/, $node->safe_psql('postgres', $functions)),
 	'>=', 13, 'the functions of the extension');
+my @for_everybody = split /\n/,
+	$node->safe_psql('postgres',
+	"$functions AND has_function_privilege('nobody', pg_proc.oid, 'EXECUTE') ORDER BY pg_proc.proname, pg_proc.oid");
 is(
-	$node->safe_psql(
-		'postgres',
-		"$functions AND has_function_privilege('nobody', pg_proc.oid, 'EXECUTE') ORDER BY pg_proc.proname, pg_proc.oid"
-	),
-	"caas_generation(bytea)\ncaas_is_digest(text)\ncaas_is_digest(bytea)\ncaas_is_sealed(bytea)\ncaas_sealed_info(bytea)\ncaas_status()\ncaas_uuid(text,bigint)\ncaas_uuid(text,text)\ncaas_version()",
+	join(' ', @for_everybody),
+	'caas_generation(bytea) caas_is_digest(text) caas_is_digest(bytea) caas_is_sealed(bytea) caas_sealed_info(bytea) caas_status()'
+		. ' caas_table_columns(oid) caas_uuid(text,bigint) caas_uuid(text,text) caas_version()',
 	'what everybody may execute'
 );
-my %value = (uuid => 'gen_random_uuid()', text => "'x'::text", bytea => "'x'::bytea", integer => '1');
-for my $function (grep { !/status|version|trigger|caas_generation|caas_is_|sealed_info|caas_uuid/ } @all)
+my %value = (
+	uuid => 'gen_random_uuid()',
+	text => "'x'::text",
+	bytea => "'x'::bytea",
+	integer => '1',
+	bigint => '1',
+	boolean => 'true',
+	name => "'x'::name",
+	'double precision' => '1',
+	regclass => "'pg_class'::regclass",
+	regrole => "'nobody'::regrole",
+	'text[]' => "VARIADIC ARRAY['x']",
+	'name[]' => "VARIADIC ARRAY['x']::name[]"
+);
+my %is_for_everybody = map { $_ => 1 } @for_everybody;
+my %is_procedure = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', "$functions AND prokind = 'p'");
+
+for my $function (grep { !/trigger/ && !$is_for_everybody{$_} } @all)
 {
 	my ($name, $types) = $function =~ /^(\w+)\((.*)\)$/;
-	my $call = "SELECT $name(" . join(', ', map { $value{$_} // die "no value of type $_" } split /,/, $types) . ')';
+	my ($kind, $run) = $is_procedure{$function} ? ('procedure', 'CALL') : ('function', 'SELECT');
+	my $call = "$run $name(" . join(', ', map { $value{$_} // die "no value of type $_" } split /,/, $types) . ')';
 	my ($code, $out, $error) = $node->psql('postgres', $call, extra_params => [ '-U', 'nobody' ]);
-	like($error, qr/ERROR:  permission denied for function $name/, "$function is not for everybody");
+	like($error, qr/ERROR:  permission denied for $kind $name/, "$function is not for everybody");
 }
 my ($code, $out, $error) = $node->psql(
 	'postgres', q{CREATE TEMP TABLE t (id uuid, v text);
@@ -46,13 +64,16 @@ my ($code, $out, $error) = $node->psql(
 	extra_params => [ '-U', 'nobody' ]
 );
 like($error, qr/permission denied for function caas_encrypt_trigger/, 'nor is the trigger');
+is($node->safe_psql('postgres', "$functions AND obj_description(pg_proc.oid, 'pg_proc') IS NULL"),
+	'', 'each has a comment');
 is(
 	$node->safe_psql(
 		'postgres',
-		"$functions AND (NOT proparallel = 's' OR obj_description(pg_proc.oid, 'pg_proc') IS NULL) AND prorettype <> 'event_trigger'::regtype ORDER BY 1"
+		"$functions AND proparallel <> 's' AND prorettype <> 'event_trigger'::regtype
+			AND (pronargs = 0 OR proargtypes[0] NOT IN ('regclass'::regtype, 'regrole'::regtype)) ORDER BY 1"
 	),
-	"caas_status()\ncaas_doctor()",
-	'each has a comment and may run in a parallel worker, but caas_status (a worker does not know the key) and caas_doctor (subtransactions)'
+	"caas_status()\ncaas_table_columns(oid)\ncaas_generations()\ncaas_doctor()",
+	'each that takes no table and no role may run in a parallel worker, but caas_status (a worker does not know the key) and what reads tables or catalogs'
 );
 
 # States of the keyring, and what is said of each to somebody who sees no paths.

@@ -168,6 +168,9 @@ my %there = (
 	'caas_version()' => '',
 	'caas_status()' => '',
 	'caas_doctor()' => '',
+	'caas_table_columns(oid)' => '',
+	'caas_check_sealed(uuid,bytea,text,boolean,bytea,text)' => '',
+	'caas_generations()' => '',
 	'caas_profile(uuid)' => '',
 	'caas_keyring()' => ''
 );
@@ -184,13 +187,22 @@ is(
 {
 	local $ENV{PGOPTIONS} = with_key();
 	my $sealed = $node->safe_psql('postgres', 'SELECT quote_literal(ssn) FROM patients') . '::bytea';
-	my %value = (uuid => "'$ada'", text => "'patients.ssn'::text", bytea => $sealed, integer => '16', bigint => '42');
+	my %value = (
+		uuid => "'$ada'",
+		text => "'patients.ssn'::text",
+		bytea => $sealed,
+		integer => '16',
+		bigint => '42',
+		oid => "'patients'::regclass",
+		boolean => 'true'
+	);
 	for my $function (sort keys %there)
 	{
 		my ($name, $types) = $function =~ /^(\w+)\((.*)\)$/;
 		my @arguments = map { $value{$_} // die "no value of type $_" } split /,/, $types;
 		$arguments[2] = '1' if $name eq 'caas_encrypt' && @arguments == 3;
 		$arguments[3] = $name eq 'caas_reseal' ? '1' : q{'casefold'} if @arguments == 4;
+		$arguments[5] = q{'casefold'} if $name eq 'caas_check_sealed';
 		my $sql = "SELECT * FROM $name(" . join(', ', @arguments) . ') AS made';
 		my ($code, $out, $error) =
 			$node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; CREATE MATERIALIZED VIEW made AS $sql; ROLLBACK");
@@ -221,7 +233,7 @@ like($error, qr/cannot execute caas_open within/, 'the same error without the ke
 		CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON copies
 			FOR EACH ROW EXECUTE FUNCTION caas_seal_trigger('id', 'ssn=sealed@patients.ssn');
 		CREATE FUNCTION copy_row(uuid, text, bytea) RETURNS integer LANGUAGE sql VOLATILE
-			AS 'INSERT INTO copies VALUES ($1, $2, $3) RETURNING 1';
+			AS 'INSERT INTO public.copies VALUES ($1, $2, $3) RETURNING 1';
 		CREATE MATERIALIZED VIEW copied AS SELECT copy_row(id, NULL, ssn) FROM patients WITH NO DATA;
 		CREATE MATERIALIZED VIEW sealed AS SELECT copy_row(id, 'another', NULL) FROM patients WITH NO DATA;
 		CREATE MATERIALIZED VIEW forged AS SELECT copy_row(gen_random_uuid(), NULL, ssn) FROM patients WITH NO DATA;
