@@ -113,7 +113,7 @@ plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 	const char				*schema = planning->job->schema;
 	const char				*sealed = caas_row_column(declaration->target);
 	const char				*user = caas_row_user(planning->relation, schema, declaration);
-	const char				*context = quote_literal_cstr(declaration->context);
+	const char				*context = caas_text_literal(declaration->context);
 	static const char *const names[] = {"none", "casefold", "digits"};
 
 	if (declaration->by == CAAS_BY_TRIGGER)
@@ -161,6 +161,17 @@ column_read_by(Relation relation, const char *generated)
 								  (AttrNumber)(first + FirstLowInvalidHeapAttributeNumber));
 }
 
+/* The statements of the job would run code of the table's owner with the rights of the caller. */
+static void
+refuse_foreign_code(const caas_planning *planning, const caas_declaration *declaration)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the generated column \"%s\" of relation \"%s\" calls functions of users",
+					declaration->target, RelationGetRelationName(planning->relation)),
+			 errhint("Call caas_%s as the owner of the table.", planning->job->name), caas_hide()));
+}
+
 /* An UPDATE of a column that the expression reads computes the generated column anew. */
 static void
 plan_generated(caas_planning *planning, const caas_declaration *declaration)
@@ -169,10 +180,27 @@ plan_generated(caas_planning *planning, const caas_declaration *declaration)
 
 	if (read == NULL)
 		return;
-	add_need(planning, psprintf("%s IS DISTINCT FROM (%s)", caas_row_column(declaration->target),
-								declaration->expression));
+	if (!caas_may_evaluate(planning->relation, declaration))
+		refuse_foreign_code(planning, declaration);
+	add_need(planning,
+			 psprintf("NOT %s", caas_same_sql(caas_row_column(declaration->target),
+											  psprintf("(%s)", declaration->expression),
+											  type_of(planning->relation, declaration->target))));
 	add_set(planning, read, caas_row_column(read));
 	note_written(planning, declaration->target);
+}
+
+/* A statement of a declaration with columns of other types would call functions of users. */
+static void
+require_usable(const caas_planning *planning, const caas_declaration *declaration)
+{
+	if (declaration->usable)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a declaration of relation \"%s\" cannot be used",
+						   RelationGetRelationName(planning->relation)),
+					declaration->problem != NULL ? errdetail("%s", declaration->problem) : 0,
+					caas_hide()));
 }
 
 static void
@@ -373,6 +401,7 @@ caas_job_plan(const caas_job *job, Oid table)
 	initStringInfo(&planning.sets);
 	foreach (cell, caas_table_declarations(planning.relation))
 	{
+		require_usable(&planning, lfirst(cell));
 		if (job->kind == CAAS_JOB_ROTATE)
 			plan_rotation(&planning, lfirst(cell));
 		else
