@@ -80,8 +80,8 @@ static const char *
 older_sessions(void)
 {
 	TimestampTz reload = PgReloadTime + USECS_PER_SEC; /* it reaches process after process */
-	const char *since = psprintf("%s::pg_catalog.timestamptz",
-								 quote_literal_cstr(timestamptz_to_str(reload)));
+	const char *since =
+		psprintf("%s::pg_catalog.timestamptz", quote_literal_cstr(timestamptz_to_str(reload)));
 
 	pgstat_clear_snapshot(); /* that of this transaction would show what was running at its begin */
 	return query_text(

@@ -67,6 +67,6 @@ caas_problem_of(const ErrorData *error)
 {
 	if (error == NULL)
 		return NULL;
-	return psprintf("The definition is refused: %s.%s%s", error->message, error->detail != NULL ? " " : "",
-					error->detail != NULL ? error->detail : "");
+	return psprintf("The definition is refused: %s.%s%s", error->message,
+					error->detail != NULL ? " " : "", error->detail != NULL ? error->detail : "");
 }
