@@ -69,7 +69,7 @@ like($filled->(), qr/^1\|1\|/, 'other tables are counted');
 $other->query_safe('ROLLBACK');
 $other->query_safe(
 	q{CREATE TEMPORARY TABLE theirs (id uuid, sealed bytea); SECURITY LABEL FOR caas ON COLUMN theirs.sealed IS 'seal id @c';
-	CREATE TEMPORARY TABLE grandchild () INHERITS (child)}
+	CREATE TEMPORARY TABLE grandchild (again text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED) INHERITS (child); INSERT INTO grandchild DEFAULT VALUES}
 );
 $other->query_safe(q{INSERT INTO theirs SELECT id, caas_seal(id, 'x', 'c') FROM gen_random_uuid() id});
 is($sql->(q{SELECT count(*) FROM caas_columns WHERE relation::text ~ 'theirs'}), '0', 'a temporary table of another');
