@@ -5,8 +5,6 @@
 #include "rows.h"
 #include "table.h"
 
-#include <sys/stat.h>
-
 #include "access/relation.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -14,6 +12,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/file_perm.h" /* for stat() */
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"

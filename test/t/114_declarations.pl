@@ -54,16 +54,22 @@ is($filled->(), '1|1|t', 'a count without other sessions is conclusive');
 my $other = keyed_session($node);
 $other->query_safe('BEGIN; LOCK locked, child');
 $sql->("SET lock_timeout = '20s'; SELECT count(*) FROM caas_columns");
-is($sql->(q{SELECT problem FROM caas_columns WHERE relation = 'locked'::regclass}),
-	'The table is locked by another session, so what it declares is not known.', 'a locked table is named');
+is(
+	$sql->(q{SELECT problem FROM caas_columns WHERE relation = 'locked'::regclass}),
+	'The table is locked by another session, so what it declares is not known.',
+	'a locked table is named'
+);
 is($sql->(sprintf $report, 'locked'), 'f|The table is locked by another session.', 'and is not counted');
-like($sql->(q{SELECT problem FROM caas_columns WHERE relation = 'parent'::regclass}),
-	qr/^Inheritance child "child" is locked/, 'a locked child is a problem of its parent');
+like(
+	$sql->(q{SELECT problem FROM caas_columns WHERE relation = 'parent'::regclass}),
+	qr/^Inheritance child "child" is locked/,
+	'a locked child is a problem of its parent'
+);
 like($filled->(), qr/^1\|1\|/, 'other tables are counted');
 $other->query_safe('ROLLBACK');
 $other->query_safe(
 	q{CREATE TEMPORARY TABLE theirs (id uuid, sealed bytea); SECURITY LABEL FOR caas ON COLUMN theirs.sealed IS 'seal id @c';
-	CREATE TEMPORARY TABLE grandchild () INHERITS (child)}
+	CREATE TEMPORARY TABLE grandchild (again text GENERATED ALWAYS AS (caas_encrypt(id, email)) STORED) INHERITS (child); INSERT INTO grandchild DEFAULT VALUES}
 );
 $other->query_safe(q{INSERT INTO theirs SELECT id, caas_seal(id, 'x', 'c') FROM gen_random_uuid() id});
 is($sql->(q{SELECT count(*) FROM caas_columns WHERE relation::text ~ 'theirs'}), '0', 'a temporary table of another');
@@ -76,8 +82,11 @@ is(outcome($other, q{SELECT "values" FROM caas_generations() WHERE relation = 't
 
 write_keyring($node, keyring(2));
 like($filled->(), qr/^1\|1\|f\|The keyring was changed after the last reload/, 'a keyring that was not reloaded');
-like(outcome($other, sprintf $report, 'filled'),
-	qr/^1\|1\|f\|The keyring was changed/, 'also in a session that has read the older one');
+like(
+	outcome($other, sprintf $report, 'filled'),
+	qr/^1\|1\|f\|The keyring was changed/,
+	'also in a session that has read the older one'
+);
 
 # ---- a procedure goes on with the keyring from before the reload, though each of its transactions is young ----
 
@@ -108,7 +117,8 @@ unlike($filled->(), qr/\|f/, 'when it has ended, the count is conclusive');
 
 $sql->('TRUNCATE filled');
 outcome($other, 'SELECT 1');
-is(outcome($other, q{BEGIN; INSERT INTO filled SELECT id, caas_seal(id, 'x', 'c') FROM gen_random_uuid() id}), '', 'begun');
+is(outcome($other, q{BEGIN; INSERT INTO filled SELECT id, caas_seal(id, 'x', 'c') FROM gen_random_uuid() id}),
+	'', 'begun');
 $sql->(q{INSERT INTO filled SELECT id, caas_seal(id, 'x', 'c') FROM gen_random_uuid() id});
 reload();
 like($filled->(), qr/^3\|1\|f\|Transactions are older than the keyring: process $pid/, 'a transaction from before it');
@@ -129,8 +139,10 @@ is($sql->("BEGIN; SELECT count(*) FROM pg_stat_activity; " . sprintf $report, 'f
 
 $node->safe_psql('postgres', q{CREATE DATABASE other});
 $node->safe_psql(
-	$_, q{CREATE TABLE replicated (id integer PRIMARY KEY);}
-		. ($_ eq 'postgres'
+	$_,
+	q{CREATE TABLE replicated (id integer PRIMARY KEY);}
+		. (
+		$_ eq 'postgres'
 		? q{CREATE PUBLICATION p FOR TABLE replicated; SELECT pg_create_logical_replication_slot('s', 'pgoutput')}
 		: q{CREATE EXTENSION caas; CREATE TABLE filled (id uuid, sealed bytea); SECURITY LABEL FOR caas ON COLUMN filled.sealed IS 'seal id @c'; INSERT INTO filled VALUES (NULL, '\x00')}
 		)
@@ -146,11 +158,17 @@ my $worker = q{FROM pg_stat_activity WHERE datname = 'other' AND backend_type LI
 wait_until("SELECT EXISTS (SELECT $worker AND wait_event_type = 'Lock')");
 my $worker_pid = $sql->("SELECT pid $worker AND wait_event_type = 'Lock'");
 reload();
-like($node->safe_psql('other', 'SELECT remark FROM caas_generations()'),
-	qr/These are no sealed values/, 'the remark of a value comes first');
+like(
+	$node->safe_psql('other', 'SELECT remark FROM caas_generations()'),
+	qr/These are no sealed values/,
+	'the remark of a value comes first'
+);
 $node->safe_psql('other', q{UPDATE filled SET sealed = caas_seal(gen_random_uuid(), 'x', 'c')});
-like($node->safe_psql('other', 'SELECT remark FROM caas_generations()'),
-	qr/older than the keyring: process .*\b$worker_pid\b/, 'a worker that applies changes');
+like(
+	$node->safe_psql('other', 'SELECT remark FROM caas_generations()'),
+	qr/older than the keyring: process .*\b$worker_pid\b/,
+	'a worker that applies changes'
+);
 $holder->query_safe('ROLLBACK');
 $node->safe_psql('other', 'DROP SUBSCRIPTION s');
 
