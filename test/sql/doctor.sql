@@ -269,6 +269,7 @@ ALTER ROLE caas_regress_doctor SET log_min_messages = 'debug1';
 ALTER ROLE caas_regress_doctor SET log_transaction_sample_rate = '0.0';
 ALTER ROLE caas_regress_doctor SET debug_print_plan = 'no';
 ALTER ROLE caas_regress_doctor SET session_replication_role = 'local';
+ALTER ROLE caas_regress_doctor SET auto_explain.log_min_duration = '';
 ALTER ROLE caas_regress_doctor SET pgaudit.log = 'none';
 SELECT * FROM here;
 ROLLBACK;
