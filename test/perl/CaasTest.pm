@@ -5,12 +5,14 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Digest::SHA qw(sha256_hex);
+use IPC::Run;
 use Keyring qw(generation random_secret);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(caas_node write_keyring generation random_secret api_key with_key restart_with_preload open_session
-	keyed_session answer outcome reload_sessions force_parallel wait_for_log);
+	keyed_session answer outcome reload_sessions force_parallel wait_for_log
+	wait_until begin_call call_ended);
 
 my $key = sha256_hex("$$ " . time . rand);
 
@@ -155,6 +157,33 @@ sub reload_sessions
 		}
 	}
 	return;
+}
+
+# Waits until the query gives true.
+sub wait_until
+{
+	my ($node, $query) = @_;
+	return $node->poll_query_until('postgres', $query) || die "never: $query";
+}
+
+# Starts a statement, such as the CALL of a job, in a session of its own.
+sub begin_call
+{
+	my ($node, $statement) = @_;
+	my %call = (out => '', error => '');
+	$call{run} =
+		IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-c', $statement, $node->connstr('postgres') ],
+		'>', \$call{out}, '2>', \$call{error});
+	return \%call;
+}
+
+# Waits for its end. Returns the SQLSTATE of its error, or what a job says at its end.
+sub call_ended
+{
+	my ($call) = @_;
+	$call->{run}->finish;
+	return $1 if $call->{error} =~ /ERROR:  (\w{5}):/;
+	return $call->{error} =~ /(\d+ rows changed, \d+ conflicts)/ ? $1 : $call->{error};
 }
 
 # Waits until the node's log, from this offset on, matches; returns the new end of the log.

@@ -47,31 +47,6 @@ sub right
 	);
 }
 
-# Starts a statement in a session of its own.
-sub begin_call
-{
-	my ($statement, %option) = @_;
-	my %call = (out => '', error => '');
-	local $ENV{PGOPTIONS} = $option{options} // with_key();
-	$call{run} =
-		IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-c', $statement, $node->connstr('postgres') ],
-		'>', \$call{out}, '2>', \$call{error});
-	return \%call;
-}
-
-# Returns the SQLSTATE of the error, or what the job says at its end.
-sub ended
-{
-	my ($call) = @_;
-	$call->{run}->finish;
-	return
-		  $call->{error} =~ /ERROR:  (\w{5}):/ ? $1
-		: $call->{error} =~ /(\d+ rows changed, \d+ conflicts)/ ? $1
-		: $call->{error};
-}
-
-sub wait_until { my ($query) = @_; return $node->poll_query_until('postgres', $query) || die "never: $query"; }
-
 # ---- writers beside a backfill: none fails, and the last value of each row is the one that is protected ----
 
 fill('people', 20000);
@@ -92,16 +67,16 @@ my ($load_out, $load_error) = ('', '');
 my $load =
 	IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-T', 600, '-f', "$folder/write.sql", $node->connstr('postgres') ],
 	'>', \$load_out, '2>', \$load_error);
-wait_until(q{SELECT count(*) > 20 FROM people WHERE note <> ''});
+wait_until($node, q{SELECT count(*) > 20 FROM people WHERE note <> ''});
 my $started = $sql->('SELECT count(*) FROM people');
-is(ended(begin_call(q{CALL caas_backfill('people', batch_ms => 5)})) =~ /0 conflicts/ ? 'ok' : 'not',
+is(call_ended(begin_call($node, q{CALL caas_backfill('people', batch_ms => 5)})) =~ /0 conflicts/ ? 'ok' : 'not',
 	'ok', 'a backfill beside writers ends');
 is(left('people'), '0', 'nothing is left');
-wait_until("SELECT count(*) > $started + 20 FROM people");
+wait_until($node, "SELECT count(*) > $started + 20 FROM people");
 ok($load->pumpable, 'while the clients wrote');
 $load->signal('INT');
 $load->finish;
-wait_until(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
+wait_until($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
 unlike($load_error, qr/ERROR|aborted/, 'no statement of theirs failed');
 is(right('people'), 't', 'every row has its last values');
 
@@ -110,14 +85,14 @@ is(right('people'), 't', 'every row has its last values');
 fill('locked', 2000);
 my $holder = keyed_session($node);
 $holder->query_safe('BEGIN; SELECT FROM locked WHERE id = 7 FOR UPDATE');
-is(ended(begin_call(q{CALL caas_backfill('locked', lock_timeout_ms => 100)})),
+is(call_ended(begin_call($node, q{CALL caas_backfill('locked', lock_timeout_ms => 100)})),
 	'55P03', 'a locked row ends the job after the timeout');
 is(left('locked'), '1', 'and all others are protected');
-my $waiting = begin_call(q{CALL caas_backfill('locked')});
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
-is(ended(begin_call(q{CALL caas_backfill('locked')})), '55006', 'a second call of the same job is refused');
+my $waiting = begin_call($node, q{CALL caas_backfill('locked')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
+is(call_ended(begin_call($node, q{CALL caas_backfill('locked')})), '55006', 'a second call of the same job is refused');
 $holder->query_safe('COMMIT');
-is(ended($waiting), '1 rows changed, 0 conflicts', 'a job that waits goes on');
+is(call_ended($waiting), '1 rows changed, 0 conflicts', 'a job that waits goes on');
 is(left('locked'), '0', 'and protects the row');
 is(right('locked'), 't', 'with its values');
 
@@ -127,11 +102,11 @@ fill('prepared', 100);
 $sql->(
 	q{BEGIN; UPDATE prepared SET email = 'e1000', ssn = 's1000', note = '1000' WHERE id = 5; PREPARE TRANSACTION 'holds'}
 );
-is(ended(begin_call(q{CALL caas_backfill('prepared', lock_timeout_ms => 100)})),
+is(call_ended(begin_call($node, q{CALL caas_backfill('prepared', lock_timeout_ms => 100)})),
 	'55P03', 'a prepared transaction holds a row');
 $sql->(q{COMMIT PREPARED 'holds'});
 is(
-	ended(begin_call(q{CALL caas_backfill('prepared')})),
+	call_ended(begin_call($node, q{CALL caas_backfill('prepared')})),
 	'0 rows changed, 0 conflicts',
 	'after its commit nothing is left'
 );
@@ -140,8 +115,8 @@ is(right('prepared'), 't', 'its value won');
 # ---- parts side by side ----
 
 fill('parts', 5000);
-my @parts = map { begin_call("CALL caas_backfill('parts', part => $_, parts => 3, batch_ms => 2)") } 1 .. 3;
-my @ended = map { ended($_) } @parts;
+my @parts = map { begin_call($node, "CALL caas_backfill('parts', part => $_, parts => 3, batch_ms => 2)") } 1 .. 3;
+my @ended = map { call_ended($_) } @parts;
 my $total = 0;
 $total += /^(\d+) rows/ ? $1 : 0 for @ended;
 is($total, 5000, "three parts: @ended");
@@ -157,11 +132,11 @@ is(
 
 fill('rewritten', 3000);
 $holder->query_safe('BEGIN; SELECT FROM rewritten WHERE id = 2900 FOR UPDATE');
-is(ended(begin_call(q{CALL caas_backfill('rewritten', lock_timeout_ms => 100)})), '55P03', 'interrupted');
+is(call_ended(begin_call($node, q{CALL caas_backfill('rewritten', lock_timeout_ms => 100)})), '55P03', 'interrupted');
 $holder->query_safe('COMMIT');
 $sql->('VACUUM FULL rewritten');
 is(
-	ended(begin_call(q{CALL caas_backfill('rewritten')})),
+	call_ended(begin_call($node, q{CALL caas_backfill('rewritten')})),
 	'1 rows changed, 0 conflicts',
 	'VACUUM FULL between two calls'
 );
@@ -171,19 +146,22 @@ is(left('rewritten') . right('rewritten'), '0t', 'loses nothing');
 
 fill('reloaded', 3000);
 $holder->query_safe('BEGIN; SELECT FROM reloaded WHERE id IN (1, 3000) FOR UPDATE');
-my $job = begin_call(q{CALL caas_backfill('reloaded')});
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
+my $job = begin_call($node, q{CALL caas_backfill('reloaded')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
 my $digests = $sql->('SHOW caas.api_key_digests');
 $node->append_conf('postgresql.conf', q{caas.api_key_digests = ''});
 $node->reload;
-wait_until(q{SELECT current_setting('caas.api_key_digests') = ''});
+wait_until($node, q{SELECT current_setting('caas.api_key_digests') = ''});
 $holder->query_safe('COMMIT');
-is(ended($job), '28000', 'a job whose key is withdrawn ends');
+is(call_ended($job), '28000', 'a job whose key is withdrawn ends');
 $node->append_conf('postgresql.conf', "caas.api_key_digests = '$digests'");
 $node->reload;
-wait_until(qq{SELECT current_setting('caas.api_key_digests') = '$digests'});
-like(ended(begin_call(q{CALL caas_backfill('reloaded')})), qr/rows changed, 0 conflicts/,
-	'and goes on when it is back');
+wait_until($node, qq{SELECT current_setting('caas.api_key_digests') = '$digests'});
+like(
+	call_ended(begin_call($node, q{CALL caas_backfill('reloaded')})),
+	qr/rows changed, 0 conflicts/,
+	'and goes on when it is back'
+);
 is(left('reloaded') . right('reloaded'), '0t', 'with nothing lost');
 
 # ---- rotation: values and indexes of generation 1 become those of 2, beside writers ----
@@ -208,7 +186,7 @@ $load = IPC::Run::start([ 'pgbench', '-n', '-c', 2, '-T', 600, '-f', "$folder/ro
 	if append_to_file("$folder/rotate.sql", "\\set n random(1, 5000)\nUPDATE parts SET note = note WHERE id = :n;\n")
 	|| 1;
 is(
-	ended(begin_call(q{CALL caas_rotate('parts', batch_ms => 5)})),
+	call_ended(begin_call($node, q{CALL caas_rotate('parts', batch_ms => 5)})),
 	'5000 rows changed, 0 conflicts',
 	'caas_rotate beside writers'
 );
@@ -225,19 +203,23 @@ is(
 	'caas_generations says so'
 );
 
-is(ended(begin_call(q{CALL caas_rotate('made')})), '50 rows changed, 0 conflicts', 'generated columns of two columns');
+is(
+	call_ended(begin_call($node, q{CALL caas_rotate('made')})),
+	'50 rows changed, 0 conflicts',
+	'generated columns of two columns'
+);
 is($sql->(q{SELECT count(*) FROM made WHERE digest = caas_encrypt(id, a || b)}), '50', 'are computed anew');
 
 # Another generation is activated while a rotation runs: the job does not end before all is of that one.
 my $third = random_secret();
 $holder->query_safe('BEGIN; SELECT FROM locked WHERE id = 2000 FOR UPDATE');
-$job = begin_call(q{CALL caas_rotate('locked')});
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
+$job = begin_call($node, q{CALL caas_rotate('locked')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
 write_keyring($node, generation(1, 'retired', $old), generation(2, 'retired', $new), generation(3, 'active', $third));
 $node->reload;
-wait_until(q{SELECT active_generation = 3 FROM caas_status()});
+wait_until($node, q{SELECT active_generation = 3 FROM caas_status()});
 $holder->query_safe('COMMIT');
-like(ended($job), qr/rows changed, 0 conflicts/, 'a generation is activated while a rotation runs');
+like(call_ended($job), qr/rows changed, 0 conflicts/, 'a generation is activated while a rotation runs');
 is($of->('locked'), '3:2000', 'and all values are of it in the end');
 is(right('locked'), 't', 'and open');
 
@@ -245,7 +227,11 @@ is(right('locked'), 't', 'and open');
 $sql->(
 	q{ALTER TABLE prepared DISABLE TRIGGER b; UPDATE prepared SET ssn_sealed = set_bit(ssn_sealed, 300, 1 - get_bit(ssn_sealed, 300)) WHERE id = 9; UPDATE prepared SET ssn_sealed = '\x01' WHERE id = 10; ALTER TABLE prepared ENABLE TRIGGER b}
 );
-is(ended(begin_call(q{CALL caas_rotate('prepared')})), '98 rows changed, 2 conflicts', 'values that do not open');
+is(
+	call_ended(begin_call($node, q{CALL caas_rotate('prepared')})),
+	'98 rows changed, 2 conflicts',
+	'values that do not open'
+);
 is(
 	$sql->(q{SELECT string_agg(id || ' ' || sqlstate, ',' ORDER BY id) FROM caas_conflicts}),
 	'10 22P03,9 39000',
@@ -274,7 +260,7 @@ my $size = $sql->(q{SELECT pg_relation_size('filled')});
 write_keyring($node, generation(1, 'retired', $old), generation(3, 'active', $third));
 reload_sessions($node, $holder);
 is(
-	ended(begin_call(q{CALL caas_rotate('filled')})),
+	call_ended(begin_call($node, q{CALL caas_rotate('filled')})),
 	'5000 rows changed, 0 conflicts',
 	'its values and indexes are renewed by its label'
 );
@@ -296,19 +282,23 @@ $standby->start;
 fill('lagging', 2000);
 $node->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
-$job = begin_call(q{CALL caas_backfill('lagging', batch_ms => 1, max_lag_bytes => 10000)});
-wait_until(q{SELECT rows_done > 0 FROM caas_progress WHERE relation = 'lagging'::regclass});
-wait_until(
+$job = begin_call($node, q{CALL caas_backfill('lagging', batch_ms => 1, max_lag_bytes => 10000)});
+wait_until($node, q{SELECT rows_done > 0 FROM caas_progress WHERE relation = 'lagging'::regclass});
+wait_until($node,
 	q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'Extension' AND query ~ 'lagging' AND pid <> pg_backend_pid())}
 );
 cmp_ok(left('lagging'), '>', 0, 'a job waits for a standby that lags');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
-is(ended($job), '2000 rows changed, 0 conflicts', 'and goes on');
+is(call_ended($job), '2000 rows changed, 0 conflicts', 'and goes on');
 $sql->(
 	'CREATE ROLE lagger LOGIN; GRANT EXECUTE ON PROCEDURE caas_backfill TO lagger; GRANT SELECT, UPDATE ON lagging TO lagger'
 );
-is(ended(begin_call(q{SET ROLE lagger; CALL caas_backfill('lagging', max_lag_bytes => 1)})) =~ /25001|42501/ ? 1 : 0,
-	1, 'a role that does not see the lag is refused');
+is(
+	call_ended(begin_call($node, q{SET ROLE lagger; CALL caas_backfill('lagging', max_lag_bytes => 1)})) =~
+		/25001|42501/ ? 1 : 0,
+	1,
+	'a role that does not see the lag is refused'
+);
 $node->wait_for_catchup($standby);
 my ($code, $out, $error) = $standby->psql('postgres', q{CALL caas_backfill('lagging')});
 like($error, qr/read-only transaction|recovery/, 'a standby refuses the job');

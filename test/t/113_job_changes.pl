@@ -15,28 +15,6 @@ $ENV{PGOPTIONS} = with_key();
 my $sql = sub { return $node->safe_psql('postgres', @_); };
 $sql->('CREATE SCHEMA cs; CREATE EXTENSION caas SCHEMA cs; CREATE ROLE evil LOGIN');
 
-sub wait_until { my ($query) = @_; return $node->poll_query_until('postgres', $query) || die "never: $query"; }
-
-sub begin_call
-{
-	my ($statement) = @_;
-	my %call = (out => '', error => '');
-	$call{run} =
-		IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-c', $statement, $node->connstr('postgres') ],
-		'>', \$call{out}, '2>', \$call{error});
-	return \%call;
-}
-
-sub ended
-{
-	my ($call) = @_;
-	$call->{run}->finish;
-	return
-		  $call->{error} =~ /ERROR:  (\w{5}):/ ? $1
-		: $call->{error} =~ /(\d+ rows changed, \d+ conflicts)/ ? $1
-		: $call->{error};
-}
-
 # A filled table of several batches.
 sub fill
 {
@@ -52,8 +30,9 @@ sub fill
 sub begin_slowly
 {
 	my ($name) = @_;
-	my $call = begin_call("CALL cs.caas_backfill('$name', batch_ms => 1, pause_ms => 1500)");
-	wait_until("SELECT rows_done > 0 FROM cs.caas_progress WHERE relation = '$name'::regclass AND state = 'running'");
+	my $call = begin_call($node, "CALL cs.caas_backfill('$name', batch_ms => 1, pause_ms => 1500)");
+	wait_until($node,
+		"SELECT rows_done > 0 FROM cs.caas_progress WHERE relation = '$name'::regclass AND state = 'running'");
 	return $call;
 }
 
@@ -62,8 +41,8 @@ sub begin_slowly
 fill('moved', 200);
 my $holder = open_session($node);
 $holder->query_safe(q{BEGIN; SELECT FROM moved WHERE id = 7 FOR UPDATE});
-my $job = begin_call(q{CALL cs.caas_backfill('moved')});
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
+my $job = begin_call($node, q{CALL cs.caas_backfill('moved')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
 {
 	local $ENV{PGOPTIONS} = '';
 	is(
@@ -76,7 +55,7 @@ wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)});
 	);
 }
 $holder->query_safe('COMMIT');
-is(ended($job), '200 rows changed, 0 conflicts', 'and is protected where it is now');
+is(call_ended($job), '200 rows changed, 0 conflicts', 'and is protected where it is now');
 is($sql->('SELECT count(ssn) FROM moved'), '0', 'no plaintext is left');
 
 # ---- a deadlock with a writer who waits for a row of the same transaction ----
@@ -93,13 +72,13 @@ my $gate = keyed_session($node);
 my $writer = keyed_session($node);
 $gate->query_safe('SELECT pg_advisory_lock(1)');
 $writer->query_safe(q{SET lock_timeout = 0; BEGIN; INSERT INTO dl (id, ssn) VALUES (10, 'c')});
-$job = begin_call(q{CALL cs.caas_backfill('dl')});
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')});
+$job = begin_call($node, q{CALL cs.caas_backfill('dl')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')});
 $gate->query_safe('SELECT pg_advisory_unlock(1)');
-wait_until(q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')});
+wait_until($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')});
 like(outcome($writer, q{UPDATE dl SET note = 'x' WHERE id = 1}), qr/^(?:40P01)?$/, 'one of the two gives way');
 answer($writer, 'COMMIT');
-like(ended($job), qr/rows changed, [12] conflicts/, 'and the job ends');
+like(call_ended($job), qr/rows changed, [12] conflicts/, 'and the job ends');
 is($sql->('SELECT ssn IS NULL FROM dl WHERE id = 1'), 't', 'with what it could protect');
 
 # ---- definitions change between two batches ----
@@ -109,10 +88,10 @@ $job = begin_slowly('renamed');
 $sql->(
 	'BEGIN; CREATE TABLE other (LIKE renamed INCLUDING ALL); ALTER TABLE renamed RENAME TO renamed_old; ALTER TABLE other RENAME TO renamed; COMMIT'
 );
-is(ended($job), '55000', 'another table in the place of the table');
+is(call_ended($job), '55000', 'another table in the place of the table');
 cmp_ok($sql->('SELECT count(ssn) FROM renamed_old'), '>', 0, 'the rest is as it was');
 is(
-	ended(begin_call(q{CALL cs.caas_backfill('renamed_old')})) =~ /0 conflicts/
+	call_ended(begin_call($node, q{CALL cs.caas_backfill('renamed_old')})) =~ /0 conflicts/
 	? $sql->('SELECT count(ssn) FROM renamed_old')
 	: 'not',
 	'0',
@@ -122,16 +101,16 @@ is(
 fill('disabled', 2000);
 $job = begin_slowly('disabled');
 $sql->('ALTER TABLE disabled DISABLE TRIGGER b');
-is(ended($job), '55000', 'a trigger that is disabled');
+is(call_ended($job), '55000', 'a trigger that is disabled');
 $sql->('ALTER TABLE disabled ENABLE TRIGGER b');
 $job = begin_slowly('disabled');
 $sql->(
 	q{BEGIN; DROP TRIGGER b ON disabled; CREATE TRIGGER b BEFORE INSERT OR UPDATE ON disabled FOR EACH ROW EXECUTE FUNCTION cs.caas_seal_trigger('id@disabled', 'ssn=s@other'); COMMIT}
 );
-is(ended($job), '55000', 'another trigger');
+is(call_ended($job), '55000', 'another trigger');
 $job = begin_slowly('disabled');
 $sql->('DROP TABLE disabled');
-is(ended($job), '55000', 'a table that is dropped');
+is(call_ended($job), '55000', 'a table that is dropped');
 
 # ---- no transaction is open during a pause ----
 
@@ -141,8 +120,8 @@ $sql->(
 $sql->(
 	q{CREATE TRIGGER b BEFORE INSERT OR UPDATE ON quiet FOR EACH ROW EXECUTE FUNCTION cs.caas_seal_trigger('id@quiet', 'ssn=s@quiet.ssn')}
 );
-$job = begin_call(q{CALL cs.caas_backfill('quiet', batch_ms => 1, pause_ms => 1000)});
-wait_until(
+$job = begin_call($node, q{CALL cs.caas_backfill('quiet', batch_ms => 1, pause_ms => 1000)});
+wait_until($node,
 	q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'Extension' AND query ~ 'quiet' AND pid <> pg_backend_pid())}
 );
 is(
@@ -153,7 +132,7 @@ is(
 	'a pause holds no lock'
 );
 $sql->(q{SELECT pg_cancel_backend(pid) FROM cs.caas_progress WHERE relation = 'quiet'::regclass});
-is(ended($job), '57014', 'and can be cancelled');
+is(call_ended($job), '57014', 'and can be cancelled');
 
 # ---- privileges are asked for before locks and state ----
 
@@ -190,7 +169,7 @@ $sql->('ALTER SCHEMA cs RENAME TO cs2');
 	);
 	is($code, 0, 'another schema has the name');
 }
-is(ended($job), '55000', 'the job ends');
+is(call_ended($job), '55000', 'the job ends');
 is($sql->(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'evil'}), 'f', 'and runs no code of another role');
 
 $_->quit for $holder, $gate, $writer, $lowly;
