@@ -110,10 +110,10 @@ plan_backfill(caas_planning *planning, const caas_declaration *declaration)
 static void
 plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 {
-	const char				*schema = planning->job->schema;
-	const char				*sealed = caas_row_column(declaration->target);
-	const char				*user = caas_row_user(planning->relation, schema, declaration);
-	const char				*context = caas_text_literal(declaration->context);
+	const char *schema = planning->job->schema;
+	const char *sealed = psprintf("%s::pg_catalog.bytea", caas_row_column(declaration->target));
+	const char *user = caas_row_user(planning->relation, schema, declaration);
+	const char *context = caas_text_literal(declaration->context);
 	static const char *const names[] = {"none", "casefold", "digits"};
 
 	if (declaration->by == CAAS_BY_TRIGGER)

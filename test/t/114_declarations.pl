@@ -21,7 +21,6 @@ $node->append_conf('postgresql.conf', "autovacuum = off\nmax_prepared_transactio
 $node->start;
 $ENV{PGOPTIONS} = with_key();
 my $sql = sub { return $node->safe_psql('postgres', @_); };
-sub wait_until { my ($query) = @_; return $node->poll_query_until('postgres', $query) || die "never: $query"; }
 $sql->(
 	q{CREATE EXTENSION caas;
 	CREATE TABLE filled (id uuid, sealed bytea);
@@ -42,11 +41,11 @@ my $report =
 sub reload
 {
 	$node->reload;
-	wait_until(q{SELECT clock_timestamp() > pg_conf_load_time() + '1.1 s'});
+	wait_until($node, q{SELECT clock_timestamp() > pg_conf_load_time() + '1.1 s'});
 	return;
 }
 my $filled = sub { return $sql->(sprintf($report, 'filled')); };
-wait_until(q{SELECT clock_timestamp() > pg_conf_load_time() + '1.1 s'});
+wait_until($node, q{SELECT clock_timestamp() > pg_conf_load_time() + '1.1 s'});
 is($filled->(), '1|1|t', 'a count without other sessions is conclusive');
 
 # ---- a lock that is not to be had, and the temporary table of another session ----
@@ -104,13 +103,13 @@ $sql->(
 reload();
 my $pid = outcome($other, 'SELECT pg_backend_pid()');
 $other->query_until(qr/begun/, "\\echo begun\nCALL fill();\n");
-wait_until(q{SELECT count(*) > 3 FROM filled});
+wait_until($node, q{SELECT count(*) > 3 FROM filled});
 write_keyring($node, keyring(3));
 reload();
-wait_until("SELECT xact_start > pg_conf_load_time() FROM pg_stat_activity WHERE pid = $pid");
+wait_until($node, "SELECT xact_start > pg_conf_load_time() FROM pg_stat_activity WHERE pid = $pid");
 like($filled->(), qr/f\|Transactions are older than the keyring: process $pid\.$/, 'a procedure that commits');
 $sql->('CREATE TABLE enough ()');
-wait_until("SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid");
+wait_until($node, "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid");
 unlike($filled->(), qr/\|f/, 'when it has ended, the count is conclusive');
 
 # ---- a transaction from before the reload, also when it was prepared after it ----
@@ -155,7 +154,7 @@ my $holder = open_session($node, database => 'other');
 $holder->query_safe('BEGIN; LOCK replicated IN SHARE MODE');
 $sql->('INSERT INTO replicated VALUES (1)');
 my $worker = q{FROM pg_stat_activity WHERE datname = 'other' AND backend_type LIKE 'logical replication%worker'};
-wait_until("SELECT EXISTS (SELECT $worker AND wait_event_type = 'Lock')");
+wait_until($node, "SELECT EXISTS (SELECT $worker AND wait_event_type = 'Lock')");
 my $worker_pid = $sql->("SELECT pid $worker AND wait_event_type = 'Lock'");
 reload();
 like(
