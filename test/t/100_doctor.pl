@@ -200,7 +200,8 @@ like(
 	qr/\Awarning\|session_preload_libraries\|sessions load the library at their first call.*\z/m,
 	'no preloading'
 );
-$node->append_conf('postgresql.conf', q{session_preload_libraries = 'auto_explain, "$libdir/caas"'});
+my $library = ($ENV{CAAS_STAGE} // '') . `pg_config --pkglibdir` =~ s/\n//r . '/caas';
+$node->append_conf('postgresql.conf', qq{session_preload_libraries = 'auto_explain, "$library"'});
 $node->reload;
 is(findings(), '', 'another way to write its name');
 restart_with_preload($node, 'none');
