@@ -77,12 +77,14 @@ class TerminalView : public TextView {
 public:
     using TextView::TextView;
     void progress(const JobProgress& progress) override {
-        constexpr std::size_t kBarColumns = 24;
         winsize size = {};
         if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
-        const std::string line = title() + " " + progress_bar(progress.fraction, kBarColumns, terminal_has_blocks()) +
-                                 " " + figures_of(progress);
-        std::cerr << '\r' << clipped(line, size.ws_col - 1U) << "\x1b[K" << std::flush;
+        const std::string figures = figures_of(progress);
+        const std::size_t others = columns_of(title() + "  " + figures);
+        bar_columns_ = bar_within(bar_columns_, std::ptrdiff_t{size.ws_col} - 1 - static_cast<std::ptrdiff_t>(others));
+        const std::string bar =
+            bar_columns_ > 0 ? progress_bar(progress.fraction, bar_columns_, terminal_has_blocks()) + " " : "";
+        std::cerr << '\r' << clipped(title() + " " + bar + figures, size.ws_col - 1U) << "\x1b[K" << std::flush;
         drawn_ = true;
     }
     void message(const std::string& severity, const std::string& text) override {
@@ -99,6 +101,7 @@ private:
         if (drawn_) std::cerr << "\r\x1b[K" << std::flush;
         drawn_ = false;
     }
+    std::size_t bar_columns_ = 24;  // it may become shorter, and then stays so
     bool drawn_ = false;
 };
 

@@ -30,6 +30,11 @@ std::string progress_bar(double fraction, std::size_t columns, bool blocks) {
     return bar;
 }
 
+std::size_t bar_within(std::size_t wanted, std::ptrdiff_t room) {
+    constexpr std::ptrdiff_t kLeast = 5;
+    return room < kLeast ? 0 : std::min(wanted, static_cast<std::size_t>(room));
+}
+
 std::string percent_text(double fraction) {
     return std::to_string(static_cast<int>(std::floor(clean_fraction(fraction) * 100))) + " %";
 }

@@ -57,8 +57,13 @@ std::string bar_of(double fraction, const char* style) {
 
 class HtmlTable {
 public:
+    // A heading that begins with ">" is that of a column of numbers, which is aligned to the right.
     explicit HtmlTable(const std::vector<const char*>& headings) : html_("<div class=\"scroll\"><table><thead><tr>") {
-        for (const char* heading : headings) html_ += std::string("<th scope=\"col\">") + heading + "</th>";
+        for (const std::string_view heading : headings) {
+            const bool number = heading.front() == '>';
+            html_ += number ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">";
+            html_.append(heading.substr(number ? 1 : 0)).append("</th>");
+        }
         html_ += "</tr></thead><tbody>\n";
     }
     void add(const std::vector<Cell>& cells) {
@@ -111,7 +116,7 @@ const char* style_of_generation(const Json& row) {
 std::string generations_html(const Json& generations) {
     std::map<std::string, double> totals;
     for (const Json& row : generations) totals[column_key(row)] += static_cast<double>(number_of(field(row, "values")));
-    HtmlTable table({"Relation", "Column", "Kind", "Generation", "Values", "Share", "Remark"});
+    HtmlTable table({"Relation", "Column", "Kind", "Generation", ">Values", "Share", "Remark"});
     for (const Json& row : generations) {
         const double total = totals[column_key(row)];
         const char* style = style_of_generation(row);
@@ -134,7 +139,7 @@ std::string generations_html(const Json& generations) {
 }
 
 std::string jobs_html(const Json& jobs) {
-    HtmlTable table({"Job", "Relation", "Part", "State", "Progress", "Rows", "Left", "Conflicts"});
+    HtmlTable table({"Job", "Relation", ">Part", "State", "Progress", ">Rows", ">Left", ">Conflicts"});
     for (const Json& row : jobs) {
         const bool running = field(row, "state") == "running";
         const Cell left = {running && field(row, "seconds_left").is_number()

@@ -199,7 +199,8 @@ void check_status(const SetupServer& server, const std::string& schema, const Ap
     std::string text;
     std::string problem = "caas_status() does not show a keyring";
     for (const auto& [name, value] : columns) {
-        text += (text.empty() ? "" : ", ") + name + " " + (value.empty() ? "-" : value);
+        const bool of_session = name.rfind("api_key_", 0) == 0;  // where no key was made, the session shows none
+        if (!of_session || api_key.key) text += (text.empty() ? "" : ", ") + name + " " + (value.empty() ? "-" : value);
         if (name == "keyring_loaded" && value == "true") problem.clear();
     }
     report("status", text);

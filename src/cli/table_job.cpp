@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <iostream>
+#include <set>
 
 namespace caas::cli {
 
@@ -108,7 +109,8 @@ private:
     Relation relation_;
     std::unique_ptr<JobView> view_;
     std::vector<Worker> workers_;
-    std::string started_at_;  // by the server's clock
+    std::set<std::string> said_;  // notices: each session has the same one of the table's size
+    std::string started_at_;      // by the server's clock
     Clock::time_point started_;
     double first_fraction_ = -1;  // what an earlier run has done
     double total_bytes_ = 0;      // of the table, its partitions and its children
@@ -127,8 +129,9 @@ void TableJob::open_workers() {
         workers_.push_back({control_.with_key(key, true)});
         Database& session = workers_.back().session;
         if (part == 1) require_key(session);
-        session.send_notices_to(
-            [this](const std::string& severity, const std::string& message) { view_->message(severity, message); });
+        session.send_notices_to([this](const std::string& severity, const std::string& message) {
+            if (severity != "NOTICE" || said_.insert(message).second) view_->message(severity, message);
+        });
     }
 }
 

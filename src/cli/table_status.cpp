@@ -3,6 +3,7 @@
 
 #include "progress_bar.hpp"
 #include "table_options.hpp"
+#include "terminal_text.hpp"
 #include "text_table.hpp"
 
 #include <langinfo.h>
@@ -15,8 +16,6 @@
 namespace caas::cli {
 
 namespace {
-
-constexpr std::size_t kBarColumns = 20;
 
 std::string text_in(const Json& row, const char* name) { return cell_of(field(row, name)); }
 
@@ -44,14 +43,16 @@ std::string seconds_text(const Json& seconds) {
     return seconds.is_number() ? duration_text(seconds.get<double>()) : "";
 }
 
-std::vector<std::string> job_lines(const Json& jobs, bool bars) {
+// bar_columns: those of each job's bar, or 0 for none.
+std::vector<std::string> job_lines(const Json& jobs, std::size_t bar_columns) {
+    const bool bars = bar_columns > 0;
     TextTable table(
         {"JOB", "RELATION", ">PART", "STATE", bars ? "PROGRESS" : ">DONE", ">ROWS", ">ROWS/S", ">LEFT", ">CONFLICTS"});
     for (const Json& row : jobs) {
         const double fraction = fraction_of(row);
         const bool running = field(row, "state") == "running";
         const std::string bar =
-            bars ? progress_bar(fraction, kBarColumns, terminal_has_blocks()) + " " + percent_text(fraction)
+            bars ? progress_bar(fraction, bar_columns, terminal_has_blocks()) + " " + percent_text(fraction)
                  : percent_text(fraction);
         table.add({text_in(row, "job"), text_in(row, "relation"), text_in(row, "part") + "/" + text_in(row, "parts"),
                    text_in(row, "state"), bar, amount_text(number_of(field(row, "rows_done"))),
@@ -60,6 +61,24 @@ std::vector<std::string> job_lines(const Json& jobs, bool bars) {
                    amount_text(number_of(field(row, "conflicts")))});
     }
     return table.empty() ? std::vector<std::string>() : table.lines();
+}
+
+// The figures matter more than the bars, and the last ones are the conflicts.
+std::vector<std::string> job_lines_within(const Json& jobs, std::size_t columns) {
+    constexpr std::size_t kBarColumns = 20;
+    std::vector<std::string> lines = job_lines(jobs, kBarColumns);
+    std::size_t widest = 0;
+    for (const std::string& line : lines) widest = std::max(widest, columns_of(line));
+    if (widest <= columns) return lines;
+    return job_lines(jobs, bar_within(kBarColumns, static_cast<std::ptrdiff_t>(kBarColumns + columns) -
+                                                       static_cast<std::ptrdiff_t>(widest)));
+}
+
+std::vector<std::string> with_columns(const TableStatus& status, const std::vector<std::string>& jobs) {
+    std::vector<std::string> lines = column_lines(status.columns);
+    if (!jobs.empty()) lines.emplace_back();
+    lines.insert(lines.end(), jobs.begin(), jobs.end());
+    return lines;
 }
 
 }  // namespace
@@ -102,12 +121,12 @@ TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows
             job_rows(schema, rows)};
 }
 
-std::vector<std::string> status_lines(const TableStatus& status, bool bars) {
-    std::vector<std::string> lines = column_lines(status.columns);
-    const std::vector<std::string> jobs = job_lines(status.jobs, bars);
-    if (!jobs.empty()) lines.emplace_back();
-    lines.insert(lines.end(), jobs.begin(), jobs.end());
-    return lines;
+std::vector<std::string> status_lines(const TableStatus& status) {
+    return with_columns(status, job_lines(status.jobs, 0));
+}
+
+std::vector<std::string> status_lines_within(const TableStatus& status, std::size_t columns) {
+    return with_columns(status, job_lines_within(status.jobs, columns));
 }
 
 int table_status(const TableOptions& options) {
@@ -119,7 +138,7 @@ int table_status(const TableOptions& options) {
         std::cout << Json({{"columns", status.columns}, {"jobs", status.jobs}}).dump(2, ' ', true) << '\n';
         return kExitOk;
     }
-    for (const std::string& line : status_lines(status, false)) std::cout << line << '\n';
+    for (const std::string& line : status_lines(status)) std::cout << line << '\n';
     return kExitOk;
 }
 

@@ -18,8 +18,10 @@ using RowsOfQuery = std::function<Json(const std::string& query)>;
 // The rows of caas_progress; none on a standby, which has not the tables behind it.
 Json job_rows(const std::string& schema, const RowsOfQuery& rows);
 TableStatus read_table_status(const std::string& schema, const RowsOfQuery& rows);
-// The lines that show it. bars: with a bar for each job.
-std::vector<std::string> status_lines(const TableStatus& status, bool bars);
+// The lines that show it.
+std::vector<std::string> status_lines(const TableStatus& status);
+// The same for a terminal of that many columns, with a bar for each job where there is room for it beside the figures.
+std::vector<std::string> status_lines_within(const TableStatus& status, std::size_t columns);
 // Shows it until q or Ctrl-C.
 int watch_table_status(Database& database);
 

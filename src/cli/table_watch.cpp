@@ -47,9 +47,10 @@ public:
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
     }
 
-    static void draw(const std::vector<std::string>& lines) {
+    static void draw(const TableStatus& status) {
         winsize size = {};
         if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) size = {24, 80, 0, 0};
+        const std::vector<std::string> lines = status_lines_within(status, size.ws_col);
         const std::size_t room = size.ws_row > 1 ? size.ws_row - 1U : 1U;
         std::string screen = "\x1b[H";
         for (std::size_t i = 0; i < std::min(room, lines.size()); i++) {
@@ -112,7 +113,7 @@ int watch_table_status(Database& database) {
     const auto rows = [&](const std::string& query) { return rows_unless_ended(database, signals, query); };
     try {
         for (;;) {
-            WholeScreen::draw(status_lines(read_table_status(database.schema(), rows), true));
+            WholeScreen::draw(read_table_status(database.schema(), rows));
             wait_for_socket(signals, -1);
         }
     } catch (const Ended& ended) {

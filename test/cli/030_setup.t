@@ -58,6 +58,7 @@ $before = $server->snapshot($folder);
 is($code, 0, 'the second run') or diag($err);
 is($out, '', 'it prints no key');
 unlike($err, qr/^made/m, 'it makes nothing');
+unlike($err, qr{api_key_accepted}, 'a session without a key is not shown as if it were a fault');
 like($err, qr/^kept: \Q$_\E/m, "kept: $_")
 	for "keyring $keyring", 'API key app', "settings in $settings",
 	'extension caas in database postgres, schema public';

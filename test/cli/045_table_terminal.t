@@ -12,8 +12,9 @@ use Test::More;
 eval { require IO::Pty; 1 } or plan skip_all => 'IO::Pty is not installed';
 my $server = table_server();
 my ($pty, $pid, $seen);
+my $columns = 120;
 
-# Runs the program with a terminal of 100 columns and 12 lines.
+# Runs the program with a terminal of 12 lines.
 sub on_terminal
 {
 	my @words = @_;
@@ -27,7 +28,7 @@ sub on_terminal
 		open STDOUT, '>&', $slave or POSIX::_exit(126);
 		open STDERR, '>&', $slave or POSIX::_exit(126);
 		close $pty;
-		system 'stty', 'rows', 12, 'cols', 100;
+		system 'stty', 'rows', 12, 'cols', $columns;
 		%ENV = (%ENV, LC_ALL => 'C.UTF-8', CAAS_API_KEY => the_key(), PGUSER => 'postgres', PGDATABASE => 'postgres');
 		exec program(), @words, '-h', $server->{socket}, '-p', $server->{port} or POSIX::_exit(127);
 	}
@@ -76,6 +77,13 @@ like(
 );
 unlike($seen, qr/\e\[31m/, 'a notice cannot colour the terminal');
 
+$columns = 80;
+order("150, ''");
+on_terminal('table', 'backfill', 'people');
+seen_until(qr/\rbackfill of public\.people (?:[█▏▎▍▌▋▊▉░]{3}){5,20} \d+ %, [\d,]+ rows, 1,000 rows\/s, 1 s left\e\[K/);
+is(ended(), 0, 'a narrow terminal has a shorter bar and all figures');
+$columns = 120;
+
 order("100000, ''");
 on_terminal('table', 'backfill', 'people');
 seen_until(qr/\rbackfill of public\.people /);
@@ -123,6 +131,17 @@ for my $end ([ 'q', 0 ], [ "\x03", 0 ], [ 'TERM', 143 ])
 	ended();
 	like($seen, qr/\e\[\?25h\e\[\?1049l\z/, 'and shows what it showed');
 }
+
+# The figures are not cut off where the terminal is narrow: the bar becomes shorter, or goes.
+for my $shown ([ 94, qr/running  ███(?:░){9} 25 % .* 1 min 30 s +3\e\[K/ ], [ 82, qr/running  25 % .* 1 min 30 s +3\e\[K/ ])
+{
+	$columns = $shown->[0];
+	on_terminal('table', 'status', '--watch');
+	seen_until($shown->[1]);
+	syswrite $pty, 'q';
+	is(ended(), 0, 'q: exit code');
+}
+$columns = 120;
 
 # A query that does not end can be left, and a session that ends gives the terminal back too.
 my $lock = fork() // die "fork: $!";

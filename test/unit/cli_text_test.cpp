@@ -59,6 +59,16 @@ TEST(TerminalText, ClippingKeepsWholeCharacters) {
     EXPECT_EQ(clipped("x", 0), "");
 }
 
+TEST(ProgressBar, GivesWayToTheFiguresBesideIt) {
+    EXPECT_EQ(caas::cli::bar_within(20, 100), 20U);
+    EXPECT_EQ(caas::cli::bar_within(20, 20), 20U);
+    EXPECT_EQ(caas::cli::bar_within(20, 19), 19U);
+    EXPECT_EQ(caas::cli::bar_within(20, 5), 5U);
+    EXPECT_EQ(caas::cli::bar_within(20, 4), 0U);
+    EXPECT_EQ(caas::cli::bar_within(20, -30), 0U);
+    EXPECT_EQ(caas::cli::bar_within(0, 30), 0U);
+}
+
 TEST(ProgressBar, IsFullOnlyWhenAllIsDone) {
     EXPECT_EQ(progress_bar(0, 4, false), "----");
     EXPECT_EQ(progress_bar(0.5, 4, false), "##--");
