@@ -86,7 +86,7 @@ main() {
     build_core_bench || die 'building the measurement of the core failed'
     say 'Starting a throwaway server and filling tables'
     start_server_with_sealed || die 'the server does not start'
-    cat "$ROOT/bench/sample.sql" "$ROOT/bench/setup.sql" | sql || die 'the set-up failed'
+    cat "$ROOT/bench/setup.sql" "$ROOT/bench/sample.sql" | sql || die 'the set-up failed'
     sql -c "\\copy bench.users (id, email) TO $WORK/bench/rows" || die 'the rows could not be written'
     measure || die 'a measurement failed'
     cat "$ROOT/bench/report.sql" "$ROOT/bench/print.sql" | sql || die 'the report failed'
