@@ -210,11 +210,18 @@ check_row_path() {
 check_blanks() { files | grep -vE '^(expected|test/fuzz/corpus|test/vectors)/' | xargs grep -nE '[[:blank:]]+$' | nothing; }
 
 # Every relative link in the documents leads to a file.
+# The anchors of a document's headings, as GitHub makes them: of equal ones only the first.
+# shellcheck disable=SC2016 # for sed
+anchors() { sed -nE '/^```/,/^```/d; s/^#+ //p' "$1" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^[:alnum:]_ -]//g; s/ /-/g'; }
+
 check_links() {
-    local file link
+    local file link target
     files | grep '\.md$' | while read -r file; do
-        grep -oE '\]\([^)#: ]+' "$file" | sed 's/^](//' | while read -r link; do
-            [ -e "$(dirname "$file")/$link" ] || echo "$file: $link"
+        grep -oE '\]\([^): ]+' "$file" | sed 's/^](//' | while read -r link; do
+            target=$(dirname "$file")/${link%%#*}
+            [ -n "${link%%#*}" ] || target=$file
+            [ -e "$target" ] || echo "$file: $link"
+            case $link in *'#'*) anchors "$target" | grep -qxF -- "${link#*#}" || echo "$file: $link has no such heading" ;; esac
         done
     done | nothing
 }

@@ -133,7 +133,8 @@ for my $end ([ 'q', 0 ], [ "\x03", 0 ], [ 'TERM', 143 ])
 }
 
 # The figures are not cut off where the terminal is narrow: the bar becomes shorter, or goes.
-for my $shown ([ 94, qr/running  ███(?:░){9} 25 % .* 1 min 30 s +3\e\[K/ ], [ 82, qr/running  25 % .* 1 min 30 s +3\e\[K/ ])
+for my $shown ([ 94, qr/running  ███(?:░){9} 25 % .* 1 min 30 s +3\e\[K/ ],
+	[ 82, qr/running  25 % .* 1 min 30 s +3\e\[K/ ])
 {
 	$columns = $shown->[0];
 	on_terminal('table', 'status', '--watch');

@@ -43,6 +43,7 @@ unlike($html, qr/<(?:script|img|link|iframe|i)\b|<[^>]*\b(?:src|href|style|on\w+
 like($html, qr/&lt;script&gt;document\.title=1&lt;\/script&gt;/, 'names are escaped');
 unlike($html, qr/\x1b/, 'control characters too');
 like($html, qr/<td>people|public\.people/, 'the columns');
+like($html, qr/<th scope="col" class="number">Rows<\/th>/, 'a heading over numbers is aligned as they are');
 like($html, qr/<rect width="750" height="10"\/><\/svg> 75 %/, 'the share of a generation as a bar');
 like($html, qr/<rect width="250" height="10"\/><\/svg> 25 %.*?1,234.*?3 min 20 s/s, 'the job');
 

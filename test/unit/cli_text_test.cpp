@@ -60,13 +60,13 @@ TEST(TerminalText, ClippingKeepsWholeCharacters) {
 }
 
 TEST(ProgressBar, GivesWayToTheFiguresBesideIt) {
-    EXPECT_EQ(caas::cli::bar_within(20, 100), 20U);
-    EXPECT_EQ(caas::cli::bar_within(20, 20), 20U);
-    EXPECT_EQ(caas::cli::bar_within(20, 19), 19U);
-    EXPECT_EQ(caas::cli::bar_within(20, 5), 5U);
-    EXPECT_EQ(caas::cli::bar_within(20, 4), 0U);
-    EXPECT_EQ(caas::cli::bar_within(20, -30), 0U);
-    EXPECT_EQ(caas::cli::bar_within(0, 30), 0U);
+    EXPECT_EQ(bar_within(20, 100), 20U);
+    EXPECT_EQ(bar_within(20, 20), 20U);
+    EXPECT_EQ(bar_within(20, 19), 19U);
+    EXPECT_EQ(bar_within(20, 5), 5U);
+    EXPECT_EQ(bar_within(20, 4), 0U);
+    EXPECT_EQ(bar_within(20, -30), 0U);
+    EXPECT_EQ(bar_within(0, 30), 0U);
 }
 
 TEST(ProgressBar, IsFullOnlyWhenAllIsDone) {
