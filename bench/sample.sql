@@ -1,4 +1,4 @@
--- What both benches of SQL measure with, and what they are judged by.
+-- The samples that both benches of SQL take, and their targets.
 SET search_path = bench, public;
 
 -- Nanoseconds a row, unless the name says otherwise; one value a round.

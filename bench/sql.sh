@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # (what is set here is used by the benches that source it)
-# What the benches of SQL share: the throwaway server and the printing. Sourced after scripts/server.sh.
+# The part that the benches of SQL share: the throwaway server and the printing. Sourced after scripts/server.sh.
 
 MARKDOWN=no
 SAVE=no

@@ -1,4 +1,4 @@
--- From samples to the table, as in report.sql.
+-- The table is made of the samples as in report.sql.
 SET search_path = bench, public;
 
 INSERT INTO target VALUES
@@ -35,7 +35,7 @@ CREATE FUNCTION p95(this_round int, this_kind text, this_phase text) RETURNS flo
 CREATE FUNCTION longest_insert(this_round int, this_phase text) RETURNS float8 LANGUAGE sql STABLE AS
     $$SELECT max(ms) FROM bench.writers WHERE round = this_round AND kind <> 'update' AND phase = this_phase$$;
 
--- What the backend of a job had at the end above what it had when the first tenth was done, in MB.
+-- The memory that the backend of a job had at the end above that after the first tenth, in MB.
 CREATE FUNCTION memory_added(this_round int, this_job text) RETURNS float8 LANGUAGE sql STABLE AS
     $$SELECT ((array_agg(kb ORDER BY at DESC))[1] - (array_agg(kb ORDER BY at))[1]) / 1024.0
       FROM bench.memory WHERE round = this_round AND job = this_job AND begun AND kb IS NOT NULL$$;

@@ -29,7 +29,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- What one writes by hand: batches by the key.
+-- The loop that one writes by hand: batches by the key.
 CREATE PROCEDURE rotate_by_key() LANGUAGE plpgsql AS $$
 DECLARE
     active int := (SELECT active_generation FROM caas_status());

@@ -142,7 +142,7 @@ Database Database::with_key(const std::optional<SecretText>& key, bool user_path
         values.push_back(one->val);
     }
     if (key) append_option(options.expose_mutable(), "caas.api_key", key->expose());
-    // Of several servers in a connection string, the one that answered.
+    // A connection string can name several servers: further sessions go to the one that answered.
     const char* address = PQhostaddr(session_.get());
     for (const auto& [keyword, value] : std::initializer_list<std::pair<const char*, const char*>>{
              {"host", PQhost(session_.get())},

@@ -17,7 +17,7 @@ namespace caas::cli {
 // Keeps the order of the columns.
 using Json = nlohmann::ordered_json;
 
-// Where to connect, as psql takes it: each of these may be missing, and libpq adds the environment and its files.
+// The options of a connection, as psql takes them. Each may be missing; libpq adds the environment and its files.
 struct ConnectionOptions {
     std::optional<std::string> database;  // a name, a connection string or a URI
     std::optional<std::string> host, port, user;

@@ -1,4 +1,4 @@
-// What a running job shows: a line that is redrawn on a terminal, a line every few seconds elsewhere, or JSON.
+// The display of a running job: a line that is redrawn on a terminal, a line every few seconds elsewhere, or JSON.
 #pragma once
 #include "database.hpp"
 

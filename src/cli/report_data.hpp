@@ -1,4 +1,4 @@
-// What `caas report` shows of a database: no value and no key.
+// The data that `caas report` shows of a database. They hold no value and no key.
 #pragma once
 #include "database.hpp"
 

@@ -26,7 +26,7 @@ GaugeFamily& gauges(prometheus::Registry& registry, const char* name, const char
 
 std::string label(const Json& value) { return printable(cell_of(value)); }
 
-// Not a number where the server knows none.
+// The number, or NaN where the server knows none.
 double measured(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
 void add_columns(prometheus::Registry& registry, const Json& columns) {
@@ -70,7 +70,7 @@ void add_jobs(prometheus::Registry& registry, const Json& jobs) {
         {"caas_job_conflicts", "conflicts", "Rows that a part left as they are because of a constraint."},
         {"caas_job_updated_timestamp_seconds", "updated_epoch", "When a part last reported, as Unix time."},
     }};
-    // Not "job": Prometheus gives every series a label of this name.
+    // The label is not "job", since Prometheus gives every series a label of that name.
     const auto labels_of = [](const Json& row) {
         return Labels{{"job_name", label(field(row, "job"))},
                       {"relation", label(field(row, "relation"))},

@@ -18,7 +18,7 @@ public:
     int fd() const { return queue_.get(); }
     // The next signal that waits, or 0.
     int take() const;
-    // From here on a further signal ends the program at once.
+    // A further signal ends the program at once from here on.
     void release();
 
 private:

@@ -25,7 +25,7 @@ std::vector<std::string> status_lines_within(const TableStatus& status, std::siz
 // Shows it until q or Ctrl-C.
 int watch_table_status(Database& database);
 
-// What the part of a job has done, as a fraction; 0 where nothing tells.
+// The fraction of its work that a part of a job has done; 0 where it is not known.
 double fraction_of(const Json& job);
 // A cell: empty for null, "yes" or "no", a text, or JSON.
 std::string cell_of(const Json& value);

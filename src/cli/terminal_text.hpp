@@ -14,7 +14,7 @@ std::string printable_lines(std::string_view text);
 
 // The width on a terminal of a printable text.
 std::size_t columns_of(std::string_view text);
-// As much of a printable text as fits.
+// The beginning of a printable text, as much as fits.
 std::string clipped(std::string_view text, std::size_t columns);
 
 }  // namespace caas::cli

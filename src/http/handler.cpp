@@ -110,7 +110,7 @@ std::optional<Rejection> Handler::permit(const Client& client, const Route& oper
     return std::nullopt;
 }
 
-// Under how many generations the operation computes each value, at most.
+// The operation computes each value under at most this many generations.
 std::size_t Handler::tries_of(const Route& operation) const {
     if (operation.tries == Tries::one || !state_.engine) return 1;
     caas_keyring_info info{};

@@ -64,7 +64,7 @@ extern bool caas_try_keyring(caas_engine **engine, caas_error *error);
  */
 extern caas_status caas_read_keyring(caas_engine **engine, caas_error *error);
 
-/* What is said about a loaded keyring of which caas_keyring_info.warnings has the bit. */
+/* The message about a loaded keyring of which caas_keyring_info.warnings has the bit. */
 typedef struct caas_keyring_warning
 {
 	unsigned	bit;
@@ -126,7 +126,7 @@ extern void caas_error_init(void);
 /* Describes a keyring failure, palloc'd; with the path of the file only when with_path is set. */
 extern char *caas_keyring_problem(const caas_error *error, bool with_path);
 
-/* What helps against it, a static text. */
+/* The hint against it, a static text. */
 extern const char *caas_keyring_hint(const caas_error *error);
 
 /* Tells whether the current user may see paths of the server: superuser or pg_read_all_settings. */

@@ -90,7 +90,7 @@ report_calls(caas_doctor *doctor, char **columns, const void *argument)
 	" SELECT 'pg_catalog." class "'::pg_catalog.regclass, " oid ", " tree                          \
 								 " FROM pg_catalog." catalog " WHERE " tree " IS NOT NULL"
 
-/* Of the objects that depend on a function of the extension. */
+/* The objects that depend on a function of the extension. */
 static const char
 	trees[] =
 		"WITH calls AS MATERIALIZED (SELECT DISTINCT d.classid, d.objid FROM pg_catalog.pg_depend d"

@@ -5,7 +5,7 @@
 
 #include "utils/builtins.h"
 
-/* What the value is checked against. */
+/* The things that the value is checked against. */
 typedef struct caas_expected
 {
 	caas_bytes		   context;

@@ -43,10 +43,6 @@ reload_settings(void)
 	ProcessConfigFile(PGC_SIGHUP);
 }
 
-/*
- * Every batch must see what others have committed, whatever the session's default.
- * The settings hold for one transaction, so each begins with them.
- */
 static void
 commit(void)
 {
@@ -55,6 +51,10 @@ commit(void)
 	reload_settings();
 }
 
+/*
+ * Every batch must see what others have committed, whatever the session's default.
+ * The settings hold for one transaction, so each begins with them.
+ */
 void
 caas_job_commit(const caas_job *job)
 {
@@ -71,6 +71,9 @@ caas_job_run(SPIPlanPtr plan, Datum *values)
 	int			  result = SPI_execute_plan(plan, values, NULL, false, 0);
 
 	MemoryContextSwitchTo(caller);
+	if (result < 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("caas cannot run a statement of a job"), caas_hide()));
 	return result;
 }
 
@@ -106,8 +109,8 @@ lock_job(const caas_job *job, Oid table)
 	if (LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-					errmsg("%s of \"%s\", part %d of %d, is running in another session", job->name,
-						   get_rel_name(table), job->part, job->parts),
+					errmsg("caas_%s of \"%s\", part %d of %d, is running in another session",
+						   job->name, get_rel_name(table), job->part, job->parts),
 					errhint("The view caas_progress shows it."), caas_hide()));
 }
 
@@ -224,7 +227,8 @@ run_locked(caas_job *job, Oid table)
 	return true;
 }
 
-/* What an UPDATE of the table would ask for. Asked before any lock that others wait for. */
+/* The privileges are those that an UPDATE needs. They are checked before any lock that others wait
+ * for. */
 static void
 require_privileges(Oid table)
 {
@@ -339,7 +343,7 @@ read_options(FunctionCallInfo fcinfo, caas_job *job, int number)
 	job->max_lag = PG_ARGISNULL(number + 5) ? -1 : Max(PG_GETARG_INT64(number + 5), 0);
 }
 
-/* In a replica's session the triggers do not fire, so an index would stay as it is. */
+/* The triggers do not fire in a replica's session, so an index would stay as it is. */
 static void
 require_origin(const caas_job *job)
 {

@@ -48,7 +48,7 @@ typedef struct caas_job_trigger
 	char enabled;
 } caas_job_trigger;
 
-/* What a job does with one table. */
+/* The work of a job on one table. */
 typedef struct caas_work
 {
 	int			generation; /* the active one */

@@ -314,7 +314,7 @@ adapt(caas_pass *pass, double elapsed_ms)
 /* Batches that change nothing are committed about once a second. */
 #define QUIET_MS 1000
 
-/* So a row is dead for some 200 ms before the next slice comes by. */
+/* A row is dead for some 200 ms before the next slice comes by. */
 #define BATCHES_A_SLICE 4
 
 /*
@@ -514,7 +514,8 @@ slices_of(const caas_job *job, const caas_job_state *state)
 	return job->kind == CAAS_JOB_ROTATE ? ROTATION_SLICES : BACKFILL_SLICES;
 }
 
-/* What a pass found locked by others was left out; the next one waits for it. */
+/* A pass leaves out the rows that others have locked. The pass after one that changed nothing waits
+ * for them. */
 void
 caas_job_passes(caas_job *job, caas_work *work, caas_job_state *state)
 {

@@ -29,7 +29,7 @@
 
 /* ---- the query over one protected column ---- */
 
-/* What the rows are grouped by, as SQL expressions. */
+/* The SQL expressions that the rows are grouped by. */
 typedef struct caas_grouping
 {
 	const char *found;		 /* text: right, wrong shape, unopenable, wrong index; null: no value */

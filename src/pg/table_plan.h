@@ -64,6 +64,16 @@ extern List *caas_query(const char *query, int nparameters, Oid *types, Datum *p
 /* Runs a statement; returns the number of rows that it processed. */
 extern uint64 caas_run(const char *statement);
 
+/* The start of queries about columns: tables $1 and names $2. */
+#define CAAS_SOURCES                                                                               \
+	"WITH RECURSIVE s AS (SELECT a.attrelid AS rel, a.attnum AS num, a.attname AS name "           \
+	"FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attname::text = ANY ($2)) "
+
+/* The objects of a catalog that depend on one of these columns. */
+#define CAAS_DEPENDENTS                                                                            \
+	"FROM s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.rel AND "   \
+	"d.refobjsubid = s.num AND d.classid = "
+
 extern Datum caas_oid_array(const List *oids);
 extern Datum caas_text_array(const List *texts); /* of char * */
 

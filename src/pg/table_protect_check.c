@@ -66,7 +66,7 @@ check_argument(const caas_opening *opening, const caas_argument *argument)
 	check_context(argument);
 }
 
-/* By their names, since a column that will be added has no number. */
+/* The columns are named, since one that will be added has no number. */
 static List *
 add_name(Relation relation, List *names, const caas_name *name)
 {
@@ -207,7 +207,7 @@ static const char partition_query[] =
 	"a.attrelid = d.objid AND a.attnum = d.objsubid WHERE p.partrelid = ANY ($1) AND a.attname::text "
 	"= $2 ORDER BY 1";
 
-/* What a source cannot be when it becomes null or a digest. */
+/* The properties that a source cannot have when it becomes null or a digest. */
 static void
 refuse_uses(const caas_protection *protection, const caas_argument *argument)
 {

@@ -14,26 +14,18 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#define SOURCES                                                                                    \
-	"WITH RECURSIVE s AS (SELECT a.attrelid AS rel, a.attnum AS num, a.attname AS name "           \
-	"FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attname::text = ANY ($2)) "
-
-/* The objects of a catalog that depend on a source. */
-#define DEPENDENTS                                                                                 \
-	"FROM s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.rel AND "   \
-	"d.refobjsubid = s.num AND d.classid = "
-
 /* Views over the source, and views over these. */
 #define VIEWS                                                                                      \
-	SOURCES ", v AS (SELECT r.ev_class AS oid " DEPENDENTS                                         \
-			"'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> s.rel " \
-			"UNION SELECT r.ev_class FROM v JOIN pg_depend d ON d.refclassid = "                   \
-			"'pg_class'::regclass AND d.refobjid = v.oid AND d.classid = 'pg_rewrite'::regclass "  \
-			"JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid) "
+	CAAS_SOURCES                                                                                   \
+	", v AS (SELECT r.ev_class AS oid " CAAS_DEPENDENTS                                            \
+	"'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> s.rel "         \
+	"UNION SELECT r.ev_class FROM v JOIN pg_depend d ON d.refclassid = "                           \
+	"'pg_class'::regclass AND d.refobjid = v.oid AND d.classid = 'pg_rewrite'::regclass "          \
+	"JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid) "
 
 static const char *const queries[] = {
 	/* indexes */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('%s %s is over column %I, which will hold no plaintext: it finds no "
 	"value%s.', CASE WHEN i.indisunique THEN 'Unique index' ELSE 'Index' END, "
 	"i.indexrelid::regclass, s.name, CASE WHEN i.indisunique THEN ' and keeps none unique; an UPDATE "
@@ -43,13 +35,13 @@ static const char *const queries[] = {
 	"WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = "
 	"'pg_class'::regclass AND d.refobjid = s.rel AND d.refobjsubid = s.num)) ORDER BY 1",
 	/* extended statistics */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('Statistics %I.%I are over column %I, and may hold values of it "
-	"until ANALYZE after the backfill.', n.nspname, t.stxname, s.name) " DEPENDENTS
+	"until ANALYZE after the backfill.', n.nspname, t.stxname, s.name) " CAAS_DEPENDENTS
 	"'pg_statistic_ext'::regclass JOIN pg_statistic_ext t ON t.oid = d.objid JOIN pg_namespace "
 	"n ON n.oid = t.stxnamespace ORDER BY 1",
 	/* constraints */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('%s %I of table %s is over column %I, which will hold no "
 	"plaintext: %s.', CASE c.contype WHEN 'c' THEN 'Check constraint' ELSE 'Foreign key' "
 	"END, c.conname, c.conrelid::regclass, s.name, CASE WHEN c.contype = 'c' THEN 'it checks a "
@@ -60,7 +52,7 @@ static const char *const queries[] = {
 	"AND c.conparentid = 0 AND NOT (c.contype = 'c' AND (c.coninhcount > 0 OR "
 	"pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NULL)', s.name))) ORDER BY 1",
 	/* generated columns: recorded with their expression from 15 on, with the column before */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('Generated column %I of table %s is computed from column %I, "
 	"which will hold no plaintext. What it stores today is derived from plaintext.', "
 	"a.attname, a.attrelid::regclass, s.name) FROM s JOIN pg_depend d ON d.refclassid = "
@@ -74,22 +66,24 @@ static const char *const queries[] = {
 		  "hold no plaintext.', c.oid::regclass) ELSE format('Materialized view %s may hold "
 		  "plaintext: REFRESH it after the backfill.', c.oid::regclass) END FROM v JOIN pg_class c "
 		  "ON c.oid = v.oid WHERE c.relkind IN ('v', 'm') ORDER BY 1",
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('Rule %I of table %s rewrites statements on it. Triggers fire "
 	"for the table that the rule writes to.', r.rulename, r.ev_class::regclass) FROM s JOIN "
 	"pg_rewrite r ON r.ev_class = s.rel ORDER BY 1",
 	/* functions with an SQL body */
-	SOURCES "SELECT DISTINCT format('Function %s reads column %I, which will hold no plaintext.', "
-			"d.objid::regprocedure, s.name) " DEPENDENTS "'pg_proc'::regclass ORDER BY 1",
+	CAAS_SOURCES
+	"SELECT DISTINCT format('Function %s reads column %I, which will hold no plaintext.', "
+	"d.objid::regprocedure, s.name) " CAAS_DEPENDENTS "'pg_proc'::regclass ORDER BY 1",
 	/* row level security */
-	SOURCES "SELECT DISTINCT format('Policy %I of table %s reads column %I, which will hold no "
-			"plaintext.', p.polname, p.polrelid::regclass, s.name) " DEPENDENTS
-			"'pg_policy'::regclass JOIN pg_policy p ON p.oid = d.objid ORDER BY 1",
+	CAAS_SOURCES
+	"SELECT DISTINCT format('Policy %I of table %s reads column %I, which will hold no "
+	"plaintext.', p.polname, p.polrelid::regclass, s.name) " CAAS_DEPENDENTS
+	"'pg_policy'::regclass JOIN pg_policy p ON p.oid = d.objid ORDER BY 1",
 	"SELECT format('Table %s has row level security: run the backfill as a role that sees all "
 	"rows.', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY ($1) AND c.relrowsecurity AND "
 	"cardinality($2) > 0 ORDER BY 1",
 	/* triggers that fire after the row is stored */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('Trigger %I of table %s fires after the row is stored: it sees "
 	"no plaintext.', t.tgname, t.tgrelid::regclass) FROM s JOIN pg_trigger t ON t.tgrelid = "
 	"s.rel WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgtype & 2 = 0 AND t.tgtype & "
@@ -99,13 +93,14 @@ static const char *const queries[] = {
 	"first.', p.pubname, c.oid::regclass) FROM pg_publication_tables p JOIN pg_namespace n ON "
 	"n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
 	"WHERE c.oid = ANY ($1) AND cardinality($2) > 0 ORDER BY 1",
-	SOURCES "SELECT DISTINCT format('A list of columns of a publication has column %I of table %s: "
-			"publish the target columns too.', s.name, s.rel::regclass) " DEPENDENTS
-			"'pg_publication_rel'::regclass ORDER BY 1",
+	CAAS_SOURCES
+	"SELECT DISTINCT format('A list of columns of a publication has column %I of table %s: "
+	"publish the target columns too.', s.name, s.rel::regclass) " CAAS_DEPENDENTS
+	"'pg_publication_rel'::regclass ORDER BY 1",
 	"SELECT format('Table %s has REPLICA IDENTITY FULL: until the backfill is complete, old rows "
 	"with plaintext go to WAL and to subscribers.', c.oid::regclass) FROM pg_class c WHERE c.oid = "
 	"ANY ($1) AND c.relreplident = 'f' AND cardinality($2) > 0 ORDER BY 1",
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('The replica identity of table %s has column %I: choose another "
 	"one.', s.rel::regclass, s.name) FROM s JOIN pg_index i ON i.indrelid = s.rel AND s.num = "
 	"ANY (i.indkey) JOIN pg_class c ON c.oid = s.rel WHERE (i.indisreplident AND c.relreplident "
@@ -115,7 +110,7 @@ static const char *const queries[] = {
 	"r JOIN pg_subscription u ON u.oid = r.srsubid WHERE r.srrelid = ANY ($1) AND cardinality($2) > "
 	"0 ORDER BY 1",
 	/* privileges */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('Column %I of table %s has privileges of its own: whoever reads "
 	"or writes the target columns needs them there.', s.name, s.rel::regclass) FROM s JOIN "
 	"pg_attribute a ON a.attrelid = s.rel AND a.attnum = s.num WHERE a.attacl IS NOT NULL "

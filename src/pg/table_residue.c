@@ -114,7 +114,7 @@ find_plaintext(caas_residue *residue, Relation relation, const caas_argument *ar
 
 /* ---- the pages ---- */
 
-/* What the pages of a table hold besides its rows. */
+/* The bytes that the pages of a table hold besides its rows. */
 typedef struct caas_leftovers
 {
 	bool dead_rows;
@@ -201,7 +201,7 @@ read_pages(Relation relation, caas_leftovers *leftovers)
 	FreeAccessStrategy(strategy);
 }
 
-/* Of the table with its TOAST table. */
+/* The table and its TOAST table. */
 static caas_leftovers
 read_table(Oid table)
 {

@@ -16,7 +16,7 @@ typedef struct caas_place
 	const char *command; /* NULL: there is none */
 } caas_place;
 
-/* What the queries are about. */
+/* The subject of the queries. */
 typedef struct caas_residue
 {
 	Datum tables;	/* oid[]: the table, its partitions and inheritance children */
@@ -41,7 +41,7 @@ extern void caas_residue_add(caas_residue *residue, const char *object, const ch
 /* Adds the places that the queries of a part find. */
 extern void caas_residue_find(caas_residue *residue, caas_residue_part part);
 
-/* What the server counts about the dead rows of a table, as a sentence. */
+/* The server's counts of the dead rows of a table, as a sentence. */
 extern const char *caas_residue_age(Oid table);
 
 /* Adds pg_stat_statements where it has statements over the table; its name is without schema. */

@@ -10,14 +10,6 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
-#define SOURCES                                                                                    \
-	"WITH RECURSIVE s AS (SELECT a.attrelid AS rel, a.attnum AS num, a.attname AS name "           \
-	"FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attname::text = ANY ($2)) "
-
-#define DEPENDENTS                                                                                 \
-	"FROM s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.rel AND "   \
-	"d.refobjsubid = s.num AND d.classid = "
-
 /* Indexes with a source among their columns, or in an expression or condition. */
 #define INDEXES                                                                                    \
 	", i AS (SELECT DISTINCT x.indexrelid AS oid, x.indrelid AS rel FROM s JOIN pg_index x ON "    \
@@ -31,8 +23,8 @@
 
 static const char *const copies[] = {
 	/* materialized views, also over views */
-	SOURCES
-	", v AS (SELECT r.ev_class AS oid " DEPENDENTS
+	CAAS_SOURCES
+	", v AS (SELECT r.ev_class AS oid " CAAS_DEPENDENTS
 	"'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> s.rel UNION SELECT r.ev_class FROM v "
 	"JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND d.classid "
 	"= 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid) SELECT "
@@ -80,12 +72,12 @@ static const char *const dead_rows[] = {
 };
 
 static const char *const statistics[] = {
-	SOURCES INDEXES
+	CAAS_SOURCES INDEXES
 	"SELECT format('index %s', i.oid::regclass), 'It is over the column, and its pages may hold old "
 	"values: rebuild it, or drop it where no query uses it. VACUUM FULL rebuilds it too.', "
 	"format('REINDEX INDEX CONCURRENTLY %s', i.oid::regclass) FROM i ORDER BY 1",
 	/* in place, what is not a digest by its shape */
-	SOURCES INDEXES
+	CAAS_SOURCES INDEXES
 	", t AS (SELECT s.rel, c.relname, n.nspname, s.name AS column FROM s JOIN pg_class c ON c.oid = "
 	"s.rel JOIN pg_namespace n ON n.oid = c.relnamespace UNION SELECT i.rel, c.relname, n.nspname, "
 	"NULL FROM i JOIN pg_class c ON c.oid = i.oid JOIN pg_namespace n ON n.oid = c.relnamespace) "
@@ -98,9 +90,9 @@ static const char *const statistics[] = {
 	") ELSE p.most_common_vals IS NOT NULL OR p.histogram_bounds IS NOT NULL OR p.most_common_elems IS "
 	"NOT NULL END ORDER BY 1, 2",
 	/* extended statistics: after ANALYZE a most common combination has null for the column */
-	SOURCES
+	CAAS_SOURCES
 	"SELECT DISTINCT format('statistics %I.%I', n.nspname, e.stxname), format('They have "
-	"values of column %I.', s.name), format('ANALYZE %s', s.rel::regclass) " DEPENDENTS
+	"values of column %I.', s.name), format('ANALYZE %s', s.rel::regclass) " CAAS_DEPENDENTS
 	"'pg_statistic_ext'::regclass JOIN pg_statistic_ext e ON e.oid = d.objid JOIN pg_namespace "
 	"n ON n.oid = e.stxnamespace WHERE EXISTS (SELECT FROM pg_stats_ext x, "
 	"generate_subscripts(x.attnames, 1) k, generate_subscripts(x.most_common_vals, 1) v WHERE "

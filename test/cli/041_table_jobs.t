@@ -17,7 +17,7 @@ $SIG{ALRM} = sub {
 };
 alarm 300;
 
-# What the next job does, with no trace of those before it.
+# The orders for the next job. No trace of earlier ones is left.
 sub order
 {
 	my ($batches, $outcome) = @_;

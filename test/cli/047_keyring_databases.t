@@ -15,7 +15,7 @@ my ($check_value) = ok_caas('keyring', 'list', $file) =~ /^1 .*? ([0-9a-f]{16}) 
 my $database = "host='$server->{socket}' port=$server->{port} user=postgres dbname=postgres password=unsaid";
 my @remove = ('keyring', 'remove', $file, 1, '--yes', '--database', $database);
 
-# What the server says: generation, values, conclusive, remark.
+# The answer of the server: generation, values, conclusive, remark.
 sub answer
 {
 	my (@rows) = @_;

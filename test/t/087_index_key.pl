@@ -37,7 +37,7 @@ sub line { my ($n, $state, @fields) = @_; return generation($n, $state, $secret[
 my $first = outcome($session, 'EXECUTE constant');
 my $next = 100;
 
-# What holds while the index key of generation 1 is the active one.
+# These things hold while the index key of generation 1 is the active one.
 sub stays
 {
 	my ($state) = @_;
@@ -93,7 +93,7 @@ my $with = outcome($session, $check);
 keyring(line(2, 'retired', $field), line(3, 'active', 'digests=kmac256'));
 isnt(outcome($session, $check), $with, 'without the field the check value is another');
 
-# As after a leak: rotate --index.
+# rotate --index, as after a leak.
 keyring(line(2, 'retired', $field), line(3, 'retired', 'digests=kmac256', $field), line(4, 'active'));
 isnt(outcome($session, 'EXECUTE constant'), $first, 'a new index key: the index is another');
 is(

@@ -127,7 +127,7 @@ is(
 	'a table of another role'
 );
 
-# What changes a table or a privilege is refused where maintenance runs the code of a table's owner.
+# Functions that change a table or a privilege are refused where maintenance runs the code of a table's owner.
 my %restricted = (
 	caas_protect => q{'people', 'id@people', 'note=note_digest'},
 	caas_protect_plan => q{'people', 'id@people', 'note=note_digest'},

@@ -33,12 +33,12 @@ $node->safe_psql(
 	GRANT USAGE ON SCHEMA caas TO auditor;
 	GRANT EXECUTE ON FUNCTION caas.caas_doctor() TO auditor}
 );
-# Where the system grants no locked memory, that is a finding everywhere.
+# Missing locked memory is a finding everywhere.
 my $locked = $node->safe_psql('postgres', 'SELECT secrets_locked FROM caas.caas_status()') eq 't';
 my $known = $locked ? '' : q{WHERE object <> 'locked memory'};
 my $all = "SELECT concat_ws('|', severity, object, finding, remedy) FROM caas.caas_doctor() $known";
 
-# What a new session finds.
+# The findings of a new session.
 sub findings
 {
 	my (@params) = @_;
@@ -146,7 +146,7 @@ chmod 0644, $file or die "chmod: $!";
 like(findings(), qr/\Qchmod 0600 '$linked\/it'\''s'\E\z/, 'its name is quoted for the shell');
 heal('link to a file of another mode');
 
-# In the data directory, directly and by way of a link.
+# The keyring lies in the data directory, directly and by way of a link.
 my $inside = realpath($node->data_dir) . '/keyring';
 rename $file, $inside or die "rename: $!";
 symlink $inside, $file or die "symlink: $!";

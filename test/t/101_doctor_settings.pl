@@ -79,7 +79,7 @@ is($node->safe_psql('postgres', $short), '', 'none is left');
 
 restart_with_preload($node, 'session');
 
-# What is found with these settings.
+# The findings with these settings.
 sub found_with
 {
 	my (%value) = @_;
@@ -128,7 +128,7 @@ for my $case (
 	is($node->safe_psql('postgres', $short), '', "without $label");
 }
 
-# What a session sets for itself is not what others begin with.
+# A session's own settings are not those that others begin with.
 is($node->safe_psql('postgres', "SET log_statement = 'all'; SET debug_print_plan = on; $short"),
 	'', 'SET does not count');
 

@@ -1,4 +1,4 @@
-# What others do to a table, its triggers and the extension while a job runs: the job loses nothing, says nothing wrong, and runs
+# Others change a table, its triggers and the extension while a job runs: the job loses nothing, says nothing wrong, and runs
 # nobody's code as the owner of the extension.
 use strict;
 use warnings;

@@ -34,7 +34,7 @@ $sql->(
 	"CREATE TRIGGER e BEFORE INSERT OR UPDATE ON $_ FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email=digest')"
 ) for 'child', 'parent';
 
-# What is said of a table: generation, count and remark, once a second has passed since the last reload.
+# The report about a table: generation, count and remark, once a second has passed since the last reload.
 my $report =
 	q{SELECT coalesce(string_agg(concat_ws('|', generation, "values", conclusive, remark), ' ' ORDER BY generation), 'nothing') FROM caas_generations() WHERE relation = '%s'::regclass};
 
