@@ -23,42 +23,32 @@
 
 /* ---- the triggers ---- */
 
-static void
-append_quoted(StringInfo text, const char *name)
-{
-	appendStringInfoChar(text, '"');
-	for (const char *next = name; *next != '\0'; next++)
-		appendStringInfo(text, *next == '"' ? "\"%c" : "%c", *next);
-	appendStringInfoChar(text, '"');
-}
-
 /* The argument in full, without the option keep for this source. */
 static const char *
 without_keep(const caas_argument *argument, const char *source)
 {
-	static const char *const normalizations[] = {"none", "casefold", "digits"};
 	static const char *const shaped[] = {"", " digests=keep", " digests=plaintext"};
 	StringInfoData			 text;
 
 	initStringInfo(&text);
-	append_quoted(&text, argument->source.text);
+	caas_append_quoted(&text, argument->source.text);
 	if (argument->target.text != NULL)
 	{
 		appendStringInfoChar(&text, '=');
-		append_quoted(&text, argument->target.text);
+		caas_append_quoted(&text, argument->target.text);
 	}
 	if (argument->companion.text != NULL)
 	{
 		appendStringInfoChar(&text, ':');
-		append_quoted(&text, argument->companion.text);
+		caas_append_quoted(&text, argument->companion.text);
 	}
 	if (argument->context != NULL)
 	{
 		appendStringInfoChar(&text, '@');
-		append_quoted(&text, argument->context);
+		caas_append_quoted(&text, argument->context);
 	}
 	if (argument->normalization != CAAS_NORMALIZE_NONE)
-		appendStringInfo(&text, " normalize=%s", normalizations[argument->normalization]);
+		appendStringInfo(&text, " normalize=%s", caas_normalization_name(argument->normalization));
 	appendStringInfoString(&text, shaped[argument->shaped]);
 	if (argument->keep && strcmp(argument->source.text, source) != 0)
 		appendStringInfoString(&text, " keep");

@@ -2,14 +2,14 @@
  * job_plan.c - decides which rows of a table a job changes, and how.
  */
 #include "job.h"
+#include "trigger.h"
 
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
-#include "trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/optimizer.h"
-#include "access/sysattr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -25,14 +25,6 @@ typedef struct caas_planning
 	Bitmapset	   *written; /* attribute numbers */
 	const char	   *id;
 } caas_planning;
-
-static Oid
-type_of(Relation relation, const char *name)
-{
-	Oid table = RelationGetRelid(relation);
-
-	return getBaseType(get_atttype(table, get_attnum(table, name)));
-}
 
 static void
 add_need(caas_planning *planning, const char *condition)
@@ -58,7 +50,7 @@ static const char *
 unprotected(const caas_planning *planning, const caas_declaration *declaration)
 {
 	const char *source = caas_row_column(declaration->source);
-	bool		is_bytea = type_of(planning->relation, declaration->source) == BYTEAOID;
+	bool		is_bytea = caas_base_type(planning->relation, declaration->source) == BYTEAOID;
 
 	if (declaration->in_place)
 		return psprintf("NOT %s.caas_is_digest(%s::pg_catalog.%s)", planning->job->schema, source,
@@ -114,7 +106,6 @@ plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 	const char *sealed = psprintf("%s::pg_catalog.bytea", caas_row_column(declaration->target));
 	const char *user = caas_row_user(planning->relation, schema, declaration);
 	const char *context = caas_text_literal(declaration->context);
-	static const char *const names[] = {"none", "casefold", "digits"};
 
 	if (declaration->by == CAAS_BY_TRIGGER)
 		require_protection(planning, declaration);
@@ -139,7 +130,7 @@ plan_sealed(caas_planning *planning, const caas_declaration *declaration)
 						 "pg_catalog.octet_length(%s), '%s')",
 						 schema, schema, user, sealed, context, context,
 						 caas_row_column(declaration->companion),
-						 names[declaration->normalization]));
+						 caas_normalization_name(declaration->normalization)));
 }
 
 /* Returns a column that the generated column is computed of, or NULL. */
@@ -182,10 +173,10 @@ plan_generated(caas_planning *planning, const caas_declaration *declaration)
 		return;
 	if (!caas_may_evaluate(planning->relation, declaration))
 		refuse_foreign_code(planning, declaration);
-	add_need(planning,
-			 psprintf("NOT %s", caas_same_sql(caas_row_column(declaration->target),
-											  psprintf("(%s)", declaration->expression),
-											  type_of(planning->relation, declaration->target))));
+	add_need(planning, psprintf("NOT %s", caas_same_sql(caas_row_column(declaration->target),
+														psprintf("(%s)", declaration->expression),
+														caas_base_type(planning->relation,
+																	   declaration->target))));
 	add_set(planning, read, caas_row_column(read));
 	note_written(planning, declaration->target);
 }

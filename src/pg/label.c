@@ -58,10 +58,8 @@ as_argument(Relation relation, AttrNumber column, const char *rest)
 	initStringInfo(&text);
 	for (int i = 0; i < 2; i++)
 	{
-		appendStringInfoString(&text, i == 0 ? "\"" : "=\"");
-		for (const char *next = name; *next != '\0'; next++)
-			appendStringInfo(&text, *next == '"' ? "\"%c" : "%c", *next);
-		appendStringInfoChar(&text, '"');
+		appendStringInfoString(&text, i == 0 ? "" : "=");
+		caas_append_quoted(&text, name);
 	}
 	if (*rest != '\0' && *rest != ':' && *rest != '@')
 		appendStringInfoChar(&text, ' ');

@@ -113,6 +113,12 @@ extern const char *caas_table_name(Oid table);
  */
 extern void caas_require_all_rows(Relation relation);
 
+/* The type of a column, behind its domains. */
+extern Oid caas_base_type(Relation relation, const char *column);
+
+/* The name of a normalisation, as SQL and triggers have it. */
+extern const char *caas_normalization_name(caas_normalization normalization);
+
 /* A column of the row. */
 extern const char *caas_row_column(const char *name);
 

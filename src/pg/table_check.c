@@ -47,14 +47,6 @@ typedef struct caas_counting
 	double		percent;
 } caas_counting;
 
-static Oid
-type_of(const caas_counting *counting, const char *column)
-{
-	Oid table = RelationGetRelid(counting->relation);
-
-	return getBaseType(get_atttype(table, get_attnum(table, column)));
-}
-
 /* A column of the row as a bytea. */
 static const char *
 as_bytea(const char *column)
@@ -67,7 +59,7 @@ static const char *
 verified(const caas_counting *counting, const caas_declaration *declaration)
 {
 	const char *source = caas_row_column(declaration->source);
-	bool		is_bytea = type_of(counting, declaration->target) == BYTEAOID;
+	bool		is_bytea = caas_base_type(counting->relation, declaration->target) == BYTEAOID;
 	const char *type = is_bytea ? "bytea" : "text";
 	const char *plaintext = psprintf("%s::pg_catalog.text", source);
 
@@ -98,10 +90,10 @@ generation_of_expression(const caas_counting *counting, const caas_declaration *
 
 	if (!caas_may_evaluate(counting->relation, declaration))
 		return "NULL";
-	return psprintf(
-		"CASE WHEN %s AND %s IS NOT NULL THEN %d END",
-		caas_same_sql(target, declaration->expression, type_of(counting, declaration->target)),
-		target, counting->active);
+	return psprintf("CASE WHEN %s AND %s IS NOT NULL THEN %d END",
+					caas_same_sql(target, declaration->expression,
+								  caas_base_type(counting->relation, declaration->target)),
+					target, counting->active);
 }
 
 static void
@@ -109,7 +101,8 @@ group_digest(const caas_counting *counting, const caas_declaration *declaration,
 			 caas_grouping *grouping)
 {
 	const char *target = caas_row_column(declaration->target);
-	const char *type = type_of(counting, declaration->target) == BYTEAOID ? "bytea" : "text";
+	const char *type =
+		caas_base_type(counting->relation, declaration->target) == BYTEAOID ? "bytea" : "text";
 	const char *shaped =
 		psprintf("%s.caas_is_digest(%s::pg_catalog.%s)", counting->schema, target, type);
 	const char *verifies = "true";
@@ -118,7 +111,8 @@ group_digest(const caas_counting *counting, const caas_declaration *declaration,
 	if (declaration->in_place)
 		grouping->plaintext = grouping->unprotected = psprintf("NOT %s", shaped);
 	/* The text of other types is not that of a cast under all settings. */
-	source_type = declaration->keep ? type_of(counting, declaration->source) : InvalidOid;
+	source_type =
+		declaration->keep ? caas_base_type(counting->relation, declaration->source) : InvalidOid;
 	if (source_type == TEXTOID || source_type == VARCHAROID)
 		verifies = verified(counting, declaration);
 	grouping->found = psprintf("CASE WHEN %s IS NOT NULL THEN CASE WHEN NOT %s THEN 'wrong shape' "
@@ -135,16 +129,15 @@ static void
 group_sealed(const caas_counting *counting, const caas_declaration *declaration,
 			 caas_grouping *grouping)
 {
-	static const char *const normalizations[] = {"none", "casefold", "digits"};
-	const char				*sealed = as_bytea(declaration->target);
-	bool					 has_index = declaration->companion != NULL;
+	const char *sealed = as_bytea(declaration->target);
+	bool		has_index = declaration->companion != NULL;
 
 	grouping->found =
 		psprintf("%s.caas_check_sealed(%s, %s, %s, %s, %s, %s)", counting->schema,
 				 caas_row_user(counting->relation, counting->schema, declaration), sealed,
 				 caas_text_literal(declaration->context), has_index ? "true" : "false",
 				 has_index ? as_bytea(declaration->companion) : "NULL::pg_catalog.bytea",
-				 caas_text_literal(normalizations[declaration->normalization]));
+				 caas_text_literal(caas_normalization_name(declaration->normalization)));
 	grouping->generation =
 		psprintf("CASE WHEN %s.caas_is_sealed(%s) THEN %s.caas_generation(%s) END",
 				 counting->schema, sealed, counting->schema, sealed);

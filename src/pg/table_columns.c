@@ -50,11 +50,10 @@ options(const caas_declaration *declaration)
 static const char *
 normalization(const caas_declaration *declaration)
 {
-	static const char *const names[] = {"none", "casefold", "digits"};
-	bool					 has_index = declaration->kind == CAAS_DECLARED_INDEX ||
+	bool has_index = declaration->kind == CAAS_DECLARED_INDEX ||
 					 (declaration->kind == CAAS_DECLARED_SEALED && declaration->companion != NULL);
 
-	return has_index ? names[declaration->normalization] : NULL;
+	return has_index ? caas_normalization_name(declaration->normalization) : NULL;
 }
 
 #define COLUMNS 15

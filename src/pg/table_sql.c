@@ -9,6 +9,22 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+Oid
+caas_base_type(Relation relation, const char *column)
+{
+	Oid table = RelationGetRelid(relation);
+
+	return getBaseType(get_atttype(table, get_attnum(table, column)));
+}
+
+const char *
+caas_normalization_name(caas_normalization normalization)
+{
+	static const char *const names[] = {"none", "casefold", "digits"};
+
+	return names[normalization];
+}
+
 const char *
 caas_row_column(const char *name)
 {
@@ -34,8 +50,7 @@ caas_same_sql(const char *a, const char *b, Oid type)
 const char *
 caas_row_user(Relation relation, const char *schema, const caas_declaration *declaration)
 {
-	Oid			table = RelationGetRelid(relation);
-	Oid			type = getBaseType(get_atttype(table, get_attnum(table, declaration->id)));
+	Oid			type = caas_base_type(relation, declaration->id);
 	bool		is_integer = type == INT2OID || type == INT4OID || type == INT8OID;
 	const char *id = caas_row_column(declaration->id);
 

@@ -14,6 +14,7 @@
 #include "caas_pg.h"
 
 #include "commands/trigger.h"
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
 typedef struct caas_trigger_kind caas_trigger_kind;
@@ -179,6 +180,9 @@ extern caas_definition *caas_parse_definition(Relation relation, const Trigger *
 
 /* True when an argument of a column names a context, as those of caas_seal_trigger() do. */
 extern bool caas_argument_has_context(Relation relation, const Trigger *trigger, const char *text);
+
+/* Appends a name or context in double quotes, as the grammar reads it. */
+extern void caas_append_quoted(StringInfo text, const char *name);
 
 /* ---- trigger_types.c ---- */
 

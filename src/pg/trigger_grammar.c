@@ -48,6 +48,15 @@ refuse_argument(const caas_scanner *scanner, const char *detail)
 					errhint("%s", scanner->definition->kind->arguments_hint), caas_hide()));
 }
 
+void
+caas_append_quoted(StringInfo text, const char *name)
+{
+	appendStringInfoChar(text, '"');
+	for (const char *next = name; *next != '\0'; next++)
+		appendStringInfo(text, *next == '"' ? "\"%c" : "%c", *next);
+	appendStringInfoChar(text, '"');
+}
+
 /* Reads text in double quotes, in which two of them stand for one. */
 static char *
 scan_quoted(caas_scanner *scanner)

@@ -379,10 +379,7 @@ as_written(const char *context)
 	if (strpbrk(context, "\" \t\n") == NULL)
 		return context;
 	initStringInfo(&text);
-	appendStringInfoChar(&text, '"');
-	for (const char *next = context; *next != '\0'; next++)
-		appendStringInfo(&text, *next == '"' ? "\"%c" : "%c", *next);
-	appendStringInfoChar(&text, '"');
+	caas_append_quoted(&text, context);
 	return text.data;
 }
 
