@@ -135,6 +135,7 @@ quiet_phase('b is drained', 'second', pairs(2, [qw(a c)], qw(a c)));
 $balancer->under_load;
 $balancer->service_of('b')->stop;
 $balancer->start('b');
+quiet_phase('b comes back', 'second');
 $balancer->command('set server caas/b state ready');
 ok($balancer->wait_for_state('b', 'UP'), 'b is back');
 quiet_phase('b is ready', 'second', pairs(2, ['b']));

@@ -313,7 +313,7 @@ sub request
 	if (!$answer)
 	{
 		delete $client->{connection};
-		return fail_in($client, "$path: $@");
+		return fail_in($client, "$path: " . ($@ =~ s{\n\z}{}r));
 	}
 	delete $client->{connection} if lc($answer->{headers}{connection} // '') eq 'close';
 	return fail_in($client, "$path: $answer->{code} " . error_code($answer->{json})) unless $answer->{code} == 200;
