@@ -101,7 +101,7 @@ rotate_at() {
     shift 2
     begin=$(date +%s.%N)
     for node in "$@"; do
-        at "$node" -c "CALL caas_rotate('bench.$table')" &
+        at "$node" -c 'SET client_min_messages = warning' -c "CALL caas_rotate('bench.$table')" &
         pids+=($!)
     done
     for pid in "${pids[@]}"; do wait "$pid" || failed=1; done

@@ -1,5 +1,6 @@
 -- What a node of bench/scale.sh has: rows :first to :last, sealed under a generation that is retired afterwards, and the functions and views that the
 -- coordinator reaches. postgres_fdw sends neither caas_verify nor caas_reseal, so what they compute is behind a view here; PL/Proxy calls the functions.
+-- Sessions of postgres_fdw have search_path = pg_catalog, so functions in PL/pgSQL name the schema.
 CREATE EXTENSION caas;
 CREATE SCHEMA bench;
 SET search_path = bench, public;
@@ -27,14 +28,14 @@ CREATE FUNCTION verify(name text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     verified bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM bench.%I WHERE caas_verify(id, email, digest)', name) INTO verified;
+    EXECUTE format('SELECT count(*) FROM bench.%I WHERE public.caas_verify(id, email, digest)', name) INTO verified;
     RETURN verified;
 END $$;
 CREATE FUNCTION reseal(name text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     changed bigint;
 BEGIN
-    EXECUTE format('UPDATE bench.%I SET sealed = caas_reseal(id, sealed, ''bench.email'', 2) WHERE caas_generation(sealed) < 2', name);
+    EXECUTE format('UPDATE bench.%I SET sealed = public.caas_reseal(id, sealed, ''bench.email'', 2) WHERE public.caas_generation(sealed) < 2', name);
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END $$;
