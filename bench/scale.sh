@@ -16,6 +16,8 @@ ROUNDS=5
 ROWS=500000            # of the comparison of nodes
 SIZES=(100000 1000000) # of the tables whose rows are compared
 PLPROXY=no
+CITUS=no
+CITUS_PORT=$((20000 + RANDOM % 12000)) # below those that systems give to connections; the workers have the next two
 
 options() {
     while [ $# -gt 0 ]; do
@@ -29,7 +31,7 @@ options() {
             ;;
         --markdown) MARKDOWN=yes ;;
         --save) MARKDOWN=yes SAVE=yes ;;
-        -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        -h | --help) sed -n '2,8s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
         *) die "unknown option $1; --help shows what there is" ;;
         esac
         shift
@@ -45,6 +47,12 @@ install_plproxy() {
     [ "$PLPROXY" = yes ] || say "PL/Proxy is not measured: there is no package $package"
 }
 
+find_citus() {
+    local library
+    library=${CAAS_CITUS_STAGE:-}$("$PG_CONFIG" --pkglibdir)/citus.so
+    if [ -e "$library" ]; then CITUS=yes; else say "Citus is not measured: there is no $library"; fi
+}
+
 # psql at a node.
 at() {
     local node=$1
@@ -58,6 +66,35 @@ start_node() {
         'max_parallel_workers_per_gather = 0' && at "$1" -v "first=$2" -v "last=$3" <"$ROOT/bench/scale_node.sql"
 }
 
+# Servers look for extensions in one folder besides their own: it has links to the files of caas and of Citus.
+link_stages() {
+    local folder from
+    for folder in "$("$PG_CONFIG" --sharedir)/extension" "$("$PG_CONFIG" --pkglibdir)"; do
+        mkdir -p "$WORK/both$folder"
+        for from in "$STAGE" "${CAAS_CITUS_STAGE:-}"; do
+            [ -z "$from" ] || ln -sf "$from$folder"/* "$WORK/both$folder/"
+        done
+    done
+}
+
+# A coordinator and two workers. The coordinator reaches the workers with the API key of its environment, and has one session at each.
+start_citus() {
+    local STAGE=$WORK/both number name
+    local -x PGOPTIONS="-c caas.api_key=${API_KEY// /\\ }"
+    for number in 0 1 2; do
+        name=citus$number
+        start_server "$name" "caas.keyring_file = '$WORK/bench/keyring'" "caas.api_key_digests = 'bench:$(api_key_digest "$API_KEY")'" \
+            "shared_preload_libraries = 'citus,caas'" "listen_addresses = '127.0.0.1'" "port = $((CITUS_PORT + number))" \
+            'shared_buffers = 256MB' 'max_wal_size = 8GB' 'checkpoint_timeout = 1h' 'autovacuum = off' 'jit = off' \
+            'max_parallel_workers_per_gather = 0' 'max_prepared_transactions = 20' 'citus.max_adaptive_executor_pool_size = 1' \
+            'citus.enable_version_checks = off' 'citus.enable_statistics_collection = off' "citus.node_conninfo = 'sslmode=disable'" &&
+            at "$name" -p "$((CITUS_PORT + number))" -c 'CREATE EXTENSION citus' || return
+    done
+    at_citus -v "port=$CITUS_PORT" -v "rows=$ROWS" <"$ROOT/bench/scale_citus.sql"
+}
+
+at_citus() { at citus0 -p "$CITUS_PORT" "$@"; }
+
 # The services by which the coordinator reaches its nodes, with the API key: postgres_fdw and PL/Proxy read them in its environment.
 write_services() {
     local node
@@ -68,11 +105,18 @@ write_services() {
     export PGSERVICEFILE=$WORK/services
 }
 
+reload_citus() {
+    local number
+    for number in 0 1 2; do at "citus$number" -p "$((CITUS_PORT + number))" -c 'SELECT pg_reload_conf()' >/dev/null || return; done
+}
+
 # Node 1 has all the rows, node 2 its half of those that are compared.
 start_nodes() {
     write_services
     start_bench_server 1 && start_node node1 1 "$((LARGEST > ROWS ? LARGEST : ROWS))" && start_node node2 "$((ROWS / 2 + 1))" "$ROWS" || return
+    [ "$CITUS" = no ] || { link_stages && start_citus; } || return
     rotate_keyring || return
+    [ "$CITUS" = no ] || reload_citus || return
     local node plproxy=0
     [ "$PLPROXY" = no ] || plproxy=1
     for node in node1 node2; do at "$node" -c 'SELECT pg_reload_conf()' >/dev/null || return; done
@@ -92,8 +136,12 @@ settle() {
     for node in node1 node2; do at "$node" -c CHECKPOINT || return; done
 }
 
-# A statement of the coordinator: the name of the sample, what makes the connections, the statement.
-run() { sql -v "round=$ROUND" -v "rows=$ROWS" -v "name=$1" -v "warm=$2" -v "statement=$3" <"$ROOT/bench/scale_measure.sql"; }
+# A statement of a coordinator, which the first argument asks: then the name of the sample, what makes the connections, the statement.
+run() {
+    "$1" -At -v "rows=$ROWS" -v "warm=$3" -v "statement=$4" <"$ROOT/bench/scale_measure.sql" >"$WORK/time" && take_sample "$2" "$WORK/time"
+}
+
+take_sample() { sql -c "INSERT INTO bench.sample VALUES ($ROUND, '$1', $(cat "$2"))"; }
 
 # caas_rotate in a session for each of these nodes, from the first to begin to the last to end.
 rotate_at() {
@@ -117,8 +165,8 @@ by_fdw() {
     local work
     restore_whole && restore_halves && settle || return
     for work in plain verify reseal; do
-        run "fdw $work, one" 'SELECT n FROM bench.verify_few' "SELECT n FROM bench.${work}_one" &&
-            run "fdw $work, two" 'SELECT n FROM bench.verify_few' "SELECT sum(n) FROM bench.${work}_half" || return
+        run sql "fdw $work, one" 'SELECT n FROM bench.verify_few' "SELECT n FROM bench.${work}_one" &&
+            run sql "fdw $work, two" 'SELECT n FROM bench.verify_few' "SELECT sum(n) FROM bench.${work}_half" || return
     done
 }
 
@@ -126,8 +174,17 @@ by_plproxy() {
     local work
     restore_whole && restore_halves && settle || return
     for work in verify reseal; do
-        run "plproxy $work, one" "SELECT bench.verify_on_one('few')" "SELECT sum(n) FROM bench.${work}_on_one('whole') AS n" &&
-            run "plproxy $work, two" "SELECT bench.verify_on_two('few')" "SELECT sum(n) FROM bench.${work}_on_two('half') AS n" || return
+        run sql "plproxy $work, one" "SELECT bench.verify_on_one('few')" "SELECT sum(n) FROM bench.${work}_on_one('whole') AS n" &&
+            run sql "plproxy $work, two" "SELECT bench.verify_on_two('few')" "SELECT sum(n) FROM bench.${work}_on_two('half') AS n" || return
+    done
+}
+
+by_citus() {
+    local work
+    at_citus -c 'CALL bench.restore()' || return
+    for work in verify reseal; do
+        run at_citus "citus $work, one" "SELECT bench.verify('few')" "SELECT bench.$work('whole')" &&
+            run at_citus "citus $work, two" "SELECT bench.verify('few')" "SELECT bench.$work('half')" || return
     done
 }
 
@@ -143,7 +200,7 @@ by_size() {
         restore node1 sized "$size" && at node1 -c CHECKPOINT || return
         for work in verify reseal; do
             at node1 -At -v "work=$work" -v "rows=$size" <"$ROOT/bench/scale_size.sql" >"$WORK/processor" &&
-                sql -c "INSERT INTO bench.sample VALUES ($ROUND, '$work, $size', $(cat "$WORK/processor"))" || return
+                take_sample "$work, $size" "$WORK/processor" || return
         done
     done
     at node1 -c 'DROP TABLE bench.sized'
@@ -155,6 +212,7 @@ measure() {
         sql -c "INSERT INTO bench.sample VALUES ($ROUND, 'load average', $(cut -d' ' -f1 /proc/loadavg))"
         by_fdw || return
         [ "$PLPROXY" = no ] || by_plproxy || return
+        [ "$CITUS" = no ] || by_citus || return
         by_sessions && by_size || return
     done
 }
@@ -181,11 +239,12 @@ main() {
     [ "$MARKDOWN" = no ] || exec 3>&1 1>&2
     install_packages "${DEMO_PACKAGES[@]}"
     install_plproxy
+    find_citus
     say 'Building'
     # shellcheck disable=SC2119 # nothing to set
     build || die 'the build failed'
     stage || die 'staging the installation failed'
-    say "Starting three throwaway servers and filling tables"
+    say 'Starting throwaway servers and filling tables'
     start_nodes || die 'the servers do not start'
     measure || die 'a measurement failed'
     cat "$ROOT/bench/scale_report.sql" "$ROOT/bench/print.sql" |

@@ -174,7 +174,7 @@ def table_rotation():
 
 
 def table_logins():
-    wal = measured(SIZES, "WAL of a login that renews a digest, soon after a checkpoint")
+    wal = measured(SIZES, "WAL of a login that renews a digest, of a page not written since the checkpoint")
     users = ASSUMED["users"]
     rows = [("Digests not renewed after", "Share", "Users", "WAL until then")]
     for days, name in ((1, "a day"), (7, "a week"), (30, "30 days"), (90, "90 days"), (365, "a year"), (1825, "5 years")):
@@ -300,7 +300,7 @@ def main(arguments):
     text = DOCUMENT.read_text()
     wrong = []
     for name, made in tables.items():
-        pattern = re.compile(rf"(<!-- model: {name} -->\n\n).*?(\n\n<!-- end -->)", re.S)
+        pattern = re.compile(rf"(<!-- model: {name} -->\n\n)(?:(?!<!--).)*?(\n\n<!-- end -->)", re.S)
         if len(pattern.findall(text)) != 1:
             raise SystemExit(f"docs/scale.md has no place for the table {name}")
         new = pattern.sub(lambda found: found.group(1) + made + found.group(2), text)

@@ -6,11 +6,12 @@ INSERT INTO target
     FROM (VALUES (1, 'fdw verify', 'caas_verify, views behind postgres_fdw'), (2, 'fdw reseal', 'caas_reseal in an UPDATE, views behind postgres_fdw'),
                  (3, 'plproxy verify', 'caas_verify, functions behind PL/Proxy'),
                  (4, 'plproxy reseal', 'caas_reseal in an UPDATE, functions behind PL/Proxy'),
-                 (5, 'rotate', 'caas_rotate, a session at each')) AS t(place, name, what)
+                 (5, 'rotate', 'caas_rotate, a session at each'),
+                 (6, 'citus verify', 'caas_verify, shards of Citus'), (7, 'citus reseal', 'caas_reseal in an UPDATE, shards of Citus')) AS t(place, name, what)
     WHERE EXISTS (SELECT FROM sample AS s WHERE s.name = t.name || ', two');
 INSERT INTO target
     SELECT place, format('caas_%s, time of a row of %s against that of %s rows', work, size, :small), 'from', 0.8, 1.25
-    FROM (VALUES (6, 'verify', :middle), (7, 'reseal', :middle), (8, 'verify', :large), (9, 'reseal', :large)) AS t(place, work, size) WHERE size > 0;
+    FROM (VALUES (8, 'verify', :middle), (9, 'reseal', :middle), (10, 'verify', :large), (11, 'reseal', :large)) AS t(place, work, size) WHERE size > 0;
 
 CREATE VIEW figure AS
     SELECT place, 'x' AS unit, value FROM rounds, LATERAL (VALUES
@@ -19,10 +20,12 @@ CREATE VIEW figure AS
         (3, s(v, 'plproxy verify, one') / s(v, 'plproxy verify, two')),
         (4, s(v, 'plproxy reseal, one') / s(v, 'plproxy reseal, two')),
         (5, s(v, 'rotate, one') / s(v, 'rotate, two')),
-        (6, s(v, 'verify, ' || :middle) / s(v, 'verify, ' || :small)),
-        (7, s(v, 'reseal, ' || :middle) / s(v, 'reseal, ' || :small)),
-        (8, s(v, 'verify, ' || :large) / s(v, 'verify, ' || :small)),
-        (9, s(v, 'reseal, ' || :large) / s(v, 'reseal, ' || :small))) AS f(place, value)
+        (6, s(v, 'citus verify, one') / s(v, 'citus verify, two')),
+        (7, s(v, 'citus reseal, one') / s(v, 'citus reseal, two')),
+        (8, s(v, 'verify, ' || :middle) / s(v, 'verify, ' || :small)),
+        (9, s(v, 'reseal, ' || :middle) / s(v, 'reseal, ' || :small)),
+        (10, s(v, 'verify, ' || :large) / s(v, 'verify, ' || :small)),
+        (11, s(v, 'reseal, ' || :large) / s(v, 'reseal, ' || :small))) AS f(place, value)
     WHERE value IS NOT NULL;
 
 CREATE VIEW note AS

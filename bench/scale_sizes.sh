@@ -78,7 +78,8 @@ main() {
     sql <"$ROOT/bench/scale_sizes_setup.sql" || die 'the set-up failed'
     say "Measuring with $ROWS rows and $USERS users"
     sql -v "rows=$ROWS" <"$ROOT/bench/scale_sizes.sql" || die 'a measurement failed'
-    rotate_keyring && sql -v "rows=$ROWS" <"$ROOT/bench/scale_sizes_rotated.sql" || die 'a measurement failed'
+    rotate_keyring || die 'the keyring was not rotated'
+    sql -v "rows=$ROWS" <"$ROOT/bench/scale_sizes_rotated.sql" || die 'a measurement failed'
     sql -v "users=$USERS" <"$ROOT/bench/scale_evenness.sql" || die 'a measurement failed'
     keyrings || die 'a measurement failed'
     if [ "$SAVE" = yes ]; then print_sizes | save_history sizes; else print_sizes >&3; fi

@@ -9,7 +9,7 @@ INSERT INTO bench.size (what, figure)
     SELECT 'WAL of caas_rotate, a row', round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / :rows, 1) || ' bytes';
 SELECT bench.note_bytes('table of sealed values after caas_rotate', 'bench.sealed', :rows) \g /dev/null
 
-CREATE TABLE bench.login AS SELECT id, email FROM bench.plain ORDER BY random() LIMIT 20000;
+CREATE TABLE bench.login AS SELECT id, email FROM bench.plain ORDER BY random() LIMIT 2000;
 CHECKPOINT;
 SELECT pg_current_wal_insert_lsn() AS wal \gset
 DO $$
@@ -22,7 +22,7 @@ BEGIN
     END LOOP;
 END $$;
 INSERT INTO bench.size (what, figure)
-    SELECT 'WAL of a login that renews a digest, soon after a checkpoint', round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / 20000, 1) || ' bytes';
+    SELECT 'WAL of a login that renews a digest, of a page not written since the checkpoint', round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / 2000, 1) || ' bytes';
 SELECT pg_current_wal_insert_lsn() AS wal \gset
 DO $$
 DECLARE
@@ -34,4 +34,4 @@ BEGIN
     END LOOP;
 END $$;
 INSERT INTO bench.size (what, figure)
-    SELECT 'WAL of a login that renews a digest, of a page that was written before', round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / 20000, 1) || ' bytes';
+    SELECT 'WAL of a login that renews a digest, of a page written since', round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / 2000, 1) || ' bytes';
