@@ -17,7 +17,7 @@ SELECT citus_set_node_property('127.0.0.1', :port + 2, 'shouldhaveshards', false
 SELECT create_distributed_table('whole', 'id', shard_count => 2, colocate_with => 'none') \g /dev/null
 SELECT citus_set_node_property('127.0.0.1', :port + 2, 'shouldhaveshards', true) \g /dev/null
 SELECT create_distributed_table('half', 'id', shard_count => 2, colocate_with => 'none') \g /dev/null
-SELECT create_distributed_table('few', 'id', shard_count => 2, colocate_with => 'half') \g /dev/null
+SELECT create_distributed_table('few', 'id', colocate_with => 'half') \g /dev/null
 INSERT INTO few SELECT * FROM origin LIMIT 10;
 
 CREATE PROCEDURE restore() LANGUAGE plpgsql AS $$
