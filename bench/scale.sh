@@ -228,7 +228,7 @@ print_markdown() {
 
 print_result() {
     if [ "$MARKDOWN" = yes ]; then print_markdown; else print_table; fi
-    printf '\n%s\n' "Medians of $ROUNDS rounds; nodes by the clock, with $ROWS rows in one node or in two halves and a session at each; sizes of tables by processor time, with ${SIZES[*]} rows. $(nproc) processors, $(
+    printf '\n%s\n' "Medians of $ROUNDS rounds; nodes by the clock, with $ROWS rows in one node or in two halves and a session at each; sizes of tables by processor time, with ${SIZES[*]} rows${SIZES[2]:+, the last in one round}. $(nproc) processors, $(
         machine '(caas_status()).openssl_version'
     )."
 }
