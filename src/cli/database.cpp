@@ -66,10 +66,6 @@ void append_option(std::string& options, const char* name, std::string_view valu
     }
 }
 
-struct ConninfoDeleter {
-    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
 }  // namespace
 
 DatabaseError database_error(PGconn* session, const PGresult* result) {
@@ -142,7 +138,7 @@ std::optional<Database> Database::other(const std::string& database) const {
 }
 
 Database Database::beside(const std::string& database, const std::optional<SecretText>& key) const {
-    const std::unique_ptr<PQconninfoOption, ConninfoDeleter> given(PQconninfo(session_.get()));
+    const ConninfoPtr given(PQconninfo(session_.get()));
     if (given == nullptr) throw std::bad_alloc();
     SecretText options(4096);
     std::vector<const char*> keywords;

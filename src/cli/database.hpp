@@ -40,6 +40,11 @@ struct ResultDeleter {
 };
 using ResultPtr = std::unique_ptr<PGresult, ResultDeleter>;
 
+struct ConninfoDeleter {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using ConninfoPtr = std::unique_ptr<PQconninfoOption, ConninfoDeleter>;
+
 using Parameters = std::vector<std::optional<std::string>>;
 
 // A table of the database, and its name as SQL wants it, with its schema.

@@ -23,13 +23,9 @@ struct NodeReport {
     }
 };
 
-struct ConninfoDeleter {
-    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
 // What names the node in a connection string, which may also hold a password.
 std::string name_of(const std::string& connection) {
-    const std::unique_ptr<PQconninfoOption, ConninfoDeleter> parsed(PQconninfoParse(connection.c_str(), nullptr));
+    const ConninfoPtr parsed(PQconninfoParse(connection.c_str(), nullptr));
     if (parsed == nullptr) return connection.find_first_of("=:") == std::string::npos ? connection : "";
     std::string name;
     for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; one++) {
