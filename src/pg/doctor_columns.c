@@ -20,9 +20,6 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #define SAMPLED_ROWS 100
 #define READ_BYTES 256 /* more than any digest has, and the head of any sealed value */
