@@ -165,7 +165,7 @@ static int
 sample_table(Relation relation, List *columns, int limit)
 {
 	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	TableScanDesc	scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc	scan = CAAS_BEGIN_SCAN(relation, GetActiveSnapshot());
 	int				rows = 0;
 	ListCell	   *cell;
 

@@ -66,4 +66,11 @@ typedef void (*shmem_request_hook_type)(void);
 #define CAAS_PLANNER_ARGUMENTS parse, query_string, cursor_options, bound_params
 #endif
 
+/* Begins to read all rows of a table that the snapshot sees. */
+#if PG_VERSION_NUM >= 190000
+#define CAAS_BEGIN_SCAN(relation, snapshot) table_beginscan(relation, snapshot, 0, NULL, SO_NONE)
+#else
+#define CAAS_BEGIN_SCAN(relation, snapshot) table_beginscan(relation, snapshot, 0, NULL)
+#endif
+
 #endif
