@@ -158,11 +158,12 @@ copy_sources() {
         tar --null -T - --ignore-failed-read -cf -) 2>"$WORK/tar.log" | tar -C "$1" --no-same-owner -xf -
 }
 
-# pg_upgrade from 18 on wants the library where the server has its own, so in a chroot it is put there too.
+# First the extension alone, out of tree and with nothing but what it needs: a new chroot has none of the program's libraries yet. It is
+# installed into the server, where pg_upgrade from 18 on looks for it.
 # shellcheck disable=SC2016 # for the shell in the chroot
-TEST_IN_CHROOT='cd /caas || exit
-make -s -j"$(nproc)" install-extension WERROR=1 "PG_CONFIG=/usr/lib/postgresql/$1/bin/pg_config" >/tmp/install.log 2>&1 || { cat /tmp/install.log; exit 1; }
-exec scripts/test.sh "$2"'
+TEST_IN_CHROOT='mkdir -p /extension/build && cd /extension/build || exit
+make -s -j"$(nproc)" -f ../sources/Makefile install-extension WERROR=1 "PG_CONFIG=/usr/lib/postgresql/$1/bin/pg_config" >make.log 2>&1 || { cat make.log; exit 1; }
+cd /caas && exec scripts/test.sh "$2"'
 
 # Runs a command, shows what it prints and writes it to the file $1.
 logged() {
@@ -174,7 +175,7 @@ test_in_chroot() {
     local version=$1 parts=$2 log=$3 root=$WORK/$1 status
     [ "$(id -u)" -eq 0 ] || { echo 'a chroot needs root' | tee "$log"; return 1; }
     [ "$KEEP" = no ] || root=$FOLDER/$version
-    make_chroot "$version" "$root" && copy_sources "$root/caas" || return
+    make_chroot "$version" "$root" && copy_sources "$root/caas" && copy_sources "$root/extension/sources" || return
     PLACE[$version]="${SUITE[$version]}, $(enter "$root" "/usr/lib/postgresql/$version/bin/postgres" --version | awk '{ print $3 }'), $(enter "$root" openssl version | cut -d' ' -f1,2)"
     say "PostgreSQL $version: ${PLACE[$version]}"
     run_job logged "$log" enter "$root" FUZZ_SECONDS="${FUZZ_SECONDS:-10}" bash -c "$TEST_IN_CHROOT" bash "$version" "$parts"

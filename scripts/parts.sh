@@ -49,7 +49,7 @@ test_files() {
 prove_program() {
     cd "$ROOT" || return
     local files shared alone status=0
-    local -x CAAS=$STAGE/usr/local/bin/caas CAAS_STAGE=$STAGE
+    local -x CAAS=$STAGE/usr/local/bin/caas "${STAGED_EXTENSION[@]}"
     mapfile -t files < <(test_files "$1" .t "${@:2}")
     [ "${#files[@]}" -gt 0 ] || return
     # Tests from 800 to 899 load every processor: they run alone, after the others.
@@ -86,7 +86,7 @@ part_tap() {
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
     # A virtual machine can stand still for minutes, which the default limit of 180 s does not allow for.
-    in_tree env PG_TEST_TIMEOUT_DEFAULT=900 CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
+    in_tree env PG_TEST_TIMEOUT_DEFAULT=900 "${STAGED_EXTENSION[@]}" CAAS="$STAGE/usr/local/bin/caas" \
         TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
         prove --directives -j"$JOBS" -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
