@@ -114,7 +114,6 @@ make_base() {
     local suite=$1 archive=$2 root=$WORK/base
     [ ! -s "$archive" ] || return 0
     say "Making the base of $suite"
-    # A trusted machine's mirror may keep suites as they were.
     with_progress quietly run_job unshare --mount --pid --fork --kill-child debootstrap --variant=minbase "$suite" "$root" "$MIRROR" || return
     tar -C "$root" --one-file-system -cf "$archive.part" . && mv "$archive.part" "$archive" && rm -rf "$root"
 }
@@ -122,7 +121,9 @@ make_base() {
 # Writes what apt and the packages of PostgreSQL read: no service is started, no cluster is made.
 configure_chroot() {
     local root=$1 version=$2 suite=$3 base=$4
+    # The mirror may keep suites as they were. What dpkg writes need not outlive a crash.
     printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'APT::Install-Recommends "false";' >"$root/etc/apt/apt.conf.d/caas" &&
+        echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas" &&
         printf 'deb %s %s main\n' "$MIRROR" "$base" >"$root/etc/apt/sources.list" &&
         printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d" &&
         mkdir -p "$root/etc/postgresql-common/createcluster.d" &&
