@@ -9,7 +9,7 @@ export PG_CONFIG=${PG_CONFIG:-pg_config}
 CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile)
+CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -18,8 +18,13 @@ files() {
         while read -r file; do [ -e "$file" ] && echo "$file"; done
 }
 
-# Prints its input and fails when there is any.
-nothing() { ! grep . ; }
+# Prints its input and fails when there is any. All of it is read first: a reader that has seen enough would end a grep here, which then seems to find nothing.
+nothing() {
+    local found
+    found=$(grep .) || return 0
+    echo "$found"
+    return 1
+}
 
 cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; }
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
@@ -37,7 +42,32 @@ check_symbols() {
 
 check_libraries() {
     readelf -d caas.so | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-        grep -vE '^(libcrypto\.so\.3|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
+        grep -vE '^(libcrypto\.so\.[0-9]+|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
+}
+
+# `make extension` compiles nothing of the program, and its C++ no header of the libraries that only the program uses.
+check_extension() {
+    {
+        make -nB extension install-extension "PG_CONFIG=$PG_CONFIG" | grep -E 'src/(cli|http|program)/|-lpq|-lsystemd|-lsimdjson'
+        # shellcheck disable=SC2046 # a list of flags
+        g++ $(cxx_flags) -M src/core/*.cpp | tr ' ' '\n' | grep -E '/(boost|CLI|nlohmann|prometheus|systemd)/|/(simdjson|libpq-fe)\.h$'
+    } | nothing
+}
+
+# A build in another folder than that of the sources. Of each zone one object is compiled; empty ones stand for the others and for the program.
+check_out_of_tree() {
+    local folder status
+    folder=$(mktemp -d) && mkdir "$folder/sources" "$folder/build" || return
+    files | tar -T - -cf - | tar -C "$folder/sources" -xf -
+    (
+        cd "$folder/build" && make=(make -s -f ../sources/Makefile "PG_CONFIG=$PG_CONFIG") &&
+            "${make[@]}" src/core/text.o src/pg/module.o src/program/report.o && gcc -c -xc /dev/null -o empty.o || exit
+        (cd ../sources && find src -name '*.c' -o -name '*.cpp') | sed 's/\.c[a-z]*$/.o/' | while read -r object; do [ -e "$object" ] || cp empty.o "$object"; done
+        cp empty.o caas && "${make[@]}" install "DESTDIR=$folder/installed" && nothing < <(find ../sources -newer src/core/text.o)
+    )
+    status=$?
+    rm -rf "$folder"
+    return "$status"
 }
 
 # Every function of the install script has a COMMENT, and a C function with its pg_finfo in caas.so.
@@ -61,6 +91,9 @@ check_hidden_errors() {
             print "$ARGV:$line: $name without caas_hide()\n" if $name eq "elog" || $call !~ /\bcaas_hide\(\)/;
         }' | nothing
 }
+
+# What differs between versions of the server is in one header.
+check_server_versions() { c_files | grep -v '/server_versions\.h$' | xargs grep -nE '\bPG_(VERSION_NUM|MAJORVERSION_NUM)\b' | nothing; }
 
 # The core and the program include no header of the server, the server's side none of OpenSSL or C++. The name of a header
 # tells: check_tidy compiles the same files without the server's folder.

@@ -20,10 +20,7 @@
 #endif
 
 #include "../caas.h"
-
-#if PG_VERSION_NUM >= 170000
-#define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
-#endif
+#include "server_versions.h"
 
 /* ---- guc.c: the settings ---- */
 

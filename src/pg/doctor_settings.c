@@ -270,16 +270,13 @@ report_parameters(caas_doctor *doctor)
 					  "the log shows the parameters of each audited statement", "off");
 }
 
-/* PostgreSQL 18 replaces the value in SET by a sign. */
 static void
 report_statistics(caas_doctor *doctor)
 {
-#if PG_VERSION_NUM < 180000
-	if (shows("pg_stat_statements.track", audits) &&
+	if (CAAS_STATISTICS_SHOW_SET && shows("pg_stat_statements.track", audits) &&
 		shows("pg_stat_statements.track_utility", is_true))
 		report_global(doctor, CAAS_SEVERITY_WARNING, "pg_stat_statements.track_utility",
 					  "pg_stat_statements keeps SET caas.api_key with the key", "off");
-#endif
 }
 
 void

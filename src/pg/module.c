@@ -4,11 +4,7 @@
 #include "caas_pg.h"
 #include "table.h"
 
-#if PG_VERSION_NUM >= 180000
-PG_MODULE_MAGIC_EXT(.name = "caas");
-#else
-PG_MODULE_MAGIC;
-#endif
+CAAS_MODULE_MAGIC;
 
 void _PG_init(void);
 

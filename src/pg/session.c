@@ -399,8 +399,7 @@ caas_gated_engine(void)
  * of constant calls in it. A plan for given parameters is used once.
  */
 static PlannedStmt *
-note_planning(Query *parse, const char *query_string, int cursor_options,
-			  ParamListInfo bound_params)
+note_planning(CAAS_PLANNER_PARAMETERS)
 {
 	int			 outer = session.unbound_planning;
 	PlannedStmt *result;
@@ -409,7 +408,7 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	PG_TRY();
 	{
 		caas_prepare_statement(parse);
-		result = next_planner(parse, query_string, cursor_options, bound_params);
+		result = next_planner(CAAS_PLANNER_ARGUMENTS);
 	}
 	PG_FINALLY();
 	{
