@@ -181,5 +181,50 @@ like(
 	'an ordinary column here does not fit a generated one there'
 );
 
+# Left out of the foreign table, it is computed there.
+$local->safe_psql(
+	'postgres', q{
+	CREATE FOREIGN TABLE without (id uuid, email text) SERVER remote1 OPTIONS (table_name 'generated')}
+);
+is(run_here(q{INSERT INTO without VALUES (md5('1')::uuid, 'user1@example.com')}), '', 'a column that is left out here');
+is($remote{1}->safe_psql('postgres', q{SELECT count(*) FROM generated WHERE digest IS NOT NULL}),
+	'1', 'is computed there');
+$local->safe_psql('postgres',
+	'CREATE SCHEMA imported; IMPORT FOREIGN SCHEMA public LIMIT TO (generated) FROM SERVER remote1 INTO imported');
+my $found = q{SELECT object FROM caas_doctor() WHERE finding LIKE '%generated on a foreign table%' ORDER BY object};
+is(
+	run_here($found),
+	join("\n",
+		map { "column $_.digest" }
+		sort('imported.generated', map { ("public.${_}_1", "public.${_}_2") } 'generated', 'here_only', 'strict')),
+	'caas_doctor lists such columns, also one that was imported'
+);
+
+# ---- digests in place ----
+
+$_->safe_psql(
+	'postgres', q{
+	CREATE TABLE in_place (id uuid, email text);
+	CREATE TABLE in_place_kept (id uuid, email text);
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON in_place FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email');
+	CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON in_place_kept FOR EACH ROW
+		EXECUTE FUNCTION caas_encrypt_trigger('id', 'email digests=keep')}
+) for values %remote;
+for my $table ('in_place', 'in_place_kept')
+{
+	partitioned($table, $table, 'id uuid, email text');
+	$local->safe_psql('postgres',
+		"CREATE TRIGGER protect BEFORE INSERT OR UPDATE ON $table FOR EACH ROW EXECUTE FUNCTION caas_encrypt_trigger('id', 'email')"
+	);
+}
+my $insert = q{INSERT INTO %s VALUES (md5('1')::uuid, 'user1@example.com')};
+like(
+	run_here(sprintf($insert, 'in_place'), 1),
+	qr/ERROR:  .*digest/,
+	'a digest in place is refused by the trigger of the other server'
+);
+is(run_here(sprintf($insert, 'in_place_kept'), 1), '', 'with the option digests=keep it is taken');
+is(run_here(q{SELECT caas_verify(id, 'user1@example.com', email) FROM in_place_kept}, 1), 't', 'as it is');
+
 $_->stop for $local, values %remote;
 done_testing();
