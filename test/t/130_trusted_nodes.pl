@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'test/perl';
 use CaasTest;
+use Certificates;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -17,7 +18,6 @@ my @roles =
 	('cert_node', 'ca_node', 'scram_node', 'md5_node', 'peer_node', 'trust_node', 'Odd, node', 'stranger', 'app');
 
 my $node = caas_node('worker', preload => 'shared');
-$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
 force_parallel($node);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION caas');
@@ -41,44 +41,14 @@ my $digest = do { local $ENV{PGOPTIONS} = with_key(); $node->safe_psql('postgres
 
 # ---- how the clients log in ----
 
-my $folder = PostgreSQL::Test::Utils::tempdir_short();
-
-sub openssl { return system_or_bail('openssl', @_); }
-
-# A key and a certificate of the test's own authority.
-sub certificate
-{
-	my ($name, $subject) = @_;
-	openssl(
-		'req', '-newkey', 'rsa:2048', '-nodes', '-subj', "/CN=$subject",
-		'-keyout', "$folder/$name.key", '-out', "$folder/$name.csr"
-	);
-	openssl('x509', '-req', '-days', '2', '-in', "$folder/$name.csr", '-CA', "$folder/ca.crt", '-CAkey',
-		"$folder/ca.key", '-CAcreateserial', '-out', "$folder/$name.crt");
-	chmod 0600, "$folder/$name.key";
-	return;
-}
-
-sub configure_tls
-{
-	openssl(
-		'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days',
-		'2', '-subj', '/CN=authority', '-keyout', "$folder/ca.key", '-out',
-		"$folder/ca.crt"
-	);
-	certificate('server', '127.0.0.1');
-	certificate($_, $_) for qw(cert_node stranger);
-	$node->append_conf(
-		'postgresql.conf', join "\n", 'ssl = on',
-		"ssl_ca_file = '$folder/ca.crt'",
-		"ssl_cert_file = '$folder/server.crt'",
-		"ssl_key_file = '$folder/server.key'"
-	);
-	return;
-}
-
 my $has_tls = $node->safe_psql('postgres', 'SHOW ssl_library') ne '';
-configure_tls() if $has_tls;
+my $folder;
+if ($has_tls)
+{
+	$folder = new_authority();
+	new_certificate($folder, $_) for qw(server cert_node stranger);
+	$node->append_conf('postgresql.conf', tls_settings($folder, 'server'));
+}
 unlink $node->data_dir . '/pg_hba.conf';
 $node->append_conf(
 	'pg_hba.conf',
@@ -121,12 +91,8 @@ sub as
 sub with_certificate
 {
 	my ($role, $name) = @_;
-	my $connection =
-		  'host=127.0.0.1 port='
-		. $node->port
-		. " dbname=postgres user=$role sslmode=verify-ca sslrootcert=$folder/ca.crt"
-		. " sslcert=$folder/$name.crt sslkey=$folder/$name.key";
-	return (connstr => $connection);
+	my %option = (tls_options($folder, $name), port => $node->port, dbname => 'postgres', user => $role);
+	return (connstr => join ' ', map { "$_=$option{$_}" } sort keys %option);
 }
 
 sub lets_in
