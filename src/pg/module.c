@@ -18,6 +18,7 @@ _PG_init(void)
 {
 	caas_error_init();
 	caas_session_init();
+	caas_node_init();
 	caas_define_settings();
 	caas_password_slots_init();
 	caas_label_init();
