@@ -33,7 +33,16 @@ include $(PGXS)
 # The program is for operators and goes where they look for it; a package sets PROGRAM_PREFIX=/usr.
 PROGRAM_PREFIX ?= /usr/local
 
+ifndef EXTENSION_ONLY
 all: caas
+install: install-program
+uninstall: uninstall-program
+endif
+
+# The extension alone: the program and its libraries are left out.
+extension: caas.so $(DATA_built)
+install-extension:
+	$(MAKE) install EXTENSION_ONLY=1
 
 caas.so: src/caas.map
 
@@ -55,7 +64,6 @@ PROGRAM_LIBS = -lpq -lssl -lcrypto -licuuc -lsimdjson -lprometheus-cpp-core -lsy
 caas: $(PROGRAM_OBJS) $(CORE_OBJS)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -o $@ $^ $(PROGRAM_LIBS)
 
-install: install-program
 install-program: caas
 	$(INSTALL) -d '$(DESTDIR)$(PROGRAM_PREFIX)/bin' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1' \
 		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system'
@@ -65,10 +73,21 @@ install-program: caas
 	sed 's,/usr/local/,$(PROGRAM_PREFIX)/,' src/http/caas.service | \
 		$(INSTALL) -m 644 /dev/stdin '$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system/caas.service'
 
-uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(PROGRAM_PREFIX)/bin/caas' '$(DESTDIR)$(PROGRAM_PREFIX)/share/man/man1/caas.1' \
 		'$(DESTDIR)$(PROGRAM_PREFIX)/share/bash-completion/completions/caas' \
 		'$(DESTDIR)$(PROGRAM_PREFIX)/lib/systemd/system/caas.service'
 
-.PHONY: install-program uninstall-program
+.PHONY: extension install-extension install-program uninstall-program
+
+# The archive for PGXN and for packages, of the version's tag; DIST names another commit, such as DIST=HEAD. Only a tag makes a
+# release, so that no archive with a version's name is made by accident of something else.
+DIST ?= refs/tags/$(EXTVERSION)
+dist:
+	@git rev-parse -q --verify '$(DIST)^{commit}' >/dev/null || \
+		{ echo "there is no $(DIST); \`make dist DIST=HEAD\` packs what is checked out" >&2; exit 1; }
+	@git show '$(DIST):caas.control' | grep -qFx "default_version = '$(EXTVERSION)'" || \
+		{ echo "$(DIST) is not version $(EXTVERSION)" >&2; exit 1; }
+	git archive --format=zip --prefix='caas-$(EXTVERSION)/' --output='caas-$(EXTVERSION).zip' '$(DIST)'
+
+.PHONY: dist
