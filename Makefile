@@ -83,11 +83,12 @@ uninstall-program:
 # The archive for PGXN and for packages, of the version's tag; DIST names another commit, such as DIST=HEAD. Only a tag makes a
 # release, so that no archive with a version's name is made by accident of something else.
 DIST ?= refs/tags/$(EXTVERSION)
+DIST_FOLDER ?= .
 dist:
 	@git rev-parse -q --verify '$(DIST)^{commit}' >/dev/null || \
 		{ echo "there is no $(DIST); \`make dist DIST=HEAD\` packs what is checked out" >&2; exit 1; }
 	@git show '$(DIST):caas.control' | grep -qFx "default_version = '$(EXTVERSION)'" || \
 		{ echo "$(DIST) is not version $(EXTVERSION)" >&2; exit 1; }
-	git archive --format=zip --prefix='caas-$(EXTVERSION)/' --output='caas-$(EXTVERSION).zip' '$(DIST)'
+	git archive --format=zip --prefix='caas-$(EXTVERSION)/' --output='$(DIST_FOLDER)/caas-$(EXTVERSION).zip' '$(DIST)'
 
 .PHONY: dist
