@@ -167,6 +167,7 @@ check_pgxn() {
     local changed change
     test/lint/pgxn_meta.pl || return
     changed=$(mktemp) || return
+    # shellcheck disable=SC2016 # for perl
     for change in 's/"license"/"licence"/' 's/"maintainer": .*//' 's/("version": "[0-9]+\.[0-9]+)\.[0-9]+/$1/' 's/"name": "caas"/"name": "ca as"/' \
         's,sql/caas\.sql,sql/none.sql,' 's/14\.0\.0/14/' 's/"tags": \[/"tags": ["hmac", /' 's/"runtime"/"run"/' 's/"postgresql"/"unheard of"/'; do
         perl -pe "$change" META.json >"$changed"
