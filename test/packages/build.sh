@@ -18,7 +18,7 @@ unpack() {
 
 build_dependencies() { cd "$SOURCE" && apt-get -qq -y build-dep .; }
 
-build() { cd "$SOURCE" && as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc && as_builder mv ../caas_* ../*.deb /build/first/; }
+build() { cd "$SOURCE" && as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc && as_builder mv ../*_* /build/first/; }
 
 lintian_clean() { cd /build/first && as_builder lintian --pedantic --display-info --fail-on error,warning,info,pedantic ./*.changes; }
 
@@ -40,7 +40,7 @@ build_next() {
     echo '-- Nothing changes.' >"sql/caas--$VERSION--$NEXT.sql"
     { sed "1,/^ -- /s/^caas ($VERSION)/caas ($NEXT)/; /^ -- /q" debian/changelog; echo; cat debian/changelog; } >/tmp/changelog && cp /tmp/changelog debian/changelog
     rm -f debian/debhelper-build-stamp
-    as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc -b -nc && as_builder mv ../caas_* ../*.deb /build/second/
+    as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc -b -nc && as_builder mv ../*_* /build/second/
 }
 
 SOURCE=/home/builder/caas-$VERSION
