@@ -21,6 +21,7 @@ new_root() {
         tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
     fi
     mkdir -p "$root" && tar -C "$root" -xf "$kept" || return
+    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas"
     # The suite's list of packages may be older than it says it may be; no service starts by itself, and no cluster is made.
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/99caas"
     echo 'APT::Install-Recommends "false";' >>"$root/etc/apt/apt.conf.d/99caas"
