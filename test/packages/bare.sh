@@ -80,7 +80,7 @@ as_postgres() { runuser -u postgres -- env -C / "$@"; }
 psql_app() { as_postgres env PGOPTIONS="-c caas.api_key=$(cat "$STATE/key")" psql -XqAt -v ON_ERROR_STOP=1 -d app "$@"; }
 
 start_server() {
-    pg_createcluster --start -o "listen_addresses=''" "$SERVER" main && as_postgres createdb app &&
+    pg_createcluster --start -o listen_addresses= "$SERVER" main && as_postgres createdb app &&
         caas setup --cluster "$SERVER/main" --database app >"$STATE/key" || return
     psql_app -c 'CREATE TABLE written (n int, d text)' -c "SELECT caas_encrypt('$UUID', 'ada@example.com')" >"$STATE/digest" && [ -s "$STATE/digest" ]
 }
