@@ -94,4 +94,16 @@ uninstall-program:
 link-expected:
 	ln -sfn '$(abspath $(SOURCE)expected)' expected
 
-.PHONY: extension install-extension install-program uninstall-program link-expected
+
+# The archive for PGXN and for packages, of the version's tag; DIST names another commit, such as DIST=HEAD. Only a tag makes a
+# release, so that no archive with a version's name is made by accident of something else.
+DIST ?= refs/tags/$(EXTVERSION)
+DIST_FOLDER ?= .
+dist:
+	@git rev-parse -q --verify '$(DIST)^{commit}' >/dev/null || \
+		{ echo "there is no $(DIST); \`make dist DIST=HEAD\` packs what is checked out" >&2; exit 1; }
+	@git show '$(DIST):caas.control' | grep -qFx "default_version = '$(EXTVERSION)'" || \
+		{ echo "$(DIST) is not version $(EXTVERSION)" >&2; exit 1; }
+	git archive --format=zip --prefix='caas-$(EXTVERSION)/' --output='$(DIST_FOLDER)/caas-$(EXTVERSION).zip' '$(DIST)'
+
+.PHONY: extension install-extension install-program uninstall-program link-expected dist

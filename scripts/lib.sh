@@ -124,7 +124,7 @@ clean_up() {
 SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libicu-dev libcli11-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libsystemd-dev libpq-dev)
-TEST_PACKAGES=(procps libgtest-dev libipc-run-perl libio-socket-ssl-perl perltidy pgbouncer python3-cryptography-vectors python3-minimal binutils
+TEST_PACKAGES=(procps unzip libgtest-dev libipc-run-perl libio-socket-ssl-perl perltidy pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck man-db systemd curl nodejs python3 openssl
     prometheus chromium haproxy) # promtool, a browser for the page of caas report, the proxy before several services
 CLIENT_PACKAGES=(pgbouncer nodejs python3-django python3-psycopg2 python3-psycopg python3-sqlalchemy ruby-activerecord ruby-pg

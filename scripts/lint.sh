@@ -9,7 +9,8 @@ export PG_CONFIG=${PG_CONFIG:-pg_config}
 CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
 
-CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile)
+CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile pgxn
+    debian dist)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -184,7 +185,7 @@ check_warnings() {
             -Wno-missing-field-initializers -Wno-unknown-warning-option -fsyntax-only
 }
 
-# The version is in caas.control. META.json and CHANGELOG.md repeat it; no other file does, besides update scripts, bench/history and
+# The version is in caas.control. META.json, CHANGELOG.md and debian/changelog repeat it; no other file does, besides update scripts, bench/history and
 # lockfiles, which have versions of their own.
 check_version() {
     local version
@@ -192,7 +193,51 @@ check_version() {
     [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "caas.control: \"$version\""; return 1; }
     [ "$(grep -c "\"version\": \"$version\"" META.json)" -eq 2 ] || { echo "META.json: not twice $version"; return 1; }
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
-    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
+    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|debian/changelog|sql/caas--.*|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
+}
+
+# META.json follows PGXN's specification, and the check finds what does not.
+check_pgxn() {
+    local changed change
+    test/lint/pgxn_meta.pl || return
+    changed=$(mktemp) || return
+    # shellcheck disable=SC2016 # for perl
+    for change in 's/"license"/"licence"/' 's/"maintainer": .*//' 's/("version": "[0-9]+\.[0-9]+)\.[0-9]+/$1/' 's/"name": "caas"/"name": "ca as"/' \
+        's,sql/caas\.sql,sql/none.sql,' 's/14\.0\.0/14/' 's/"tags": \[/"tags": ["hmac", /' 's/"runtime"/"run"/' 's/"postgresql"/"unheard of"/'; do
+        perl -pe "$change" META.json >"$changed"
+        ! cmp -s META.json "$changed" || echo "changes nothing: $change"
+        ! test/lint/pgxn_meta.pl "$changed" >/dev/null || echo "not found: $change"
+    done | nothing
+    local status=$?
+    rm -f "$changed"
+    return "$status"
+}
+
+# The packages have the version of caas.control, and debian/control is what pg_buildext makes of control.in for a PostgreSQL.
+check_debian() {
+    local major
+    {
+        head -n 1 debian/changelog | grep -vF "caas ($(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.control)) " | sed 's/^/debian\/changelog: /'
+        major=$(sed -n 's/^Package: postgresql-\([0-9]*\)-caas$/\1/p' debian/control)
+        sed "s/PGVERSION/$major/g" debian/control.in | diff - debian/control
+    } | nothing
+}
+
+# The archive of `make dist` has every file of the commit but those of .gitattributes, and what a build needs of them.
+check_dist() {
+    local folder version
+    git -c safe.directory='*' rev-parse -q --verify HEAD >/dev/null 2>&1 || { echo 'not run: there is no git repository here'; return; }
+    folder=$(mktemp -d) || return
+    make -s dist DIST=HEAD "DIST_FOLDER=$folder" "PG_CONFIG=$PG_CONFIG" || return
+    version=$(basename "$folder"/caas-*.zip .zip)
+    {
+        diff <(git -c safe.directory='*' ls-tree -r --name-only HEAD | grep -vE '^(\.ci/.*|\.editorconfig|\.gitattributes|\.gitignore)$' | sed "s,^,$version/,") \
+            <(perl -e 'print map { "$_\n" } grep { !m{/$} } map { /^ *[0-9]+ +[-0-9]+ +[0-9:]+ +(.*)$/ } `unzip -l $ARGV[0]`' "$folder/$version.zip" | LC_ALL=C sort)
+        ! make -s dist DIST=refs/tags/none "DIST_FOLDER=$folder" "PG_CONFIG=$PG_CONFIG" 2>/dev/null || echo 'a missing tag is not refused'
+    } | nothing
+    local status=$?
+    rm -rf "$folder"
+    return "$status"
 }
 
 # Checks the files of a release: the changelog section, the update script and its test.
@@ -205,7 +250,7 @@ check_sizes() {
 
 check_markers() { files | xargs grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' | nothing; }
 
-check_shell() { files | grep -E '\.(sh|bash)$|^\.ci/run$' | xargs shellcheck -x; }
+check_shell() { files | grep -E '\.(sh|bash)$|^\.ci/run$|^debian/tests/(installcheck|program)$|^debian/.*\.(prerm|postrm)(\.in)?$' | xargs shellcheck -x; }
 
 check_perl() {
     local perl_lib
