@@ -11,6 +11,9 @@ TEXT='example sensitive data'
 # docs/spec.md, section 9: what the published keyring makes of them.
 DIGEST=bf935e2e342e1ca8317e1979d09218459270ba442a8911b1cfe2c3d135af072b3ad0b70c414a3853efa2461dc73589d9c3e132063f9b91ef9a551d43f31d3c78
 
+# As the first process of its namespace this one ignores signals that it has no handler for.
+trap 'exit 143' HUP INT TERM
+
 # crun refuses a machine that has both kinds of cgroups. Here the newer kind, which has no controllers there, is taken out of sight.
 [ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified
 # What podman and crun keep outside of the folders that they are told.
@@ -66,9 +69,13 @@ build_image() {
         -t "caas-$1" -f "$ROOT/containers/$1/Containerfile" "$ROOT" >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; return 1; }
 }
 
-# How the documents run containers, on this machine's network: a bridge needs more of a kernel than some machines have.
+# How the documents run containers, on this machine's network: a bridge needs more of a kernel than some machines have. Podman's limits of
+# open files and processes can be above those of this machine, and only some root may raise them.
 run_container() {
-    podman run --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges --network host "$@"
+    local files
+    files=$(ulimit -Hn)
+    podman run --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges --network host \
+        --ulimit "nofile=$files:$files" --ulimit nproc=4096:4096 "$@"
 }
 
 # The limit of locked memory that a container gets: this machine's, 8 MiB at most.

@@ -38,8 +38,8 @@ gives() {
 by_network() { podman exec --env PGPASSWORD="$1" database psql -XAtq -h 127.0.0.1 -c 'SELECT 1'; }
 
 check_database() {
-    check 'it makes its cluster at the first start' start_database --name database --ulimit "memlock=$(memlock):$(memlock)"
-    check 'it is ready' eventually ready
+    check 'it makes its cluster at the first start' start_database --name database --ulimit "memlock=$(memlock):$(memlock)" || return
+    check 'it is ready' eventually ready || return
     check 'its health check succeeds' podman healthcheck run database
     check 'its root is read-only' refused_with 'Read-only file system' podman exec database touch /x
     check 'it runs without rights' has_no_rights database $USER_ID
@@ -59,7 +59,7 @@ check_data() {
     check 'the data is there and verifies' gives t "SELECT caas_verify(id, '$TEXT', digest) FROM people"
     check 'it stops within the grace period' stops_in_time database 120
     podman rm database >/dev/null
-    check 'another container over the same volume' start_database --name database --ulimit memlock=65536:65536
+    check 'another container over the same volume' start_database --name database --ulimit memlock=65536:65536 || return
     check 'it is ready, too' eventually ready
     check 'it has the data' gives t "SELECT caas_verify(id, '$TEXT', digest) FROM people"
     check 'little locked memory is reported' gives f 'SELECT secrets_locked FROM caas_status()'
@@ -83,7 +83,9 @@ check_rotation() {
 
 check 'the image is built' build_image postgresql || exit
 make_files && new_mount postgresql && mount_files postgresql 0440 $USER_ID || exit
-check_database
-check_data
-check_rotation
+if check_database && check_data; then
+    check_rotation
+else
+    podman logs database
+fi
 podman rm --force --all >/dev/null

@@ -56,8 +56,8 @@ check_start() {
 }
 
 check_service() {
-    check 'it starts with the files of a secret, 0440 and its group' start_service --name caas --ulimit "memlock=$(memlock):$(memlock)"
-    check 'it answers /health' eventually generation_is 1
+    check 'it starts with the files of a secret, 0440 and its group' start_service --name caas --ulimit "memlock=$(memlock):$(memlock)" || return
+    check 'it answers /health' eventually generation_is 1 || return
     check 'it answers /encrypt with the digest of docs/spec.md' encrypts "$DIGEST"
     check 'its health check succeeds' podman healthcheck run caas
     check 'it runs without rights' has_no_rights caas $USER_ID
@@ -111,8 +111,11 @@ check 'the image is built' build_image service || exit
 make_files && podman secret create keyring "$FILES/keyring" && podman secret create api-keys "$FILES/api-keys" || exit
 check_start
 new_mount service && mount_files service 0440 $USER_ID || exit
-check_service
-check_rotation
-check_sidecar
-check_end
+if check_service; then
+    check_rotation
+    check_sidecar
+    check_end
+else
+    podman logs caas
+fi
 podman rm --force --all >/dev/null
