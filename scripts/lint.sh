@@ -10,7 +10,7 @@ CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
 
 CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile pgxn
-    debian dist)
+    debian dist manifests)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -312,6 +312,16 @@ check_json() {
 
 # npm asks the registry that the machine is set up with: a lockfile names none.
 check_lockfile() { files | grep 'package-lock\.json$' | xargs grep -nE '"resolved"|https?:.*\.tgz' | nothing; }
+
+# The examples for Compose and Kubernetes in docs/containers.md.
+check_manifests() {
+    local folder status
+    folder=$(mktemp -d) || return
+    scripts/docs_files.pl "$folder" docs/containers.md && /usr/bin/python3 test/containers/manifests.py "$folder"
+    status=$?
+    rm -rf "$folder"
+    return "$status"
+}
 
 passed=0
 failed=0
