@@ -62,7 +62,6 @@ sub citus_nodes
 			q{citus.enable_statistics_collection = off},
 			q{citus.node_conninfo = 'sslmode=disable'},
 			q{citus.shard_count = 4},
-			q{citus.next_shard_id = 102008},
 			@{ $option{conf} // [] }
 		);
 		local @ENV{ keys %{ $option{environment} // {} } } = values %{ $option{environment} // {} };
