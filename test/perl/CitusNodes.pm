@@ -49,13 +49,14 @@ sub citus_nodes
 	my @nodes;
 	for my $name (qw(coordinator worker1 worker2))
 	{
-		my $node = caas_node($name, keyring => \@keyring, preload => 'none');
+		my $node =
+			caas_node($name, keyring => \@keyring, preload => 'none', extra => { allows_streaming => 'logical' });
 		$node->append_conf(
 			'postgresql.conf',
 			join "\n",
 			q{shared_preload_libraries = 'citus,caas'},
 			q{listen_addresses = '127.0.0.1'},
-			q{wal_level = logical},
+			q{max_worker_processes = 20},
 			q{max_prepared_transactions = 20},
 			q{citus.enable_version_checks = off},
 			q{columnar.enable_version_checks = off},
