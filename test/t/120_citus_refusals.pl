@@ -5,10 +5,11 @@ use warnings;
 use lib 'test/perl';
 use CaasTest;
 use CitusNodes;
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = caas_node('refusals', preload => 'shared');
+my $node = caas_node('refusals', preload => 'shared', keyring => [ generation(1, 'retired'), generation(2, 'active') ]);
 my $folder = own_stage();
 stand_in($folder, 'logicalrelid');
 $node->start;
@@ -57,7 +58,7 @@ wait_until($node, q{SELECT clock_timestamp() > pg_conf_load_time() + '1.1 s'});
 my $generations =
 	q{SELECT string_agg(concat_ws('|', relation, coalesce(column_name, '-'), coalesce(generation, 0), coalesce("values", -1), conclusive,
 	coalesce(remark ~ '^Citus keeps the rows in shards.*ask each node', false)), E'\n' ORDER BY relation::text, column_name) FROM caas_generations()};
-my $plain = 'plain|sealed|1|1|t|f';
+my $plain = 'plain|sealed|2|1|t|f';
 
 is($sql->($generations), $plain, 'before anything is distributed, there is what is counted');
 $sql->(q{INSERT INTO pg_dist_partition SELECT c, 'h' FROM unnest('{shell,bare,parted,part}'::regclass[]) c});
@@ -66,6 +67,25 @@ is(
 	join("\n", 'bare|-|0|-1|f|t', 'part|sealed|0|-1|f|t', $plain, 'shell|digest|0|-1|f|t', 'shell|sealed|0|-1|f|t'),
 	'each distributed table has a row without a count, also one that declares nothing'
 );
+
+# The program removes no generation then.
+my ($out, $error) = ('', '');
+IPC::Run::run(
+	[
+		$ENV{CAAS} // 'caas', 'keyring', 'remove', $node->{caas_keyring},
+		'1', '--yes', '--database', $node->connstr('postgres')
+	],
+	'>',
+	\$out,
+	'2>',
+	\$error
+);
+like(
+	$error,
+	qr/generation 1 may still be needed:.*\.shell.*not conclusive: Citus keeps the rows in shards/s,
+	'caas keyring remove asks and refuses'
+);
+like(slurp_file($node->{caas_keyring}), qr/^1 retired/m, 'and changes nothing');
 
 # Each of these would see an empty table.
 my $refused = qr/ERROR:  0A000: .* is distributed by Citus: its rows are in shards.*\n(?:DETAIL.*\n)?HINT:  /;

@@ -110,6 +110,28 @@ for my $name (sort keys %right)
 	is(right($name, $right{$name}), '50', "$name is distributed without loss");
 }
 
+# Plaintext from before the trigger.
+$sql->(
+	q{CREATE TABLE older (id uuid PRIMARY KEY, email text, digest text, ssn text, ssn_sealed bytea);
+	INSERT INTO older (id, email, ssn) SELECT md5(n::text)::uuid, 'e' || n, 's' || n FROM generate_series(1, 50) n;}
+		. sprintf($trigger, 'e', 'older', 'encrypt', 'email=digest')
+		. sprintf($trigger, 's', 'older', 'seal', 'ssn=ssn_sealed@c keep')
+);
+$sql->("$unsafe SELECT create_distributed_table('older', 'id')");
+is(
+	right(
+		'older',
+		q{email IS NULL AND caas_verify(id, 'e' || n, digest) AND caas_open(id, ssn_sealed, 'c') = ssn AND ssn = 's' || n}
+	),
+	'50',
+	'plaintext from before the trigger is protected on the way'
+);
+like(
+	$error->(sprintf $trigger, 'f', 'generated', 'encrypt', 'email digests=keep'),
+	qr/triggers are not supported on distributed tables/,
+	'a trigger on a distributed table asks for the setting'
+);
+
 # New values, through the trigger of the shard.
 $sql->("INSERT INTO targets (id, email) VALUES ('$ada', 'new'); INSERT INTO sealed (id, ssn) VALUES ('$ada', 'new')");
 is($sql->(qq{SELECT email IS NULL, caas_verify(id, 'new', digest) FROM targets WHERE id = '$ada'}), 't|t', 'a digest');
@@ -269,6 +291,25 @@ is(
 	),
 	'2',
 	'and says so'
+);
+my $remaining =
+	q{SELECT nodeid, success, result FROM run_command_on_all_nodes($$SELECT json_agg(json_build_array(g.relation, g.column_name, g.remark)) FROM caas_generations() g
+	WHERE (generation = %d OR NOT conclusive) AND relation NOT IN (SELECT logicalrelid FROM pg_dist_partition) AND relation::text ~ '^(sealed|people)_' AND column_name = 'ssn_sealed'$$)};
+is(
+	$sql->(
+		"SELECT count(*), count(*) FILTER (WHERE success), count(result) FILTER (WHERE result <> '') FROM ("
+			. sprintf($remaining, 1) . ') n'
+	),
+	'3|3|2',
+	'the nodes that have shards have values of the generation'
+);
+is(
+	$sql->(
+		"SELECT count(*), count(*) FILTER (WHERE success), count(result) FILTER (WHERE result <> '') FROM ("
+			. sprintf($remaining, 2) . ') n'
+	),
+	'3|3|0',
+	'and none of another'
 );
 my @counts = map { $_->safe_psql('postgres', $count) } @workers;
 is($counts[0] + $counts[1], 50, 'the workers count all, in an ordinary session');
