@@ -60,6 +60,7 @@ extern void caas_doctor_event_trigger(caas_doctor *doctor);
 extern void caas_doctor_triggers(caas_doctor *doctor);
 extern void caas_doctor_calls(caas_doctor *doctor);
 extern void caas_doctor_columns(caas_doctor *doctor);
+extern void caas_doctor_shards(caas_doctor *doctor);
 
 /* ---- shared by the checks of tables ---- */
 

@@ -249,6 +249,13 @@ may_sample(caas_doctor *doctor, Relation relation, List *columns)
 		reason = "cannot look at the rows of this table: a standby has none of an unlogged one";
 		remedy = "Call caas_doctor() on the primary.";
 	}
+	else if (caas_is_distributed(RelationGetRelid(relation)))
+	{
+		reason = "cannot look at the rows of this table: Citus keeps them in shards";
+		remedy = psprintf("SELECT * FROM run_command_on_all_nodes('SELECT json_agg(d) FROM "
+						  "%s.caas_doctor() d');",
+						  doctor->schema);
+	}
 	if (reason != NULL)
 		caas_doctor_add(doctor, CAAS_SEVERITY_NOTE, psprintf("table %s", name), reason, remedy);
 	return reason == NULL;

@@ -146,6 +146,24 @@ extern const char *caas_extension_schema(FunctionCallInfo fcinfo);
 /* The number of the active generation. Raises what caas_gated_engine() raises. */
 extern int caas_active_generation(void);
 
+/* ---- table_shards.c: tables that Citus distributes ---- */
+
+/* Returns the tables of this database whose rows Citus keeps in shards, as Oid. */
+extern List *caas_distributed_tables(void);
+
+/* True for one of them. */
+extern bool caas_is_distributed(Oid table);
+
+/* Raises 0A000 when the table, a partition or an inheritance child is one of them. function: the
+ * name in SQL; hint: what to do instead. */
+extern void caas_refuse_distributed(Oid root, const char *function, const char *hint);
+
+/*
+ * Lets queries of pg_class see the shards on this server, which Citus hides from
+ * clients; for the queries of this GUC nest level.
+ */
+extern void caas_show_shards(void);
+
 /* ---- label.c ---- */
 
 #define CAAS_LABEL_PROVIDER "caas"
