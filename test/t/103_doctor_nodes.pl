@@ -23,6 +23,7 @@ $node->safe_psql(
 				RETURN NEXT;
 			END LOOP;
 		END $$;
+	CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);
 	CREATE TABLE pg_catalog.pg_dist_node (nodeid integer, nodename text, nodeport integer);
 	INSERT INTO pg_catalog.pg_dist_node VALUES (1, 'here', 5432), (2, 'worker', 5433), (3, 'worker', 5434)}
 );
