@@ -103,7 +103,7 @@ check_includes() {
         files | grep -E '^src/((core|program|cli|http)/.*\.(cpp|hpp)|caas\.h)$' | xargs grep -oE '#include *[<"][^>"]+' /dev/null |
             awk -F'[<"]' 'NR == FNR { server[$1]; next } $2 in server || $2 ~ /postgresql/' \
                 <(find "$(server_headers)" -name '*.h' -printf '%P\n') -
-        c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)'
+        c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)' | grep -v '<sys/[a-z]*\.h>' # the system's own calls
         c_files | xargs grep -n '#include "\.\.' | grep -v '"\.\./caas\.h"'
         files | grep -E '^src/pg/.*\.(cpp|hpp)$'
         # Includes point down: cli to http to program to core.
@@ -193,7 +193,7 @@ check_version() {
     [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "caas.control: \"$version\""; return 1; }
     [ "$(grep -c "\"version\": \"$version\"" META.json)" -eq 2 ] || { echo "META.json: not twice $version"; return 1; }
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
-    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|debian/changelog|sql/caas--.*|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
+    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|debian/changelog|sql/caas--.*|bench/scale_model\.py|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
 }
 
 # META.json follows PGXN's specification, and the check finds what does not.
