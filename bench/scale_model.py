@@ -2,7 +2,7 @@
 """Computes the tables of docs/scale.md: bench/scale_model.py [--write | --check]
 
 Without an option the tables are printed. --write puts them into docs/scale.md, --check ends with 1 when others stand there. What is measured
-is read from the tables in bench/history, by file and name of the line; what is assumed stands in ASSUMED. Nothing else goes in, and the
+is read from the newest tables in bench/history, by kind and name of the line; what is assumed stands in ASSUMED. Nothing else goes in, and the
 simulations draw from a generator with a fixed start, so that everyone computes the same.
 """
 import math
@@ -13,7 +13,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "scale.md"
-SIZES, SQL, TABLES = "0.6.0-sizes.md", "0.4.0-sql.md", "0.5.0-tables.md"
+
+
+def newest(kind):
+    """The file of the newest version that has figures of this kind."""
+    found = (ROOT / "bench" / "history").glob(f"*-{kind}.md")
+    return max(found, key=lambda path: [int(part) for part in path.name.split("-")[0].split(".")]).name
+
+
+SIZES, SQL, TABLES = newest("sizes"), newest("sql"), newest("tables")
 
 ASSUMED = {
     "users": 10**9,

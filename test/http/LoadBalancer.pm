@@ -19,7 +19,7 @@ use TestCa;
 our @EXPORT = qw(haproxy_program new_balancer);
 
 my $HOST = 'caas.example.com';    # as in docs/http.md
-my $ENOUGH = 20;    # rounds of a client in a phase
+my $ENOUGH = 12;    # rounds of a client in a phase
 my $PATIENCE = 120;    # seconds, for every client to come so far
 my %running;
 
