@@ -109,6 +109,16 @@ for my $way ('keyed', 'trusted')
 			't|0', "$way: " . $shard->name . ' holds rows without plaintext');
 	}
 }
+
+# The key of one call is not there in the next one on the same connections, with the function that takes none.
+$proxy->safe_psql(
+	'postgres', q{CREATE FUNCTION find_keyless(value text) RETURNS TABLE (id uuid, email text) LANGUAGE plproxy
+		AS $$ CLUSTER 'keyed'; RUN ON ALL; TARGET find_trusted; $$}
+);
+like(
+	run_app("SELECT count(*) FROM find_keyed('$key', 'user7\@example.com'); SELECT find_keyless('user7\@example.com')"),
+	$refusal, 'the key ends with its transaction'
+);
 like(run_app(q{SELECT find_keyed('wrong', 'user7@example.com')}), $refusal, 'a wrong key is refused');
 like(run_app(q{SELECT find_keyed('', 'user7@example.com')}), $refusal, 'and none, on a connection that had one before');
 
