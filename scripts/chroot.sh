@@ -7,8 +7,12 @@ debian_mirror() {
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
 }
 
-# The names of the mount, process and IPC namespaces are this command's own, so nothing stays mounted and no process survives it.
-isolated() { unshare --mount --pid --ipc --uts --fork --kill-child "$@"; }
+# The mount, process and IPC namespaces are this command's own, so nothing stays mounted and no process survives it. The first process of a
+# namespace gets no signal that it has no trap for.
+# shellcheck disable=SC2016 # for the inner shell
+isolated() {
+    unshare --mount --pid --ipc --uts --fork --kill-child sh -c 'trap "exit 143" HUP INT TERM; "$@" & wait $!' sh "$@"
+}
 
 # Makes the folder $2 the root of a bare Debian of suite $1. With CAAS_CHROOTS, a folder, the base of each suite is kept
 # there as SUITE.tar and used again.

@@ -43,7 +43,7 @@ main() {
     [ "$(id -u)" -eq 0 ] || die 'debootstrap and chroot need root'
     [ $# -gt 0 ] || set -- bookworm
     begin
-    install_packages debootstrap git "${DEMO_PACKAGES[@]}"
+    install_packages debootstrap git make
     [ -z "$(git -C "$ROOT" status --porcelain)" ] || say 'There are changes that are not committed, and not in the packages'
     make -C "$ROOT" -s dist DIST=HEAD "DIST_FOLDER=$WORK" "PG_CONFIG=$PG_CONFIG" || die 'no archive'
     local suite

@@ -131,6 +131,7 @@ esac
 END
     chmod 755 /usr/local/sbin/systemctl
     mkdir -p /run/systemd/system
+    echo 'DPkg::Path "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin";' >/etc/apt/apt.conf.d/99stand-in
     printf '%s\n' '#!/bin/sh' "test \"\$1\" = caas.service || exit 101" >/usr/sbin/policy-rc.d
     systemctl start caas.service && wait_for answers
 }
@@ -236,7 +237,7 @@ purge_frees_the_server() {
 # What stays is the two keyrings: the service's and the server's.
 only_keyrings_stay() {
     exec 7>&- 8<&-
-    rm -rf /run/systemd/system /usr/local/sbin/systemctl "$SOCKET"
+    rm -rf /run/systemd/system /usr/local/sbin/systemctl /etc/apt/apt.conf.d/99stand-in "$SOCKET"
     pg_dropcluster --stop "$SERVER" main || return
     list_files >"$STATE/files.after"
     diff <(printf '%s\n' /etc/caas /etc/caas/keyring /var/lib/postgresql/caas "/var/lib/postgresql/caas/$SERVER-main.keyring") \

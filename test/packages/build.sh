@@ -8,7 +8,7 @@ as_builder() { runuser -u builder -- env PATH="${CCACHE:+/usr/lib/ccache:}$PATH"
 
 install_tools() {
     apt-get -qq update && apt-get -qq -y install build-essential debhelper lintian postgresql-server-dev-all unzip ${CCACHE:+ccache} || return
-    useradd --create-home builder && install -d -o builder /build/first /build/second
+    useradd --create-home builder && { [ -z "$CCACHE" ] || chown builder "$CCACHE"; } && install -d -o builder /build/first /build/second
 }
 
 # The control file in the archive names the PostgreSQL of one suite; the build asks for the one of this suite.
