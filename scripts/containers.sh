@@ -60,6 +60,12 @@ podman_settings() {
     export CONTAINERS_STORAGE_CONF=$WORK/podman/storage.conf CONTAINERS_CONF=$WORK/podman/containers.conf
 }
 
+# Runs the tests of an image; what they print goes to the terminal and to the file that is counted.
+tested() {
+    isolated "$ROOT/test/containers/$1.sh" 2>&1 | tee "$WORK/checks.log"
+    return "${PIPESTATUS[0]}"
+}
+
 main() {
     local parts=(service postgresql) part passed=0 failed=0 log
     case "${1:-}" in
@@ -78,8 +84,7 @@ main() {
     export ROOT WORK
     for part in "${parts[@]}"; do
         say "$part: building the image and testing it"
-        run_job isolated "$ROOT/test/containers/$part.sh" 2>&1 | tee "$log"
-        [ "${PIPESTATUS[0]}" -eq 0 ] || echo "FAILED  $part: it did not come to its end" | tee -a "$log"
+        run_job tested "$part" || echo "FAILED  $part: it did not come to its end" | tee -a "$log"
         passed=$((passed + $(grep -c '^ok ' "$log")))
         failed=$((failed + $(grep -c '^FAILED ' "$log")))
     done

@@ -74,7 +74,7 @@ build_image() {
 run_container() {
     local files
     files=$(ulimit -Hn)
-    podman run --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges --network host \
+    podman run --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges --network host --cgroups disabled \
         --ulimit "nofile=$files:$files" --ulimit nproc=4096:4096 "$@"
 }
 

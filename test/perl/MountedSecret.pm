@@ -16,7 +16,7 @@ my $changes = 0;
 sub mount_secret
 {
 	my ($folder, $files, %option) = @_;
-	my $made = sprintf '..2026_01_01_00_00_00.%09d', ++$changes;
+	my $made = sprintf '..2026_01_01_00_00_00.%d_%d', $$, ++$changes;
 	my $old = readlink "$folder/..data";
 	mkdir "$folder/$made" or die "mkdir: $!";
 	chmod 0755, "$folder/$made" or die "chmod: $!";
