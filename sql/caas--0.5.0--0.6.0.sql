@@ -4,6 +4,9 @@
 COMMENT ON EXTENSION caas IS
 'per-user digests, sealed values, blind indexes and password hashes, keyed from outside the database';
 
+COMMENT ON FUNCTION caas_status() IS
+'Returns the state of caas in this session, without raising an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether the session''s API key is accepted, else why not, and its name in caas.api_key_digests, or the entry of caas.trusted_nodes that lets it in without one; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
+
 COMMENT ON PROCEDURE caas_backfill(regclass, integer, integer, integer, integer, integer, bigint) IS
 'Protects what the triggers of a table would protect and that was there before them: rows in batches of about batch_ms milliseconds, each committed, with pause_ms between them, and not while a standby is more than max_lag_bytes behind. part of parts: one of several sessions side by side, after which a call without parts does what they left. Goes on where an interrupted call was. Rows that cannot be changed are in caas_conflicts. Needs UPDATE and SELECT. Errors: 25001 in a transaction block, 28000 no accepted API key, 55000 nothing declared or a disabled trigger, 55006 the job runs already, 55P03 a lock was not to be had within lock_timeout_ms, 42501 row-level security, 0A000 a table that Citus distributes';
 

@@ -194,7 +194,7 @@ CREATE FUNCTION caas_status(
     OUT api_key_problem text, OUT api_key_name text)
     AS 'MODULE_PATHNAME', 'caas_sql_status' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION caas_status() IS
-'Returns the state of caas in this session, without raising an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether the session''s API key is accepted, else why not, and its name in caas.api_key_digests; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
+'Returns the state of caas in this session, without raising an error: versions; the keyring, or why it cannot be used; the active generation and its check value (equal values mean equal results); whether the session''s API key is accepted, else why not, and its name in caas.api_key_digests, or the entry of caas.trusted_nodes that lets it in without one; whether secrets are in locked memory; where an API key is stored that others can read. For everyone; paths only for pg_read_all_settings';
 
 CREATE FUNCTION caas_profile(uuid, OUT generation integer, OUT algorithm text, OUT salt_length integer)
     AS 'MODULE_PATHNAME', 'caas_sql_profile' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;

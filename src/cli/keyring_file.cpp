@@ -36,6 +36,13 @@ KeyringFile read_file(const std::string& path) {
     return read_open_file(file.get(), path);
 }
 
+// The same text with an LF at its end, which the last line may lack: edits find and add whole lines.
+SecretText whole_lines(std::string_view text) {
+    SecretText result(text.size() + 1);
+    result.expose_mutable().append(text).append(text.ends_with('\n') ? "" : "\n");
+    return result;
+}
+
 Keyring parse(const SecretText& text, const std::string& path) {
     auto keyring = parse_keyring(text.expose());
     if (!keyring.ok()) throw keyring_error(kExitFailed, path, keyring.error());
@@ -88,13 +95,14 @@ Keyring edit_keyring(const std::string& path, const Edit& edit) {
     const Descriptor locked = open_locked(folder);  // until the end of the edit
     const KeyringFile current = read_open_file(locked.get(), path);
     const struct stat status = status_of(locked.get(), path);
-    const SecretText text = edit(parse(current.text, path), current.text.expose());
+    const Keyring keyring = parse(current.text, path);
+    const SecretText text = edit(keyring, whole_lines(current.text.expose()).expose());
     NewFile file = NewFile::for_edit(folder);
     file.set_ownership({status.st_uid, status.st_gid, status.st_mode & mode_t{07777}});
     file.write(text.expose());
-    Keyring keyring = written_keyring(file, path);
+    Keyring edited = written_keyring(file, path);
     file.replace();
-    return keyring;
+    return edited;
 }
 
 }  // namespace caas::cli

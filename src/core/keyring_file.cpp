@@ -31,7 +31,10 @@ Error file_error(const char* reason, int os_error = 0) {
     return Error{.status = CAAS_ERR_KEYRING_FILE, .os_error = os_error, .reason = reason};
 }
 
-// The rule of PostgreSQL's ssl_key_file: at most 0600 for the user's own file, 0640 for one that root owns.
+// The rule of PostgreSQL's ssl_key_file: at most 0600 for the user's own file, 0640 for one that root owns. It holds in
+// containers too: a mounted secret of root's with mode 0440 is read by its group. Mode 0444 is refused on every mount,
+// since the mount does not tell who else reaches the file: other users of the container, what is started in it later,
+// and other containers that the same secret or folder is mounted in cannot be seen from here.
 const char* permission_problem(const struct stat& status, uid_t user) {
     if (status.st_uid == 0) {
         const bool open_to_others = (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0;

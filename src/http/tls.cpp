@@ -27,7 +27,9 @@ struct stat status_of_readable(const std::string& path) {
 // PostgreSQL has the same rule for its ssl_key_file: only the owner and the group may read it.
 void check_key_file(const std::string& path) {
     if ((status_of_readable(path).st_mode & S_IRWXO) != 0)
-        throw program::program_error(path + ": others may read the key; set its mode to 0600 or 0640");
+        throw program::program_error(path +
+                                     ": others may read the key; set its mode to 0600 or 0640, that of a secret that a "
+                                     "container platform mounts to 0440");
 }
 
 // Without this, a key with a pass phrase would wait for a terminal.

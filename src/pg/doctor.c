@@ -24,9 +24,9 @@ typedef struct finding
 } finding;
 
 static void (*const checks[])(caas_doctor *) = {
-	caas_doctor_versions,	caas_doctor_keyring,	   caas_doctor_keys,	 caas_doctor_settings,
-	caas_doctor_privileges, caas_doctor_event_trigger, caas_doctor_triggers, caas_doctor_calls,
-	caas_doctor_columns,	caas_doctor_shards,
+	caas_doctor_versions, caas_doctor_keyring,	  caas_doctor_nodes,		 caas_doctor_keys,
+	caas_doctor_settings, caas_doctor_privileges, caas_doctor_event_trigger, caas_doctor_triggers,
+	caas_doctor_calls,	  caas_doctor_columns,	  caas_doctor_shards,
 };
 
 static const char *const severities[] = {"error", "warning", "note"};

@@ -3,6 +3,8 @@
  */
 #include "doctor.h"
 
+#include <sys/statvfs.h>
+
 #include "common/file_perm.h" /* for stat() */
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -66,14 +68,23 @@ server_user(void)
 	return stat(DataDir, &data) == 0 ? data.st_uid : 0;
 }
 
+static bool
+on_read_only_mount(const char *path)
+{
+	struct statvfs mount;
+
+	return statvfs(path, &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0;
+}
+
 static void
 report_problem(caas_doctor *doctor, const caas_error *error)
 {
 	struct stat status;
 	const char *remedy = caas_keyring_hint(error);
 
-	/* Only the mode is wrong. */
-	if (error->status == CAAS_ERR_KEYRING_PERMISSIONS && stat(caas_keyring_file, &status) == 0)
+	/* Only the mode is wrong; chmod cannot mend it on a read-only mount, such as a container's. */
+	if (error->status == CAAS_ERR_KEYRING_PERMISSIONS && stat(caas_keyring_file, &status) == 0 &&
+		!on_read_only_mount(caas_keyring_file))
 	{
 		if (status.st_uid == 0)
 			remedy = psprintf("chmod 0640 %s", shown_path(caas_keyring_file, "FILE"));

@@ -34,7 +34,8 @@ static const status_row status_table[] = {
 	 "Make one with \"caas keyring init\" and name it in caas.keyring_file."},
 	{CAAS_ERR_KEYRING_FILE, ERRCODE_CONFIG_FILE_ERROR, NULL, keyring_hint},
 	{CAAS_ERR_KEYRING_PERMISSIONS, ERRCODE_CONFIG_FILE_ERROR, NULL,
-	 "The keyring must belong to the server's user with mode 0600, or to root with 0640."},
+	 "The keyring must belong to the server's user with mode 0600, or to root with 0640. A secret "
+	 "that a container platform mounts: root's, with mode 0440 and the server's group."},
 	{CAAS_ERR_KEYRING_SYNTAX, ERRCODE_CONFIG_FILE_ERROR, NULL, keyring_hint},
 	{CAAS_ERR_KEYRING_ALGORITHM, ERRCODE_CONFIG_FILE_ERROR, NULL,
 	 "Load the OpenSSL provider that has it, or name other algorithms in a new generation."},

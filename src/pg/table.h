@@ -79,8 +79,12 @@ extern const char *caas_declared_kind_name(const caas_declaration *declaration);
 
 /*
  * Calls the function in a subtransaction that is rolled back. Returns NULL, or the
- * error that it raised about a definition; raises another one, such as a cancel.
+ * error that it raised when is_expected() says so of its SQLSTATE; raises another one.
  */
+extern const ErrorData *caas_error_of(void (*run)(void *argument), void *argument,
+									  bool (*is_expected)(int sqlerrcode));
+
+/* The same for errors about a definition: a cancel, for instance, is raised. */
 extern const ErrorData *caas_definition_error(void (*examine)(void *argument), void *argument);
 
 /* The error as the problem of a declaration; NULL for NULL. */

@@ -251,7 +251,7 @@ static void
 count_rows(Relation relation, List *tallies)
 {
 	Snapshot		snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc	scan = table_beginscan(relation, snapshot, 0, NULL);
+	TableScanDesc	scan = CAAS_BEGIN_SCAN(relation, snapshot);
 	TupleTableSlot *row = table_slot_create(relation, NULL);
 	MemoryContext	values =
 		AllocSetContextCreate(CurrentMemoryContext, "caas_generations", ALLOCSET_DEFAULT_SIZES);

@@ -67,12 +67,6 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
-#if PG_VERSION_NUM >= 180000
-#define IS_ENFORCED(constraint) ((constraint).ccenforced)
-#else
-#define IS_ENFORCED(constraint) true
-#endif
-
 List *
 caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit)
 {
@@ -81,7 +75,7 @@ caas_guards(Relation relation, const caas_argument *argument, bool with_no_inher
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 		if ((with_no_inherit || !constraints->check[i].ccnoinherit) &&
-			IS_ENFORCED(constraints->check[i]) &&
+			CAAS_IS_ENFORCED(constraints->check[i]) &&
 			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
 					 argument->target.text == NULL))
 			names = lappend(names, pstrdup(constraints->check[i].ccname));

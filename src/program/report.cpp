@@ -40,6 +40,11 @@ ProgramError keyring_error(int exit_code, const std::string& path, const Error& 
     message += error.reason != nullptr ? error.reason : "the keyring cannot be used";
     if (error.algorithm != nullptr) message += std::string(": ") + error.algorithm;
     if (error.os_error != 0) message += std::string(": ") + std::strerror(error.os_error);
+    if (error.status == CAAS_ERR_KEYRING_PERMISSIONS) {
+        message +=
+            "; it must belong to that user with mode 0600, or to root with 0640 (a secret that a container platform "
+            "mounts: root's, with mode 0440 and the user's group)";
+    }
     return ProgramError(exit_code, message);
 }
 

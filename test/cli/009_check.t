@@ -36,7 +36,7 @@ my %bad = (
 	'line 2: the index key is 32 equal bytes' => "# caas keyring v1\n$good index=2:" . ('A' x 43) . "=\n",
 	'line 3: the index key is not that of the generation that it names' =>
 		"# caas keyring v1\n$good\n2 retired 2026-01-01T00:00:00Z " . random_secret() . " index=1:$secret\n",
-	'line 2: the last line does not end in LF' => "# caas keyring v1\n$good",
+	'line 1: no generation is active' => '# caas keyring v1',
 );
 
 for my $reason (sort keys %bad)

@@ -18,7 +18,6 @@ my @content = (
 	[ '', 1, 'the file is empty' ],
 	[ "$active\n", 1, "the first line is not '# caas keyring v1'" ],
 	[ "# caas keyring v2\n$active\n", 1, "the first line is not '# caas keyring v1'" ],
-	[ "$version$active", 2, 'the last line does not end in LF' ],
 	[ "$version$active\r\n", 2, 'the line ends in CR LF instead of LF' ],
 	[ "$version# \xff\n$active\n", 2, 'the line is not valid UTF-8 or holds a zero byte' ],
 	[ "$version# a\0b\n$active\n", 2, 'the line is not valid UTF-8 or holds a zero byte' ],

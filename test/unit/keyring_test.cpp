@@ -81,6 +81,23 @@ TEST(Keyring, CommentsAndEmptyLines) {
     EXPECT_EQ(keyring.generations()[0].line, 6);
 }
 
+TEST(Keyring, TheLastLineMayLackItsLf) {
+    const std::string fields = " digests=kmac256,hmac-sha256 index=7:" + base64(secret_of(3));
+    for (const std::string& whole :
+         {with_version(active(1)), with_version(generation_line(2, "retired", kSecond) + active(1, fields)),
+          with_version(active(1) + "# a comment\n"), with_version(active(1) + " \n")}) {
+        const Keyring keyring = parsed(whole);
+        const Keyring short_of_one = parsed(whole.substr(0, whole.size() - 1));
+        ASSERT_EQ(short_of_one.generations().size(), keyring.generations().size()) << whole;
+        for (std::size_t i = 0; i < keyring.generations().size(); i++) {
+            const Generation& one = short_of_one.generations()[i];
+            EXPECT_EQ(one.check_value().value(), keyring.generations()[i].check_value().value()) << whole;
+            EXPECT_EQ(one.active, keyring.generations()[i].active);
+            EXPECT_EQ(one.line, keyring.generations()[i].line);
+        }
+    }
+}
+
 TEST(Keyring, LimitsThatAreStillAllowed) {
     EXPECT_EQ(parsed(with_version("#" + std::string(4095, 'x') + "\n" + active(1))).generations().size(), 1U);
     std::string text = with_version(active(1));
@@ -177,7 +194,6 @@ constexpr const char* kTooMany = "more than 1024 generations";
 constexpr const char* kTooLong = "the line is over 4096 bytes";
 constexpr const char* kUtf8 = "the line is not valid UTF-8 or holds a zero byte";
 constexpr const char* kCrLf = "the line ends in CR LF instead of LF";
-constexpr const char* kNoLf = "the last line does not end in LF";
 constexpr const char* kEmpty = "the file is empty";
 constexpr const char* kIndexTwice = "the index key is given twice";
 constexpr const char* kIndexNumber = "the index key does not begin with a generation's number and a colon";
@@ -206,7 +222,6 @@ constexpr const char* kReasons[] = {kNumber,
                                     kTooLong,
                                     kUtf8,
                                     kCrLf,
-                                    kNoLf,
                                     kEmpty,
                                     kIndexTwice,
                                     kIndexNumber,
@@ -440,9 +455,11 @@ TEST(KeyringRefusal, Lines) {
         {"# caas keyring v1\r\n" + active(1), 1, kCrLf},
         {with_version("# a comment\r\n" + active(1)), 2, kCrLf},
         {with_version("1 active 2026-11-24T02:00:00Z " + base64(kFirst) + "\r\n"), 2, kCrLf},
-        {"# caas keyring v1", 1, kNoLf},
-        {with_version("1 active 2026-11-24T02:00:00Z " + base64(kFirst)), 2, kNoLf},
-        {with_version(active(1) + " "), 3, kNoLf},
+        {"# caas keyring v1", 1, kNoneActive},
+        {"# caas keyring v", 1, kVersion},
+        {with_version("1 active 2026-11-24T02:00:00Z " + base64(kFirst) + "\r"), 2, kCrLf},
+        {with_version("1 active 2026-11-24T02:00:00Z " + base64(kFirst).substr(0, 43)), 2, kNotCanonical},
+        {with_version(generation_line(1, "active", kFirst, " digests=kmac256").substr(0, 86)), 2, kUnknown},
         {with_version("#" + std::string(4096, 'x') + "\n" + active(1)), 2, kTooLong},
         {with_version(active(1, std::string(5000, ' '))), 2, kTooLong},
         {with_version("# \xFF\n" + active(1)), 2, kUtf8},

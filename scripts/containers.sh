@@ -1,0 +1,91 @@
+#!/bin/bash
+# Builds the images of containers/ and tests them with podman: scripts/containers.sh [service|postgresql]
+# Needs root. The base image is a Debian made by debootstrap from the mirror of this machine's apt; CAAS_CHROOTS=FOLDER keeps it. Images,
+# containers and mounts are in a temporary folder and in namespaces of their own: nothing is left. CAAS_IMAGES=FOLDER keeps the images.
+set -uo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+PACKAGES=(podman buildah crun debootstrap curl openssl perl python3-yaml)
+SUITE=bookworm # what the Containerfiles are written for
+
+usage() { sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; }
+
+# Nothing stays mounted and no process survives, whatever happens inside.
+isolated() { unshare --mount --pid --ipc --fork --kill-child --mount-proc "$@"; }
+
+install_tools() {
+    local missing
+    mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    become_root "${missing[@]}"
+    say "Installing ${missing[*]}"
+    apt update
+    drop_in /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101'
+    apt install --no-install-recommends "${missing[@]}"
+    remove_drop_ins
+    # The package of podman enables a service that nobody here asked for.
+    [[ " ${missing[*]} " != *' podman '* ]] || "${SUDO[@]}" systemctl disable podman.socket podman.service >/dev/null 2>&1 || true
+}
+
+# Makes $WORK/base.tar, the content of the base image. Its apt reads what this machine's apt reads.
+make_base() {
+    local kept=${CAAS_CHROOTS:-$WORK}/$SUITE.tar base=$WORK/base mirror
+    if [ ! -e "$kept" ]; then
+        # shellcheck disable=SC2016 # for apt-get
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+        say "Making a bare Debian, $SUITE"
+        with_progress run_job isolated debootstrap --variant=minbase "$SUITE" "$base" "$mirror" >"$WORK/debootstrap.log" 2>&1 ||
+            { tail -n 20 "$WORK/debootstrap.log"; return 1; }
+        tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
+    fi
+    mkdir "$base" && tar -C "$base" -xf "$kept" || return
+    # As in Debian's own images for containers: no service starts, and dpkg does not wait for the disk.
+    printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
+    chmod 755 "$base/usr/sbin/policy-rc.d"
+    echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/containers"
+    # The mirror may be a copy of some day.
+    echo 'Acquire::Check-Valid-Until "false";' >"$base/etc/apt/apt.conf.d/99containers"
+    tar -C "$base" -cf "$WORK/base.tar" . && rm -rf "$base"
+}
+
+# Nothing here needs cgroups, and not every machine lets containers have some.
+podman_settings() {
+    local images=${CAAS_IMAGES:-$WORK/podman/images}
+    mkdir "$WORK/podman"
+    printf '%s\n' '[storage]' 'driver = "overlay"' "graphroot = \"$images\"" "runroot = \"$WORK/podman/run\"" >"$WORK/podman/storage.conf"
+    printf '%s\n' '[containers]' 'cgroups = "disabled"' 'log_driver = "k8s-file"' \
+        '[engine]' 'cgroup_manager = "cgroupfs"' \
+        'events_logger = "none"' 'runtime = "crun"' >"$WORK/podman/containers.conf"
+    export CONTAINERS_STORAGE_CONF=$WORK/podman/storage.conf CONTAINERS_CONF=$WORK/podman/containers.conf
+}
+
+main() {
+    local parts=(service postgresql) part passed=0 failed=0 log
+    case "${1:-}" in
+    -h | --help) usage; return 0 ;;
+    service | postgresql) parts=("$1") ;;
+    '') ;;
+    *) usage >&2; return 2 ;;
+    esac
+    [ "$(id -u)" -eq 0 ] || die 'this script makes file systems and namespaces, which only root may'
+    begin
+    log=$WORK/checks.log
+    install_tools
+    make_base || die 'there is no base'
+    podman_settings
+    "$ROOT/scripts/docs_files.pl" "$WORK/documents" "$ROOT/docs/containers.md" || die 'the examples could not be read'
+    export ROOT WORK
+    for part in "${parts[@]}"; do
+        say "$part: building the image and testing it"
+        run_job isolated "$ROOT/test/containers/$part.sh" 2>&1 | tee "$log"
+        [ "${PIPESTATUS[0]}" -eq 0 ] || echo "FAILED  $part: it did not come to its end" | tee -a "$log"
+        passed=$((passed + $(grep -c '^ok ' "$log")))
+        failed=$((failed + $(grep -c '^FAILED ' "$log")))
+    done
+    [ $((passed + failed)) -gt 0 ] || failed=1
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+main "$@"
