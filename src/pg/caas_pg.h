@@ -25,6 +25,12 @@
 #define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
 #endif
 
+/* What check hooks allocate with. */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(p) free(p)
+#endif
+
 /* ---- guc.c: the settings ---- */
 
 extern char				  *caas_keyring_file;

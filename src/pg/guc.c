@@ -11,11 +11,6 @@
 #include "access/parallel.h"
 #include "tcop/pquery.h"
 
-#if PG_VERSION_NUM < 160000
-#define guc_malloc(elevel, size) malloc(size)
-#define guc_free(p) free(p)
-#endif
-
 #ifdef GUC_ALLOW_IN_PARALLEL
 /* Lets a parallel worker that loads the library first take over the values of the leader. */
 #define CAAS_FLAGS (GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL)

@@ -13,11 +13,6 @@
 #include "libpq/libpq-be.h"
 #include "utils/varlena.h"
 
-#if PG_VERSION_NUM < 160000
-#define guc_malloc(elevel, size) malloc(size)
-#define guc_free(p) free(p)
-#endif
-
 #define PROOF_CERT 1
 #define PROOF_SCRAM 2
 #define PROOF_PEER 4
