@@ -22,12 +22,6 @@
 #include "../caas.h"
 #include "server_versions.h"
 
-/* What check hooks allocate with. */
-#if PG_VERSION_NUM < 160000
-#define guc_malloc(elevel, size) malloc(size)
-#define guc_free(p) free(p)
-#endif
-
 /* ---- guc.c: the settings ---- */
 
 extern char				  *caas_keyring_file;

@@ -25,6 +25,7 @@ typedef void (*shmem_request_hook_type)(void);
 #define CAAS_ADD_REQUEST_HOOK(next, hook) ((next) = shmem_request_hook, shmem_request_hook = (hook))
 #endif
 
+/* What check hooks allocate with. */
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
 #define guc_free(p) free(p)
