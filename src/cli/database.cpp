@@ -99,22 +99,56 @@ void Database::set_search_path(const std::string& path) {
     run("SELECT pg_catalog.set_config('search_path', $1, false)", {path});
 }
 
-Database Database::connect(const ConnectionOptions& options) {
+ConninfoPtr parse_connection(const std::string& text) {
+    const bool is_uri = text.rfind("postgresql://", 0) == 0 || text.rfind("postgres://", 0) == 0;
+    if (!is_uri && text.find('=') == std::string::npos) return nullptr;
+    // libpq's message quotes the place that it does not understand, which can be in a password.
+    ConninfoPtr parsed(PQconninfoParse(text.c_str(), nullptr));
+    if (parsed == nullptr) throw program_error("the connection string cannot be read");
+    for (const PQconninfoOption* one = parsed.get(); is_uri && one->keyword != nullptr; one++) {
+        const std::string_view keyword = one->keyword;
+        const bool of_address = keyword == "host" || keyword == "hostaddr" || keyword == "port" || keyword == "dbname";
+        if (of_address && one->val != nullptr && std::strchr(one->val, '@') != nullptr) {
+            throw program_error(
+                "the URI has an @ behind the one that ends the password: write %40 for an @ and %2F for a "
+                "slash in the password");
+        }
+    }
+    return parsed;
+}
+
+Database Database::connect(const ConnectionOptions& options) { return connect_with(options, {}, {}); }
+
+Database Database::connect_to_node(const std::string& connection) {
+    // libpq takes an empty text for none, and would read PGOPTIONS.
+    return connect_with({.database = connection, .host = {}, .port = {}, .user = {}, .api_key_file = {}},
+                        {"options", "connect_timeout"}, {" ", "10"});
+}
+
+// The keywords come first, so that a connection string overrides them.
+Database Database::connect_with(const ConnectionOptions& options, std::vector<const char*> keywords,
+                                std::vector<const char*> values) {
     const auto text = [](const std::optional<std::string>& value) { return value ? value->c_str() : nullptr; };
+    if (options.database) (void)parse_connection(*options.database);
     // psql's order: what a connection string in the place of the name says wins.
-    std::vector<const char*> keywords = {
-        "host", "port", "user", "dbname", "client_encoding", "fallback_application_name"};
-    std::vector<const char*> values = {
-        text(options.host), text(options.port), text(options.user), text(options.database), "UTF8", "caas"};
-    keywords.push_back(nullptr);
-    values.push_back(nullptr);
+    for (const auto& [keyword, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"host", text(options.host)},
+                                                                    {"port", text(options.port)},
+                                                                    {"user", text(options.user)},
+                                                                    {"dbname", text(options.database)},
+                                                                    {"client_encoding", "UTF8"},
+                                                                    {"fallback_application_name", "caas"},
+                                                                    {nullptr, nullptr}}) {
+        keywords.push_back(keyword);
+        values.push_back(value);
+    }
     Database database;
     database.open(keywords, values, true);
     if (PQconnectionNeedsPassword(database.session_.get()) != 0 && isatty(STDIN_FILENO) != 0) {
         const SecretText password = ask_secret("Password: ");
         const std::string ended(password.expose());  // cleansed when it is freed, as all memory of the program
-        keywords.insert(keywords.begin() + 3, "password");
-        values.insert(values.begin() + 3, ended.c_str());
+        keywords.insert(keywords.begin(), "password");
+        values.insert(values.begin(), ended.c_str());
         database.open(keywords, values, true);
     }
     database.enter();
@@ -219,17 +253,27 @@ const Json& field(const Json& row, const char* name) {
     return found != row.end() ? *found : missing;
 }
 
+// The result of the statement that was sent; a statement of ours has one, and copies nothing.
+ResultPtr Database::next_result() {
+    ResultPtr result(PQgetResult(session_.get()));
+    for (ResultPtr more(PQgetResult(session_.get())); more != nullptr; more.reset(PQgetResult(session_.get()))) {
+        const ExecStatusType status = PQresultStatus(more.get());
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_FATAL_ERROR) {
+            throw program_error("the server's answer is not understood");
+        }
+    }
+    return result;
+}
+
 Json Database::rows(const std::string& query, const Parameters& parameters) {
     send(query_of_rows(query), parameters);
-    const ResultPtr result(PQgetResult(session_.get()));
-    while (ResultPtr(PQgetResult(session_.get())) != nullptr) continue;
+    const ResultPtr result = next_result();
     return rows_of(session_.get(), result.get());
 }
 
 void Database::run(const std::string& statement, const Parameters& parameters) {
     send(statement, parameters);
-    const ResultPtr result(PQgetResult(session_.get()));
-    while (ResultPtr(PQgetResult(session_.get())) != nullptr) continue;
+    const ResultPtr result = next_result();
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw database_error(session_.get(), result.get());
 }

@@ -45,6 +45,10 @@ struct ConninfoDeleter {
 };
 using ConninfoPtr = std::unique_ptr<PQconninfoOption, ConninfoDeleter>;
 
+// The parts of a connection string or URI; null for the mere name of a database. Throws, without a part of the text,
+// where the text cannot be read or where a password of a URI seems to have become part of the address.
+ConninfoPtr parse_connection(const std::string& text);
+
 using Parameters = std::vector<std::optional<std::string>>;
 
 // A table of the database, and its name as SQL wants it, with its schema.
@@ -58,6 +62,9 @@ class Database {
 public:
     // Asks for a password on a terminal when the server wants one that is not given otherwise.
     static Database connect(const ConnectionOptions& options);
+    // A session of another server, by a connection string. It does not show the API key that may be in PGOPTIONS, and
+    // gives up after 10 seconds without a connection; the string can say otherwise.
+    static Database connect_to_node(const std::string& connection);
     // A further session of the same server, role and database that shows the key; user_path leaves it the search_path
     // of its role, which the triggers of its tables may need. Without a key the server's settings may have one.
     Database with_key(const std::optional<SecretText>& key, bool user_path) const;
@@ -95,6 +102,9 @@ private:
     using SessionPtr = std::unique_ptr<PGconn, SessionDeleter>;
 
     Database() = default;
+    static Database connect_with(const ConnectionOptions& options, std::vector<const char*> keywords,
+                                 std::vector<const char*> values);
+    ResultPtr next_result();
     // expand: a connection string may stand for the name of the database.
     void open(const std::vector<const char*>& keywords, const std::vector<const char*>& values, bool expand);
     void enter();

@@ -25,8 +25,8 @@ struct NodeReport {
 
 // What names the node in a connection string, which may also hold a password.
 std::string name_of(const std::string& connection) {
-    const ConninfoPtr parsed(PQconninfoParse(connection.c_str(), nullptr));
-    if (parsed == nullptr) return connection.find_first_of("=:") == std::string::npos ? connection : "";
+    const ConninfoPtr parsed = parse_connection(connection);
+    if (parsed == nullptr) return connection;
     std::string name;
     for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; one++) {
         const std::string_view keyword = one->keyword;
@@ -79,15 +79,17 @@ Json findings_of_nodes(Database& here, const std::vector<std::string>& nodes) {
     Json findings = Json::array();
     if (nodes.empty()) return findings;
     const Generations mine = generations_of(here);
-    for (const std::string& connection : nodes) {
-        const std::string name = printable(name_of(connection));
-        const NodeReport report{name.empty() ? "node" : "node " + name, findings};
+    for (std::size_t i = 0; i < nodes.size(); i++) {
+        NodeReport report{"node " + std::to_string(i + 1), findings};
         try {
-            Database node =
-                Database::connect({.database = connection, .host = {}, .port = {}, .user = {}, .api_key_file = {}});
+            const std::string name = printable(name_of(nodes[i]));
+            if (!name.empty()) report.object = "node " + name;
+            Database node = Database::connect_to_node(nodes[i]);
             compare(mine, generations_of(node), report);
         } catch (const ProgramError& error) {
             report.add("error", std::string("cannot ask it: ") + error.what(), "Call caas_doctor() there.");
+        } catch (const Json::exception&) {
+            report.add("error", "cannot ask it: its answer is not understood", "Call caas_doctor() there.");
         }
     }
     return findings;

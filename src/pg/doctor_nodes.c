@@ -8,11 +8,29 @@
 #include "table.h"
 
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #define BRING_KEYRING "Bring the same keyring file to all nodes, and call pg_reload_conf() there."
 
-/* The columns are node, whether it answered, its answer, and the check value of this server. */
+/* The generations of a keyring with their states and check values, as one text. */
+#define GENERATIONS                                                                                \
+	"SELECT pg_catalog.string_agg(pg_catalog.format('%%s %%s %%s', k.generation, k.state,"         \
+	" k.check_value), ', ' ORDER BY k.generation) FROM %s.caas_keyring() AS k"
+
+#define SHOWN_BYTES 200
+
+/* A node can answer what it likes: the first line of it, and not much. */
+static const char *
+shown_answer(const char *answer)
+{
+	char *shown = pnstrdup(answer, pg_mbcliplen(answer, strlen(answer), SHOWN_BYTES));
+
+	shown[strcspn(shown, "\r\n")] = '\0';
+	return shown;
+}
+
+/* The columns are node, whether it answered, its generations, and those of this server. */
 static void
 report_node(caas_doctor *doctor, char **columns, const void *argument)
 {
@@ -20,16 +38,16 @@ report_node(caas_doctor *doctor, char **columns, const void *argument)
 	const char *answer = columns[2] != NULL ? columns[2] : "";
 
 	if (columns[1] == NULL || strcmp(columns[1], "t") != 0)
-		caas_doctor_add(doctor, CAAS_SEVERITY_WARNING, node, psprintf("cannot ask it: %s", answer),
-						"See that it runs, has the extension caas, and lets this role connect.");
-	else if (*answer == '\0')
-		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, node, "it has no keyring that can be used",
-						"Call caas_doctor() there.");
-	else if (columns[3] != NULL && strcmp(answer, columns[3]) != 0)
+		caas_doctor_add(
+			doctor, CAAS_SEVERITY_WARNING, node,
+			psprintf("cannot ask it: %s", shown_answer(answer)),
+			"See that it runs, has a keyring and the extension caas, and lets this role "
+			"connect and call caas_keyring().");
+	else if (columns[3] == NULL || strcmp(answer, columns[3]) != 0)
 		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, node,
-						psprintf("its keyring is another: the check value of its active "
-								 "generation is %s, here it is %s",
-								 answer, columns[3]),
+						psprintf("its keyring is another: its generations are %s, here they are %s",
+								 shown_answer(answer),
+								 columns[3] != NULL ? shown_answer(columns[3]) : "unknown"),
 						BRING_KEYRING);
 }
 
@@ -37,17 +55,17 @@ static void
 ask_nodes(void *argument)
 {
 	caas_doctor *doctor = argument;
-	char *question = psprintf("SELECT s.check_value FROM %s.caas_status() AS s", doctor->schema);
+	char		*generations = psprintf(GENERATIONS, doctor->schema);
 
 	caas_doctor_query(
 		doctor,
 		psprintf("SELECT CASE WHEN n.nodeid IS NULL THEN 'coordinator' ELSE"
 				 " pg_catalog.format('%%s:%%s', n.nodename, n.nodeport) END, a.success, a.result,"
-				 " (SELECT s.check_value FROM %s.caas_status() AS s)"
+				 " (%s)"
 				 " FROM pg_catalog.run_command_on_all_nodes(%s) AS a"
 				 " LEFT JOIN pg_catalog.pg_dist_node AS n ON n.nodeid" EQ
 				 "a.nodeid ORDER BY a.nodeid",
-				 doctor->schema, quote_literal_cstr(question)),
+				 generations, quote_literal_cstr(generations)),
 		report_node, NULL);
 }
 
@@ -70,5 +88,5 @@ caas_doctor_nodes(caas_doctor *doctor)
 	if (error != NULL)
 		caas_doctor_add(doctor, CAAS_SEVERITY_WARNING, "nodes of Citus",
 						psprintf("cannot ask them: %s", error->message),
-						"Call caas_doctor() as a superuser.");
+						"See the other findings, or call caas_doctor() as a superuser.");
 }

@@ -142,6 +142,39 @@ is_deeply(
 	],
 	'what differs'
 ) or diag($out);
+# Neither the key nor a part of a password gets anywhere.
+for my $bad (
+	'host=x password=my secretpw', 'postgresql://u:pa@secretpw@h/db',
+	'postgresql://u:p%zzsecretpw@h/db', 'postgresql://u:pa/secretpw@h/db'
+	)
+{
+	($code, $out, $err) = table_caas($server, 'table', 'doctor', '--json', '--node', $bad);
+	is($code, 1, 'a node that cannot be named: exit code');
+	unlike("$out$err", qr/secretpw/, 'no part of its password');
+	like(
+		json_of($out)->[0]{finding},
+		qr/^cannot ask it: the (?:connection string cannot be read|URI has an @)/,
+		'but why'
+	);
+	($code, $out, $err) = caas('table', 'status', '-d', $bad);
+	is($code, 3, 'the same as the database of the command');
+	unlike("$out$err", qr/secretpw/, 'no part of its password');
+}
+is(
+	$server->sql(
+		q{CREATE OR REPLACE FUNCTION "The caas".caas_keyring(OUT generation integer, OUT state text, OUT check_value text) RETURNS SETOF record
+			LANGUAGE sql AS $$ SELECT 1, 'active', coalesce(nullif(current_setting('caas.api_key', true), ''), 'no key') $$},
+		database => 'node'
+	),
+	'',
+	'a node that tells the key that it was shown'
+);
+{
+	local $ENV{PGOPTIONS} = '-c caas.api_key=secretkey';
+	($code, $out, $err) = table_caas($server, 'table', 'doctor', '--node', $node);
+	like($out, qr/check value is no key/, 'it was shown none') or diag($err);
+}
+
 fill('doctor', "'warning', 'people', 'a finding', 'a remedy'");
 like(
 	(table_caas($server, 'table', 'doctor', '--node', $node))[1],

@@ -1,4 +1,4 @@
-# caas_doctor compares the check values of Citus's nodes. Stand-ins of Citus's function and table give the answers here.
+# caas_doctor compares the keyrings of Citus's nodes. Stand-ins of Citus's function and table give the answers here.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -29,7 +29,7 @@ $node->safe_psql(
 );
 my $query =
 	q{SELECT concat_ws('|', severity, object, finding, remedy) FROM "The caas".caas_doctor() WHERE object ~ 'itus'};
-my $mine = $node->safe_psql('postgres', q{SELECT check_value FROM "The caas".caas_status()});
+my $mine = '1 active ' . $node->safe_psql('postgres', q{SELECT check_value FROM "The caas".caas_status()});
 
 sub answers
 {
@@ -47,21 +47,30 @@ $node->safe_psql(
 );
 is(answers("(1, true, '$mine'), (2, true, '$mine'), (3, true, '$mine')"), '', 'nodes with the same keyring');
 is(
-	answers("(1, true, '$mine'), (2, true, 'ffff'), (3, true, NULL)"),
-	"error|Citus node worker:5433|its keyring is another: the check value of its active generation is ffff, here it is $mine"
+	answers("(1, true, '$mine'), (2, true, '$mine, 2 retired ffff'), (3, true, NULL)"),
+	"error|Citus node worker:5433|its keyring is another: its generations are $mine, 2 retired ffff, here they are $mine"
 		. "|Bring the same keyring file to all nodes, and call pg_reload_conf() there.\n"
-		. 'error|Citus node worker:5434|it has no keyring that can be used|Call caas_doctor() there.',
-	'nodes with another keyring, and with none'
+		. "error|Citus node worker:5434|its keyring is another: its generations are , here they are $mine"
+		. '|Bring the same keyring file to all nodes, and call pg_reload_conf() there.',
+	'nodes with a further generation, and with none'
 );
+my $remedy =
+	'See that it runs, has a keyring and the extension caas, and lets this role connect and call caas_keyring().';
 is(
 	answers("(2, false, 'connection refused')"),
-	'warning|Citus node worker:5433|cannot ask it: connection refused'
-		. '|See that it runs, has the extension caas, and lets this role connect.',
+	"warning|Citus node worker:5433|cannot ask it: connection refused|$remedy",
 	'a node that does not answer'
 );
 is(
+	answers(q{(2, false, 'ERROR: ' || repeat('x', 300)), (3, false, E'one\nALTER ROLE mallory SUPERUSER')}),
+	'warning|Citus node worker:5433|cannot ask it: ERROR: '
+		. ('x' x 193)
+		. "|$remedy\nwarning|Citus node worker:5434|cannot ask it: one|$remedy",
+	'long answers, and those of several lines'
+);
+is(
 	answers("(2, true, 'answer it'), (0, true, 'ffff')"),
-	"error|Citus node coordinator|its keyring is another: the check value of its active generation is ffff, here it is $mine"
+	"error|Citus node coordinator|its keyring is another: its generations are ffff, here they are $mine"
 		. '|Bring the same keyring file to all nodes, and call pg_reload_conf() there.',
 	'a node that is asked in earnest, and a coordinator that the metadata lack'
 );
@@ -77,7 +86,7 @@ $node->safe_psql(
 );
 is(
 	$node->safe_psql('postgres', $query),
-	'warning|nodes of Citus|cannot ask them: not for this role|Call caas_doctor() as a superuser.',
+	'warning|nodes of Citus|cannot ask them: not for this role|See the other findings, or call caas_doctor() as a superuser.',
 	'an error'
 );
 is($node->safe_psql('postgres', q{SELECT count(*) FROM "The caas".caas_doctor() WHERE object ~ 'filled'}),
