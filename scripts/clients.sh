@@ -113,17 +113,10 @@ part_clients() {
     start_server clients "listen_addresses = '127.0.0.1'" "port = $CLIENT_PORT" "shared_preload_libraries = 'caas'" \
         "caas.keyring_file = '$WORK/clients/keyring'" "caas.api_key_digests = 'clients:$(api_key_digest "$CLIENT_KEY")'" || return
     client_template && start_client_pool && client_scripts "${files[@]}" &&
-        (cd "$CLIENT_FILES/t" && prove -f -j"$(nproc)" -e sh ./*)
+        (cd "$CLIENT_FILES/t" && prove -f --directives -j"$(nproc)" -e sh ./*)
     status=$?
     kill "$(cat "$WORK/client_pool/pid")"
     stop_server clients
     [ -z "$CLIENT_NODE_MISSING" ] || printf 'NOT RUN: %s: %s\n' "$(printf '%s\n' "${files[@]}" | grep '\.mjs$' | tr '\n' ' ')" "$CLIENT_NODE_MISSING"
     return "$status"
-}
-
-# Prints the counts of prove as the other parts do, and the number of skipped scripts as the third.
-count_clients() {
-    local log
-    log=$(cat)
-    echo "$(count_program <<<"$log") $(grep -c '\. skipped: ' <<<"$log")"
 }

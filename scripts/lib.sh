@@ -124,9 +124,9 @@ clean_up() {
 SUDO=()
 MISSING=()
 DEMO_PACKAGES=(make g++ libssl-dev libicu-dev libcli11-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libsystemd-dev libpq-dev)
-TEST_PACKAGES=(procps libgtest-dev libipc-run-perl libio-socket-ssl-perl perltidy pgbouncer python3-cryptography-vectors python3-minimal binutils
+TEST_PACKAGES=(procps unzip libgtest-dev libipc-run-perl libio-socket-ssl-perl perltidy pgbouncer python3-cryptography-vectors python3-minimal binutils
     clang libclang-rt-dev clang-format clang-tidy shellcheck man-db systemd curl nodejs python3 openssl
-    prometheus chromium # promtool, and a browser for the page of caas report
+    prometheus chromium haproxy # promtool, a browser for the page of caas report, the proxy before several services
     docker-compose python3-kubernetes python3-yaml) # what reads the examples of docs/containers.md
 CLIENT_PACKAGES=(pgbouncer nodejs python3-django python3-psycopg2 python3-psycopg python3-sqlalchemy ruby-activerecord ruby-pg
     default-jdk-headless libpostgresql-jdbc-java)
@@ -209,7 +209,7 @@ install_packages() {
         remove_drop_ins
         # Their packages enable services that nobody here asked for.
         local service
-        for service in pgbouncer prometheus; do
+        for service in pgbouncer prometheus haproxy; do
             [[ " ${MISSING[*]} " != *" $service "* ]] || "${SUDO[@]}" update-rc.d "$service" disable >/dev/null 2>&1
         done
     fi

@@ -9,7 +9,8 @@ export PG_CONFIG=${PG_CONFIG:-pg_config}
 CLANG_FORMAT_MAJOR=14
 PERLTIDY_VERSION=20220613
 
-CHECKS=(symbols libraries sql_functions hidden_errors includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile manifests)
+CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile pgxn
+    debian dist manifests)
 
 # The project's files: from git where there is a repository, else every file that the build does not make.
 files() {
@@ -18,8 +19,13 @@ files() {
         while read -r file; do [ -e "$file" ] && echo "$file"; done
 }
 
-# Prints its input and fails when there is any.
-nothing() { ! grep . ; }
+# Prints its input and fails when there is any. All of it is read first: a reader that has seen enough would end a grep here, which then seems to find nothing.
+nothing() {
+    local found
+    found=$(grep .) || return 0
+    echo "$found"
+    return 1
+}
 
 cxx_files() { files | grep -E '^(src|test|bench)/.*\.(cpp|hpp)$|^src/caas\.h$'; }
 c_files() { files | grep -E '^src/pg/.*\.[ch]$'; }
@@ -37,7 +43,32 @@ check_symbols() {
 
 check_libraries() {
     readelf -d caas.so | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-        grep -vE '^(libcrypto\.so\.3|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
+        grep -vE '^(libcrypto\.so\.[0-9]+|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
+}
+
+# `make extension` compiles nothing of the program, and its C++ no header of the libraries that only the program uses.
+check_extension() {
+    {
+        make -nB extension install-extension "PG_CONFIG=$PG_CONFIG" | grep -E 'src/(cli|http|program)/|-lpq|-lsystemd|-lsimdjson'
+        # shellcheck disable=SC2046 # a list of flags
+        g++ $(cxx_flags) -M src/core/*.cpp | tr ' ' '\n' | grep -E '/(boost|CLI|nlohmann|prometheus|systemd)/|/(simdjson|libpq-fe)\.h$'
+    } | nothing
+}
+
+# A build in another folder than that of the sources. Of each zone one object is compiled; empty ones stand for the others and for the program.
+check_out_of_tree() {
+    local folder status
+    folder=$(mktemp -d) && mkdir "$folder/sources" "$folder/build" || return
+    files | tar -T - -cf - | tar -C "$folder/sources" -xf -
+    (
+        cd "$folder/build" && make=(make -s -f ../sources/Makefile "PG_CONFIG=$PG_CONFIG") &&
+            "${make[@]}" src/core/text.o src/pg/module.o src/program/report.o && gcc -c -xc /dev/null -o empty.o || exit
+        (cd ../sources && find src -name '*.c' -o -name '*.cpp') | sed 's/\.c[a-z]*$/.o/' | while read -r object; do [ -e "$object" ] || cp empty.o "$object"; done
+        cp empty.o caas && "${make[@]}" install "DESTDIR=$folder/installed" && nothing < <(find ../sources -newer src/core/text.o)
+    )
+    status=$?
+    rm -rf "$folder"
+    return "$status"
 }
 
 # Every function of the install script has a COMMENT, and a C function with its pg_finfo in caas.so.
@@ -62,6 +93,9 @@ check_hidden_errors() {
         }' | nothing
 }
 
+# What differs between versions of the server is in one header.
+check_server_versions() { c_files | grep -v '/server_versions\.h$' | xargs grep -nE '\bPG_(VERSION_NUM|MAJORVERSION_NUM)\b' | nothing; }
+
 # The core and the program include no header of the server, the server's side none of OpenSSL or C++. The name of a header
 # tells: check_tidy compiles the same files without the server's folder.
 check_includes() {
@@ -69,7 +103,7 @@ check_includes() {
         files | grep -E '^src/((core|program|cli|http)/.*\.(cpp|hpp)|caas\.h)$' | xargs grep -oE '#include *[<"][^>"]+' /dev/null |
             awk -F'[<"]' 'NR == FNR { server[$1]; next } $2 in server || $2 ~ /postgresql/' \
                 <(find "$(server_headers)" -name '*.h' -printf '%P\n') -
-        c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)'
+        c_files | xargs grep -nE '#include *(<|"openssl|".*\.hpp|"(\.\./)+core)' | grep -v '<sys/[a-z]*\.h>' # the system's own calls
         c_files | xargs grep -n '#include "\.\.' | grep -v '"\.\./caas\.h"'
         files | grep -E '^src/pg/.*\.(cpp|hpp)$'
         # Includes point down: cli to http to program to core.
@@ -151,7 +185,7 @@ check_warnings() {
             -Wno-missing-field-initializers -Wno-unknown-warning-option -fsyntax-only
 }
 
-# The version is in caas.control. META.json and CHANGELOG.md repeat it; no other file does, besides update scripts, bench/history and
+# The version is in caas.control. META.json, CHANGELOG.md and debian/changelog repeat it; no other file does, besides update scripts, bench/history and
 # lockfiles, which have versions of their own.
 check_version() {
     local version
@@ -159,7 +193,51 @@ check_version() {
     [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "caas.control: \"$version\""; return 1; }
     [ "$(grep -c "\"version\": \"$version\"" META.json)" -eq 2 ] || { echo "META.json: not twice $version"; return 1; }
     grep -q "^## .*$version" CHANGELOG.md || { echo "CHANGELOG.md: no section for $version"; return 1; }
-    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|sql/caas--.*|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
+    files | grep -vE '^(caas\.control|META\.json|CHANGELOG\.md|debian/changelog|sql/caas--.*|bench/scale_model\.py|bench/history/.*|.*/package-lock\.json)$' | xargs grep -nwF "$version" | nothing
+}
+
+# META.json follows PGXN's specification, and the check finds what does not.
+check_pgxn() {
+    local changed change
+    test/lint/pgxn_meta.pl || return
+    changed=$(mktemp) || return
+    # shellcheck disable=SC2016 # for perl
+    for change in 's/"license"/"licence"/' 's/"maintainer": .*//' 's/("version": "[0-9]+\.[0-9]+)\.[0-9]+/$1/' 's/"name": "caas"/"name": "ca as"/' \
+        's,sql/caas\.sql,sql/none.sql,' 's/14\.0\.0/14/' 's/"tags": \[/"tags": ["hmac", /' 's/"runtime"/"run"/' 's/"postgresql"/"unheard of"/'; do
+        perl -pe "$change" META.json >"$changed"
+        ! cmp -s META.json "$changed" || echo "changes nothing: $change"
+        ! test/lint/pgxn_meta.pl "$changed" >/dev/null || echo "not found: $change"
+    done | nothing
+    local status=$?
+    rm -f "$changed"
+    return "$status"
+}
+
+# The packages have the version of caas.control, and debian/control is what pg_buildext makes of control.in for a PostgreSQL.
+check_debian() {
+    local major
+    {
+        head -n 1 debian/changelog | grep -vF "caas ($(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" caas.control)) " | sed 's/^/debian\/changelog: /'
+        major=$(sed -n 's/^Package: postgresql-\([0-9]*\)-caas$/\1/p' debian/control)
+        sed "s/PGVERSION/$major/g" debian/control.in | diff - debian/control
+    } | nothing
+}
+
+# The archive of `make dist` has every file of the commit but those of .gitattributes, and what a build needs of them.
+check_dist() {
+    local folder version
+    git -c safe.directory='*' rev-parse -q --verify HEAD >/dev/null 2>&1 || { echo 'not run: there is no git repository here'; return; }
+    folder=$(mktemp -d) || return
+    make -s dist DIST=HEAD "DIST_FOLDER=$folder" "PG_CONFIG=$PG_CONFIG" || return
+    version=$(basename "$folder"/caas-*.zip .zip)
+    {
+        diff <(git -c safe.directory='*' ls-tree -r --name-only HEAD | grep -vE '^(\.ci/.*|\.editorconfig|\.gitattributes|\.gitignore)$' | sed "s,^,$version/,") \
+            <(perl -e 'print map { "$_\n" } grep { !m{/$} } map { /^ *[0-9]+ +[-0-9]+ +[0-9:]+ +(.*)$/ } `unzip -l $ARGV[0]`' "$folder/$version.zip" | LC_ALL=C sort)
+        ! make -s dist DIST=refs/tags/none "DIST_FOLDER=$folder" "PG_CONFIG=$PG_CONFIG" 2>/dev/null || echo 'a missing tag is not refused'
+    } | nothing
+    local status=$?
+    rm -rf "$folder"
+    return "$status"
 }
 
 # Checks the files of a release: the changelog section, the update script and its test.
@@ -172,7 +250,7 @@ check_sizes() {
 
 check_markers() { files | xargs grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' | nothing; }
 
-check_shell() { files | grep -E '\.(sh|bash)$|^\.ci/run$' | xargs shellcheck -x; }
+check_shell() { files | grep -E '\.(sh|bash)$|^\.ci/run$|^debian/tests/(installcheck|program)$|^debian/.*\.(prerm|postrm)(\.in)?$' | xargs shellcheck -x; }
 
 check_perl() {
     local perl_lib

@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034
-# The parts of scripts/test.sh: part_X runs (arguments: single tests), count_X reads its output and prints "passed failed".
+# The parts of scripts/test.sh: part_X runs (arguments: single tests), count_X reads its output and prints "passed failed skipped",
+# the last of them where tests can be skipped. The output says why they are.
 
+PARTS=(lint unit sanitize fuzz program http regress tap clients docs demo)
 declare -A ABOUT=(
     [lint]='symbols, zones, format, static analysis, scripts, versions'
     [unit]='the core without PostgreSQL, against published vectors and OpenSSL itself'
@@ -47,14 +49,14 @@ test_files() {
 prove_program() {
     cd "$ROOT" || return
     local files shared alone status=0
-    local -x CAAS=$STAGE/usr/local/bin/caas CAAS_STAGE=$STAGE
+    local -x CAAS=$STAGE/usr/local/bin/caas "${STAGED_EXTENSION[@]}"
     mapfile -t files < <(test_files "$1" .t "${@:2}")
     [ "${#files[@]}" -gt 0 ] || return
     # Tests from 800 to 899 load every processor: they run alone, after the others.
     mapfile -t shared < <(printf '%s\n' "${files[@]}" | grep -v '/8[0-9][0-9]_[^/]*$')
     mapfile -t alone < <(printf '%s\n' "${files[@]}" | grep '/8[0-9][0-9]_[^/]*$')
-    [ "${#shared[@]}" -eq 0 ] || prove -j"$JOBS" "${shared[@]}" || status=1
-    [ "${#alone[@]}" -eq 0 ] || prove "${alone[@]}" || status=1
+    [ "${#shared[@]}" -eq 0 ] || prove --directives -j"$JOBS" "${shared[@]}" || status=1
+    [ "${#alone[@]}" -eq 0 ] || prove --directives "${alone[@]}" || status=1
     return "$status"
 }
 
@@ -84,10 +86,10 @@ part_tap() {
     mapfile -t files < <(cd "$TREE" && test_files test/t .pl "$@")
     [ "${#files[@]}" -gt 0 ] || return
     # A virtual machine can stand still for minutes, which the default limit of 180 s does not allow for.
-    in_tree env PG_TEST_TIMEOUT_DEFAULT=900 CAAS_STAGE="$STAGE" CAAS="$STAGE/usr/local/bin/caas" \
+    in_tree env PG_TEST_TIMEOUT_DEFAULT=900 "${STAGED_EXTENSION[@]}" CAAS="$STAGE/usr/local/bin/caas" \
         TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/log" \
         PATH="$PG_BIN:$STAGE/usr/local/bin:$PATH" PG_REGRESS="$(dirname "$PGXS")/../test/regress/pg_regress" \
-        prove -j"$JOBS" -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
+        prove --directives -j"$JOBS" -I "$(dirname "$PGXS")/../test/perl" "${files[@]}"
     status=$?
     if [ "$status" -ne 0 ]; then
         find "$WORK/tap" -name 'regress_log_*' -exec grep -qE '(not ok|died|death by|at .* line [0-9]+\.$)' {} \; -print0 |
@@ -119,19 +121,24 @@ part_docs() {
 count_unit() {
     awk '/^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
          /^\[  FAILED  \] [0-9]+ test.*listed below/ { failed += $4 }
-         END { print passed + 0, failed + 0 }'
+         /^\[  SKIPPED \] [0-9]+ test.*listed below/ { skipped += $4 }
+         END { print passed + 0, failed + 0, skipped + 0 }'
 }
 count_sanitize() { count_unit; }
 
-# The summaries of prove: assertions run, without those that failed. A file that died without a failed assertion counts as one.
+# The summaries of prove: assertions run, without those that failed or were skipped. A file that died without a failed assertion
+# counts as one, and so does a file that was skipped.
 count_program() {
     awk '/^Files=[0-9]+, Tests=[0-9]+/ { sub("Tests=", "", $2); tests += $2 }
          /^ *Failed [0-9]+\/[0-9]+ subtests/ { split($2, of, "/"); failed += of[1] }
+         /^ok [0-9]+ .*# skip/ { skipped++; tests-- }
+         /\.\. skipped: / { skipped++ }
          /^Result: FAIL/ { bad = 1 }
-         END { if (bad && !failed) failed = 1; print (tests > failed ? tests - failed : 0), failed + 0 }'
+         END { if (bad && !failed) failed = 1; print (tests > failed ? tests - failed : 0), failed + 0, skipped + 0 }'
 }
 count_http() { count_program; }
 count_tap() { count_program; }
+count_clients() { count_program; }
 
 # pg_regress's lines, up to 15 and from 16 on.
 count_regress() {
@@ -142,7 +149,8 @@ count_regress() {
 
 # Our own scripts end with the line that this one ends with.
 count_lint() {
-    awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }'
+    awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3 } /^not run: / { skipped++ }
+         END { print passed + 0, failed + 0, skipped + 0 }'
 }
 count_docs() { count_lint; }
 count_demo() { awk '/==> .*Done in/ { passed = 1 } END { print passed + 0, 1 - passed }'; }

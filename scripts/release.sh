@@ -11,12 +11,13 @@ problem() {
     PROBLEMS=$((PROBLEMS + 1))
 }
 
-# The version in META.json and CHANGELOG.md, and the files for an update from the version before.
+# The version in META.json, CHANGELOG.md and debian/changelog, and the files for an update from the version before.
 check_files() {
     local previous
     [[ "$VERSION" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || problem "caas.control: default_version is \"$VERSION\""
     [ "$(grep -cF "\"version\": \"$VERSION\"" META.json)" -eq 2 ] || problem "META.json: version is not twice $VERSION"
     grep -q "^## .*$VERSION" CHANGELOG.md || problem "CHANGELOG.md: no section for $VERSION"
+    head -n 1 debian/changelog | grep -qF "caas ($VERSION) " || problem "debian/changelog: the first entry is not of $VERSION"
     previous=$(find sql -name "caas--*--$VERSION.sql" -printf '%f\n' | sed "s/^caas--\(.*\)--$VERSION\.sql$/\1/" | head -n 1)
     if [ -z "$previous" ]; then
         problem "sql: no update script to $VERSION"

@@ -5,13 +5,33 @@ build() {
     run_job make -C "$ROOT" -s -j"$(nproc)" "PG_CONFIG=$PG_CONFIG" "$@"
 }
 
-# An installation in the temporary folder, which servers of ours are pointed at.
+# An installation in the temporary folder, which servers of ours are pointed at. STAGED_EXTENSION is the variable that tells tests where
+# the extension is, as words for env; none where the server itself has it.
 stage() {
     STAGE=$WORK/stage
     export STAGE
-    run_job make -C "$ROOT" -s install "PG_CONFIG=$PG_CONFIG" "DESTDIR=$STAGE" >"$WORK/stage.log" 2>&1 ||
-        { cat "$WORK/stage.log"; return 1; }
-    chmod -R a+rX "$STAGE"
+    STAGED_EXTENSION=("CAAS_STAGE=$STAGE")
+    { install_stage >"$WORK/stage.log" 2>&1 && chmod -R a+rX "$STAGE"; } || { cat "$WORK/stage.log"; return 1; }
+}
+
+install_stage() {
+    local install=(run_job make -C "$ROOT" -s)
+    if knows_stage; then
+        "${install[@]}" install "PG_CONFIG=$PG_CONFIG" "DESTDIR=$STAGE"
+    else
+        copy_server && STAGED_EXTENSION=() && "${install[@]}" install-extension "PG_CONFIG=$PG_CONFIG" &&
+            "${install[@]}" install-program "PG_CONFIG=$PG_CONFIG" "DESTDIR=$STAGE"
+    fi
+}
+
+# Whether the server can be told to look for extensions elsewhere: up to 17 that is a patch of Debian's.
+knows_stage() { [ "$PG_MAJOR" -ge 18 ] || grep -qF extension_destdir "$PG_BIN/postgres"; }
+
+# A copy of the whole installation of a server that was built from source, which finds its files from where its programs are.
+copy_server() {
+    cp -a "${PG_BIN%/bin}" "$WORK/server" && chmod -R a+rX "$WORK/server" || return
+    PG_CONFIG=$WORK/server/bin/pg_config
+    find_postgresql
 }
 
 # PostgreSQL refuses root: then its packaged user runs it.
@@ -45,6 +65,7 @@ new_keyring() {
 
 # Makes the server look for the extension in the staging folder: up to 17 by a setting that Debian adds, from 18 on by extension_control_path.
 stage_settings() {
+    [ "${#STAGED_EXTENSION[@]}" -gt 0 ] || return 0
     if [ "$PG_MAJOR" -ge 18 ]; then
         echo "extension_control_path = '$STAGE$("$PG_CONFIG" --sharedir):\$system'"
     else

@@ -60,7 +60,8 @@ _caas_words() {
             echo --api-key-file --jobs --batch-ms --pause-ms --lock-timeout-ms --max-lag-bytes --vacuum --dry-run --json "$connection"
             ;;
         'table check') echo --api-key-file --sample --json "$connection" ;;
-        'table residue' | 'table doctor') echo --json "$connection" ;;
+        'table residue') echo --json "$connection" ;;
+        'table doctor') echo --node --json "$connection" ;;
         'table status') echo --json --watch "$connection" ;;
         report) echo --html --metrics "$connection" ;;
         encrypt) echo --keyring --uuid --id --namespace --generation --line --raw --help ;;

@@ -66,10 +66,6 @@ void append_option(std::string& options, const char* name, std::string_view valu
     }
 }
 
-struct ConninfoDeleter {
-    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
 }  // namespace
 
 DatabaseError database_error(PGconn* session, const PGresult* result) {
@@ -128,7 +124,21 @@ Database Database::connect(const ConnectionOptions& options) {
 
 // The key is sent in the connection options, as clients do: a server that logs statements logs their parameters too.
 Database Database::with_key(const std::optional<SecretText>& key, bool user_path) const {
-    const std::unique_ptr<PQconninfoOption, ConninfoDeleter> given(PQconninfo(session_.get()));
+    Database session = beside(name(), key);
+    session.schema_ = schema_;
+    if (user_path) session.set_search_path(session.user_path_);
+    return session;
+}
+
+std::optional<Database> Database::other(const std::string& database) const {
+    Database session = beside(database, std::nullopt);
+    if (!session.has_extension()) return std::nullopt;
+    session.find_extension();
+    return session;
+}
+
+Database Database::beside(const std::string& database, const std::optional<SecretText>& key) const {
+    const ConninfoPtr given(PQconninfo(session_.get()));
     if (given == nullptr) throw std::bad_alloc();
     SecretText options(4096);
     std::vector<const char*> keywords;
@@ -137,7 +147,7 @@ Database Database::with_key(const std::optional<SecretText>& key, bool user_path
         const std::string_view keyword = one->keyword;
         if (keyword == "options" && one->val != nullptr) options.expose_mutable() += one->val;
         if (keyword == "options" || keyword == "host" || keyword == "hostaddr" || keyword == "port") continue;
-        if (one->val == nullptr || *one->val == '\0') continue;
+        if (keyword == "dbname" || one->val == nullptr || *one->val == '\0') continue;
         keywords.push_back(one->keyword);
         values.push_back(one->val);
     }
@@ -145,6 +155,7 @@ Database Database::with_key(const std::optional<SecretText>& key, bool user_path
     // A connection string can name several servers: further sessions go to the one that answered.
     const char* address = PQhostaddr(session_.get());
     for (const auto& [keyword, value] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"dbname", database.c_str()},
              {"host", PQhost(session_.get())},
              {"hostaddr", address != nullptr && *address != '\0' ? address : nullptr},
              {"port", PQport(session_.get())},
@@ -157,10 +168,10 @@ Database Database::with_key(const std::optional<SecretText>& key, bool user_path
     Database session;
     session.open(keywords, values, false);
     session.enter();
-    session.schema_ = schema_;
-    if (user_path) session.set_search_path(session.user_path_);
     return session;
 }
+
+bool Database::has_extension() { return !rows("SELECT 1 AS found FROM pg_extension WHERE extname = 'caas'").empty(); }
 
 void Database::find_extension() {
     const Json found = rows(R"sql(

@@ -40,6 +40,11 @@ struct ResultDeleter {
 };
 using ResultPtr = std::unique_ptr<PGresult, ResultDeleter>;
 
+struct ConninfoDeleter {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using ConninfoPtr = std::unique_ptr<PQconninfoOption, ConninfoDeleter>;
+
 using Parameters = std::vector<std::optional<std::string>>;
 
 // A table of the database, and its name as SQL wants it, with its schema.
@@ -56,6 +61,8 @@ public:
     // A further session of the same server, role and database that shows the key; user_path leaves it the search_path
     // of its role, which the triggers of its tables may need. Without a key the server's settings may have one.
     Database with_key(const std::optional<SecretText>& key, bool user_path) const;
+    // A session of another database of the same server, or none where that database has no extension caas.
+    std::optional<Database> other(const std::string& database) const;
 
     // The extension's schema, quoted, with its dot. Throws where the extension is missing or too old.
     const std::string& schema() const { return schema_; }
@@ -91,7 +98,10 @@ private:
     // expand: a connection string may stand for the name of the database.
     void open(const std::vector<const char*>& keywords, const std::vector<const char*>& values, bool expand);
     void enter();
+    bool has_extension();
     void find_extension();
+    // A session of the same server and role.
+    Database beside(const std::string& database, const std::optional<SecretText>& key) const;
     void set_search_path(const std::string& path);
 
     std::unique_ptr<NoticeSink> notices_;  // at an address that stays; outlives the session

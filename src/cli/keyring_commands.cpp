@@ -29,7 +29,7 @@ void add_number(const Command<KeyringOptions>& command) {
 void add_databases(const Command<KeyringOptions>& command) {
     command.line
         ->add_option("--database", command.options->databases,
-                     "Refuse while this database has values of the generation; may be repeated")
+                     "Refuse while a database of this server has values of the generation; may be repeated")
         ->type_name("NAME")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -7,13 +7,15 @@
 #include "table_status.hpp"
 #include "terminal_text.hpp"
 
+#include <map>
 #include <set>
 
 namespace caas::cli {
 
 namespace {
 
-using Problems = std::set<std::string>;  // each is said once
+using Problems = std::set<std::string>;            // each is said once
+using Findings = std::map<std::string, Problems>;  // by the name of the database
 
 // A server that has another secret under this number tells nothing about this keyring.
 void compare_keyrings(Database& database, const KeyringOptions& options, Problems& problems) {
@@ -47,17 +49,42 @@ void find_values(Database& database, int number, Problems& problems) {
     }
 }
 
-// A connection string may hold a password, so a message names the database alone.
-std::string ask_database(const std::string& connection, const KeyringOptions& options, Problems& problems) {
-    Database database =
-        Database::connect({.database = connection, .host = {}, .port = {}, .user = {}, .api_key_file = {}});
+void ask(Database& database, const KeyringOptions& options, Findings& findings) {
+    Problems& problems = findings[printable(database.name())];
     try {
         compare_keyrings(database, options, problems);
         find_values(database, options.number, problems);
     } catch (const DatabaseError& error) {
         problems.insert(error.what());
     }
-    return printable(database.name());
+}
+
+// The keyring is that of the whole server, so values of a generation can be in each of its databases.
+void ask_other(const Database& named, const std::string& name, const KeyringOptions& options, Findings& findings) {
+    try {
+        std::optional<Database> database = named.other(name);
+        if (database) ask(*database, options, findings);
+    } catch (const ProgramError& error) {
+        findings[printable(name)].insert(error.what());
+    }
+}
+
+// A connection string may hold a password, so a message names the database alone.
+void ask_server(const std::string& connection, const KeyringOptions& options, Findings& findings) {
+    Database named =
+        Database::connect({.database = connection, .host = {}, .port = {}, .user = {}, .api_key_file = {}});
+    ask(named, options, findings);
+    const Json others = named.rows(R"sql(
+        SELECT datname AS name, datallowconn AS open FROM pg_database
+        WHERE datname <> current_database() AND (datallowconn OR NOT datistemplate) ORDER BY datname)sql");
+    for (const Json& other : others) {
+        const std::string name = other["name"];
+        if (other["open"].get<bool>()) {
+            ask_other(named, name, options, findings);
+        } else {
+            findings[printable(name)].insert("it allows no connections, so nothing tells");
+        }
+    }
 }
 
 }  // namespace
@@ -69,10 +96,12 @@ void require_no_values(const KeyringOptions& options) {
     }
     std::string found;
     for (const std::string& connection : options.databases) {
-        Problems problems;
-        const std::string name = ask_database(connection, options, problems);
-        for (const std::string& problem : problems)
-            found.append("\ndatabase ").append(name).append(": ").append(problem);
+        Findings findings;
+        ask_server(connection, options, findings);
+        for (const auto& [name, problems] : findings) {
+            for (const std::string& problem : problems)
+                found.append("\ndatabase ").append(name).append(": ").append(problem);
+        }
     }
     if (found.empty()) return;
     const std::string message = "generation " + std::to_string(options.number) + " may still be needed:" + found;

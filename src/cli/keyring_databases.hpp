@@ -4,8 +4,9 @@
 
 namespace caas::cli {
 
-// Throws when a database of the options has values of the generation, or does not say for sure that it has none. With
-// --force-generation of the same number it warns instead. Asks nothing without --database.
+// Asks the databases of the options, and each other database of their servers that has the extension. Throws when one
+// has values of the generation, or does not say for sure that it has none. With --force-generation of the same number
+// it warns instead. Asks nothing without --database.
 void require_no_values(const KeyringOptions& options);
 
 }  // namespace caas::cli

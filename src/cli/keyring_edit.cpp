@@ -238,6 +238,27 @@ SecretText with_active(const KeyringOptions& options, const Keyring& current, st
     return with_state(none_active.expose(), chosen, true);
 }
 
+// The next two are checked before databases are asked, and again in the file that is changed.
+void check_retirement(const Keyring& current, const KeyringOptions& options) {
+    const std::string name = name_of(options, options.number);
+    if (!existing(current, options, options.number).active) throw program_error(name + " is retired already");
+    if (!options.activate) {
+        throw program_error(name + " is active and one has to be: name another by --activate, or use 'keyring rotate'");
+    }
+}
+
+void check_removal(const Keyring& current, const KeyringOptions& options) {
+    const std::string name = name_of(options, options.number);
+    if (existing(current, options, options.number).active) {
+        throw program_error(name + " is active: make another active first, then remove it");
+    }
+    if (!options.yes) {
+        throw usage_error(name +
+                          " was not removed: no value made under it can be verified or opened again; "
+                          "repeat with --yes");
+    }
+}
+
 }  // namespace
 
 int keyring_init(const KeyringOptions& options) {
@@ -277,14 +298,10 @@ int keyring_activate(const KeyringOptions& options) {
 }
 
 int keyring_retire(const KeyringOptions& options) {
-    const std::string name = name_of(options, options.number);
+    if (!options.databases.empty()) check_retirement(load_keyring(options.file), options);
     require_no_values(options);
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
-        if (!existing(current, options, options.number).active) throw program_error(name + " is retired already");
-        if (!options.activate) {
-            throw program_error(name +
-                                " is active and one has to be: name another by --activate, or use 'keyring rotate'");
-        }
+        check_retirement(current, options);
         return with_active(options, current, text, *options.activate);
     });
     report_generation(options, keyring.active());
@@ -292,20 +309,14 @@ int keyring_retire(const KeyringOptions& options) {
 }
 
 int keyring_remove(const KeyringOptions& options) {
-    const std::string name = name_of(options, options.number);
+    if (!options.databases.empty()) check_removal(load_keyring(options.file), options);
     require_no_values(options);
     const Keyring keyring = edit_keyring(options.file, [&](const Keyring& current, std::string_view text) {
-        const Generation& removed = existing(current, options, options.number);
-        if (removed.active) throw program_error(name + " is active: make another active first, then remove it");
-        if (!options.yes) {
-            throw usage_error(name +
-                              " was not removed: no value made under it can be verified or opened again; "
-                              "repeat with --yes");
-        }
-        return without_generation(text, removed);
+        check_removal(current, options);
+        return without_generation(text, existing(current, options, options.number));
     });
     note_kept_index_key(keyring, options.number);
-    print_done(name + " is removed");
+    print_done(name_of(options, options.number) + " is removed");
     return kExitOk;
 }
 

@@ -21,6 +21,10 @@ namespace fs = std::filesystem;
 constexpr const char* kPreload = "session_preload_libraries";
 constexpr const char* kKeyringFile = "caas.keyring_file";
 constexpr const char* kDigests = "caas.api_key_digests";
+constexpr const char* kStatementLog = "log_min_error_statement";
+constexpr const char* kStatementLogLines =
+    "# A statement that fails may hold plaintext: the log shows its error, but not its text.\n"
+    "log_min_error_statement = panic\n";
 constexpr const char* kIncludeLine = "include_if_exists = 'caas.conf'  # made by caas setup";
 constexpr const char* kHeader =
     "# Made by \"caas setup\"; \"caas setup --remove\" takes the file away. Of these lines it changes\n"
@@ -82,7 +86,8 @@ std::string text_with(const std::optional<std::string>& old, const WantedSetting
     if (wanted.keyring_file) settings += setting_line(kKeyringFile, *wanted.keyring_file);
     if (wanted.api_key_digests) settings += setting_line(kDigests, *wanted.api_key_digests);
     std::string kept;
-    for (const std::string& line : lines_of(old.value_or(kHeader))) {
+    const std::string fresh = kHeader + std::string(wanted.hide_statements ? kStatementLogLines : "");
+    for (const std::string& line : lines_of(old.value_or(fresh))) {
         if (!sets_one_of_ours(line)) kept += line + "\n";
     }
     return !old && settings.empty() ? "" : kept + settings;
@@ -200,6 +205,7 @@ WantedSettings wanted_settings(const ServerState& state, const ConfigPlace& plac
         wanted.api_key_digests = digests;
         check_not_fixed(state, kDigests);
     }
+    wanted.hide_statements = effective_line(state, kStatementLog) == nullptr;
     return wanted;
 }
 

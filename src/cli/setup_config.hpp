@@ -23,6 +23,7 @@ struct WantedSettings {
     std::optional<std::string> preload;
     std::optional<std::string> keyring_file;
     std::optional<std::string> api_key_digests;
+    bool hide_statements = false;  // a new file also keeps the text of failing statements out of the log
 };
 
 // The last line of a setting in all files, which is the one that counts; null when there is none.

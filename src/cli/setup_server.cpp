@@ -21,7 +21,8 @@ constexpr std::string_view kConfigLines = R"sql(
     SELECT coalesce(json_agg(json_build_object('file', sourcefile, 'line', sourceline, 'name', lower(name),
                'value', setting, 'applied', applied, 'error', error) ORDER BY seqno), '[]')
     FROM pg_file_settings
-    WHERE name IS NULL OR error IS NOT NULL OR lower(name) = 'session_preload_libraries' OR lower(name) LIKE 'caas.%'
+    WHERE name IS NULL OR error IS NOT NULL OR lower(name) IN ('session_preload_libraries', 'log_min_error_statement')
+        OR lower(name) LIKE 'caas.%'
 )sql";
 
 constexpr std::string_view kState = R"sql(

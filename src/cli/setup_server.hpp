@@ -39,7 +39,7 @@ struct ServerState {
     std::string shared_preload;
     bool standby;
     std::vector<std::string> command_line;  // the settings of ours that the server's command line sets
-    std::vector<ConfigLine> lines;          // those about session_preload_libraries and caas, and all errors
+    std::vector<ConfigLine> lines;          // those about caas, preloading and the log of statements, and all errors
     std::vector<PreloadOverride> overrides;
     std::optional<InstalledExtension> extension;
     bool schema_exists;

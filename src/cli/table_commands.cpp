@@ -102,6 +102,12 @@ void add_table_reports(CLI::App& group, Action& chosen) {
     const auto doctor =
         add_table_command(group, chosen, "doctor", "Look for mistakes in a database's set-up", table_doctor);
     add_json_flag(doctor, "Print JSON");
+    doctor.line
+        ->add_option("--node", doctor.options->nodes,
+                     "Compare the keyring with that of this server, by a connection string; may be repeated")
+        ->type_name("NAME")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 }  // namespace

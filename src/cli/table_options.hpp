@@ -14,6 +14,7 @@ struct TableOptions {
     std::string table;
     std::string id;                    // protect
     std::vector<std::string> columns;  // protect; cutover: the one column
+    std::vector<std::string> nodes;    // doctor: the connections of other servers
     int jobs = 1;
     int batch_ms = 50;
     int pause_ms = 0;

@@ -1,8 +1,9 @@
 // `caas table check`, `residue` and `doctor`: reports of the server as tables or JSON.
 #include "table_options.hpp"
-#include "table_status.hpp"
 
+#include "doctor_nodes.hpp"
 #include "progress_bar.hpp"
+#include "table_status.hpp"
 #include "text_table.hpp"
 
 #include <algorithm>
@@ -108,7 +109,8 @@ int table_residue(const TableOptions& options) {
 
 int table_doctor(const TableOptions& options) {
     Database database = Database::connect(options.connection);
-    const Json rows = database.rows("SELECT * FROM " + database.schema() + "caas_doctor()");
+    Json rows = database.rows("SELECT * FROM " + database.schema() + "caas_doctor()");
+    for (const Json& finding : findings_of_nodes(database, options.nodes)) rows.push_back(finding);
     if (options.json) {
         print_rows(rows);
     } else {

@@ -27,7 +27,7 @@ std::string state_of_column(const Json& row) {
 }
 
 std::vector<std::string> column_lines(const Json& columns) {
-    TextTable table({"RELATION", "COLUMN", "KIND", "ID", "FROM", "DECLARED BY", "STATE"});
+    TextTable table({"RELATION", "COLUMN", "KIND", "ID", "FROM", "DECLARED BY", "DECLARATION"});
     for (const Json& row : columns) {
         const std::string space = text_in(row, "id_namespace");
         table.add({text_in(row, "relation"), text_in(row, "target_column"), text_in(row, "kind"),

@@ -20,10 +20,7 @@
 #endif
 
 #include "../caas.h"
-
-#if PG_VERSION_NUM >= 170000
-#define IsAutoVacuumWorkerProcess() AmAutoVacuumWorkerProcess()
-#endif
+#include "server_versions.h"
 
 /* ---- guc.c: the settings ---- */
 
@@ -77,7 +74,8 @@ extern const caas_keyring_warning *caas_keyring_warnings(void); /* the last has 
 /* Says why the gate of this session is closed, as a static text for users; NULL when it is open. */
 extern const char *caas_key_problem(void);
 
-/* Returns the name that the server's list gives the key of this session; NULL when it has none. */
+/* Returns the name that the server's list gives the key of this session, or the entry of
+ * caas.trusted_nodes that lets it in without one; NULL when there is neither. */
 extern const char *caas_key_name(void);
 
 /*
@@ -93,6 +91,7 @@ extern void caas_session_key_changed(bool is_set, const uint8_t *digest);
 extern void caas_session_list_changed(const caas_api_key_list *list);
 extern void caas_session_require_changed(bool require);
 extern void caas_session_exempt_changed(bool exempt);
+extern void caas_session_node_changed(void);
 extern void caas_session_keyring_changed(void);
 extern void caas_session_tell_workers(void); /* sets caas_parallel_state to the present state */
 extern void caas_session_init(void);
@@ -104,6 +103,28 @@ extern bool caas_planned_before_loading(void);
 /* The state that a leader passes to its parallel workers, as the value of a setting. It is an
  * integer, so the leader can assign the C variable directly. */
 extern int caas_parallel_state;
+
+/* ---- node.c: other servers, whose sessions here need no API key ---- */
+
+#define CAAS_NODES_MAX 64
+
+typedef struct caas_node_list caas_node_list;
+
+extern bool caas_check_trusted_nodes(char **newval, void **extra, GucSource source);
+extern void caas_assign_trusted_nodes(const char *newval, void *extra);
+
+/* Returns the entry of caas.trusted_nodes, a static text, that lets this session in, or NULL. */
+extern const char *caas_node_entry(void);
+
+/* Tells whether an entry names the role that this session logged in as, with any method. */
+extern bool caas_node_is_listed(void);
+
+/* False when the library came too late to see how clients log in: then no entry lets any in. */
+extern bool caas_node_sees_login(void);
+
+extern int	 caas_node_count(void);
+extern char *caas_node_role(int index); /* palloc'd */
+extern void	 caas_node_init(void);
 
 /* ---- error.c: the errors of the core as errors of the server ---- */
 

@@ -2,6 +2,7 @@
  * doctor.c - caas_doctor(): what is wrong in this installation, and how to put it right.
  */
 #include "doctor.h"
+#include "table.h"
 
 #include "access/relation.h"
 #include "commands/extension.h"
@@ -23,9 +24,9 @@ typedef struct finding
 } finding;
 
 static void (*const checks[])(caas_doctor *) = {
-	caas_doctor_versions, caas_doctor_keyring,	  caas_doctor_keys,
-	caas_doctor_settings, caas_doctor_privileges, caas_doctor_event_trigger,
-	caas_doctor_triggers, caas_doctor_calls,	  caas_doctor_columns,
+	caas_doctor_versions, caas_doctor_keyring,	  caas_doctor_nodes,		 caas_doctor_keys,
+	caas_doctor_settings, caas_doctor_privileges, caas_doctor_event_trigger, caas_doctor_triggers,
+	caas_doctor_calls,	  caas_doctor_columns,	  caas_doctor_shards,
 };
 
 static const char *const severities[] = {"error", "warning", "note"};
@@ -144,6 +145,7 @@ examine(MemoryContext context, Oid function)
 	/* Names have their schema, wherever the session looks. */
 	(void)set_config_option("search_path", "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							false);
+	caas_show_shards();
 	caller = MemoryContextSwitchTo(context);
 	doctor.extension = get_extension_oid("caas", true);
 	doctor.schema = quote_identifier(get_namespace_name(get_func_namespace(function)));

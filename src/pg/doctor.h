@@ -53,12 +53,14 @@ extern void		caas_doctor_close(Relation relation);
 extern void caas_doctor_versions(caas_doctor *doctor);
 extern void caas_doctor_keyring(caas_doctor *doctor);
 extern void caas_doctor_keys(caas_doctor *doctor);
+extern void caas_doctor_nodes(caas_doctor *doctor);
 extern void caas_doctor_settings(caas_doctor *doctor);
 extern void caas_doctor_privileges(caas_doctor *doctor);
 extern void caas_doctor_event_trigger(caas_doctor *doctor);
 extern void caas_doctor_triggers(caas_doctor *doctor);
 extern void caas_doctor_calls(caas_doctor *doctor);
 extern void caas_doctor_columns(caas_doctor *doctor);
+extern void caas_doctor_shards(caas_doctor *doctor);
 
 /* ---- shared by the checks of tables ---- */
 

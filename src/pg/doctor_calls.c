@@ -1,7 +1,8 @@
 /*
- * doctor_calls.c - calls of caas with constants in views, defaults, constraints and the like.
+ * doctor_calls.c - calls of caas with constants in views, defaults, constraints and the like, and
+ * in generated columns of foreign tables.
  *
- * The catalogs hold the constants, which are plaintext, and the server may compute
+ * The catalogs hold such constants, which are plaintext, and the server may compute
  * such a call once and keep its result when a new generation becomes active.
  */
 #include "doctor.h"
@@ -112,8 +113,26 @@ static const char
 																																																																																																																																															 "c.objid"
 																																																																																																																																															 " ORDER BY 1";
 
+/* The other server gets DEFAULT for such a column, whatever was computed here. */
+static const char foreign_columns[] =
+	"SELECT DISTINCT 'column ' OPERATOR(pg_catalog.||) a.attrelid::pg_catalog.regclass::pg_catalog.text"
+	" OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(a.attname),"
+	" 'the column is generated on a foreign table: the digest that is stored is the one that the other "
+	"server computes, or none',"
+	" 'Make the column of the other server generated, too, or at least NOT NULL.'"
+	" FROM pg_catalog.pg_attrdef f"
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid" EQ "f.adrelid AND a.attnum" EQ "f.adnum"
+	" JOIN pg_catalog.pg_class c ON c.oid" EQ "a.attrelid AND c.relkind" EQ "'f'"
+	" JOIN pg_catalog.pg_depend d ON d.objid" EQ "f.oid"
+	" AND d.classid" EQ "'pg_catalog.pg_attrdef'::pg_catalog.regclass"
+	" AND d.refclassid" EQ "'pg_catalog.pg_proc'::pg_catalog.regclass"
+	" JOIN pg_catalog.pg_depend m ON m.objid" EQ "d.refobjid AND m.classid" EQ "d.refclassid"
+	" WHERE a.attgenerated" EQ "'s' AND m.deptype" EQ "'e' AND m.refobjid" EQ "%u"
+	" AND m.refclassid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass";
+
 void
 caas_doctor_calls(caas_doctor *doctor)
 {
 	caas_doctor_query(doctor, psprintf(trees, doctor->extension), report_calls, NULL);
+	caas_doctor_select(doctor, CAAS_SEVERITY_NOTE, psprintf(foreign_columns, doctor->extension));
 }

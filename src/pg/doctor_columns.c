@@ -20,9 +20,6 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #define SAMPLED_ROWS 100
 #define READ_BYTES 256 /* more than any digest has, and the head of any sealed value */
@@ -168,7 +165,7 @@ static int
 sample_table(Relation relation, List *columns, int limit)
 {
 	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	TableScanDesc	scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc	scan = CAAS_BEGIN_SCAN(relation, GetActiveSnapshot());
 	int				rows = 0;
 	ListCell	   *cell;
 
@@ -251,6 +248,13 @@ may_sample(caas_doctor *doctor, Relation relation, List *columns)
 	{
 		reason = "cannot look at the rows of this table: a standby has none of an unlogged one";
 		remedy = "Call caas_doctor() on the primary.";
+	}
+	else if (caas_is_distributed(RelationGetRelid(relation)))
+	{
+		reason = "cannot look at the rows of this table: Citus keeps them in shards";
+		remedy = psprintf("SELECT * FROM run_command_on_all_nodes('SELECT json_agg(d) FROM "
+						  "%s.caas_doctor() d');",
+						  doctor->schema);
 	}
 	if (reason != NULL)
 		caas_doctor_add(doctor, CAAS_SEVERITY_NOTE, psprintf("table %s", name), reason, remedy);

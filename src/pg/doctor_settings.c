@@ -4,6 +4,7 @@
 #include "doctor.h"
 #include "leftovers.h"
 
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
@@ -37,17 +38,39 @@ report_stored_keys(caas_doctor *doctor)
 	}
 }
 
+/* Whoever can make roles can make one that the setting names. */
+static void
+report_nodes(caas_doctor *doctor)
+{
+	if (caas_node_count() > 0 && !caas_node_sees_login())
+		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, "caas.trusted_nodes",
+						"it lets nobody in: the library does not see how clients log in",
+						"Put caas into shared_preload_libraries and restart the server.");
+	for (int i = 0; i < caas_node_count(); i++)
+	{
+		const char *role = caas_node_role(i);
+
+		if (!OidIsValid(get_role_oid(role, true)))
+			caas_doctor_add(doctor, CAAS_SEVERITY_WARNING, "caas.trusted_nodes",
+							psprintf("it lists role %s, which does not exist: whoever may create "
+									 "roles can make it",
+									 quote_identifier(role)),
+							"Take the entry out of caas.trusted_nodes, and call pg_reload_conf().");
+	}
+}
+
 void
 caas_doctor_keys(caas_doctor *doctor)
 {
 	const char *digests = GetConfigOption("caas.api_key_digests", true, false);
 
 	report_stored_keys(doctor);
+	report_nodes(doctor);
 	if (!is_on("caas.require_api_key"))
 		caas_doctor_add(doctor, CAAS_SEVERITY_WARNING, "caas.require_api_key",
 						"no session needs an API key: the EXECUTE privilege alone decides",
 						"ALTER SYSTEM SET caas.require_api_key = on; SELECT pg_reload_conf();");
-	else if (digests == NULL || *digests == '\0')
+	else if ((digests == NULL || *digests == '\0') && caas_node_count() == 0)
 		caas_doctor_add(doctor, CAAS_SEVERITY_ERROR, "caas.api_key_digests",
 						"the server accepts no API key: everybody is refused",
 						"Make one with \"caas api-key new\", put its entry into "
@@ -270,16 +293,13 @@ report_parameters(caas_doctor *doctor)
 					  "the log shows the parameters of each audited statement", "off");
 }
 
-/* PostgreSQL 18 replaces the value in SET by a sign. */
 static void
 report_statistics(caas_doctor *doctor)
 {
-#if PG_VERSION_NUM < 180000
-	if (shows("pg_stat_statements.track", audits) &&
+	if (CAAS_STATISTICS_SHOW_SET && shows("pg_stat_statements.track", audits) &&
 		shows("pg_stat_statements.track_utility", is_true))
 		report_global(doctor, CAAS_SEVERITY_WARNING, "pg_stat_statements.track_utility",
 					  "pg_stat_statements keeps SET caas.api_key with the key", "off");
-#endif
 }
 
 void

@@ -55,13 +55,7 @@ functions_of(const char *privilege)
 static void
 require_function_owner(Oid function)
 {
-#if PG_VERSION_NUM >= 160000
-	bool owns = object_ownercheck(ProcedureRelationId, function, GetUserId());
-#else
-	bool	  owns = pg_proc_ownercheck(function, GetUserId());
-#endif
-
-	if (!owns)
+	if (!pg_proc_ownercheck(function, GetUserId()))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of the functions of caas"),
 						errhint("The role that created the extension grants them."), caas_hide()));
@@ -70,12 +64,8 @@ require_function_owner(Oid function)
 static void
 warn_of_schema(Oid function, Oid role)
 {
-	Oid schema = get_func_namespace(function);
-#if PG_VERSION_NUM >= 160000
-	AclResult result = object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE);
-#else
-	AclResult result = pg_namespace_aclcheck(schema, role, ACL_USAGE);
-#endif
+	Oid			schema = get_func_namespace(function);
+	AclResult	result = pg_namespace_aclcheck(schema, role, ACL_USAGE);
 	const char *name = quote_identifier(get_namespace_name(schema));
 
 	if (result != ACLCHECK_OK)

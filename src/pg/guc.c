@@ -11,11 +11,6 @@
 #include "access/parallel.h"
 #include "tcop/pquery.h"
 
-#if PG_VERSION_NUM < 160000
-#define guc_malloc(elevel, size) malloc(size)
-#define guc_free(p) free(p)
-#endif
-
 #ifdef GUC_ALLOW_IN_PARALLEL
 /* Lets a parallel worker that loads the library first take over the values of the leader. */
 #define CAAS_FLAGS (GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL)
@@ -34,6 +29,7 @@ int	  caas_parallel_state = 0;
 
 static char *api_key = NULL; /* the mask or the empty string; the key itself is not kept */
 static char *api_key_digests = NULL;
+static char *trusted_nodes = NULL;
 static bool	 require_api_key = true;
 static bool	 exempt_workers = false;
 
@@ -233,6 +229,13 @@ define_gate_settings(void)
 		"A list of [name:]sha256, separated by commas: the SHA-256 of each key in hexadecimal.",
 		&api_key_digests, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, check_api_key_digests,
 		assign_api_key_digests, NULL);
+	DefineCustomStringVariable(
+		"caas.trusted_nodes", "Other servers whose sessions need no API key.",
+		"A list of role@method, separated by commas: the role that the other server logs in as, and "
+		"how it proves that: cert, scram-sha-256 or peer. Works only with caas in "
+		"shared_preload_libraries.",
+		&trusted_nodes, "", PGC_SIGHUP, CAAS_FLAGS | GUC_SUPERUSER_ONLY, caas_check_trusted_nodes,
+		caas_assign_trusted_nodes, NULL);
 	DefineCustomBoolVariable("caas.require_api_key", "Requires an API key of every session.",
 							 "When off, only the EXECUTE privilege is checked.", &require_api_key,
 							 true, PGC_SIGHUP, CAAS_FLAGS, NULL, assign_require_api_key, NULL);
@@ -288,9 +291,5 @@ caas_define_settings(void)
 		CAAS_FLAGS | GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_DISALLOW_IN_FILE | GUC_NO_RESET_ALL,
 		check_parallel_state, NULL, NULL);
 	pass_parallel_state_to_workers();
-#if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("caas");
-#else
-	EmitWarningsOnPlaceholders("caas");
-#endif
 }

@@ -138,6 +138,19 @@ refuse_kind(Oid table)
 					errhint("Run the job where the rows are."), caas_hide()));
 }
 
+static void
+refuse_distributed(const caas_job *job)
+{
+	const char *table = caas_table_name(job->relation);
+
+	caas_refuse_distributed(
+		job->relation, psprintf("caas_%s", job->name),
+		psprintf("Run the job over the shards: SELECT * FROM run_command_on_shards(%s, 'CALL "
+				 "%s.caas_%s(''%%s''%s)');",
+				 quote_literal_cstr(table), job->schema, job->name,
+				 job->source == NULL ? "" : psprintf(", ''%s''", job->source)));
+}
+
 /* The table itself, its partitions and its inheritance children, in memory that lasts. */
 static List *
 tables_of(const caas_job *job)
@@ -439,6 +452,7 @@ call_job(FunctionCallInfo fcinfo, caas_job *job, int options)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot begin a job"), caas_hide()));
 	find_state(fcinfo, job);
+	refuse_distributed(job);
 	caas_session_hold_key();
 	PG_TRY();
 	{

@@ -4,11 +4,7 @@
 #include "caas_pg.h"
 #include "table.h"
 
-#if PG_VERSION_NUM >= 180000
-PG_MODULE_MAGIC_EXT(.name = "caas");
-#else
-PG_MODULE_MAGIC;
-#endif
+CAAS_MODULE_MAGIC;
 
 void _PG_init(void);
 
@@ -22,6 +18,7 @@ _PG_init(void)
 {
 	caas_error_init();
 	caas_session_init();
+	caas_node_init();
 	caas_define_settings();
 	caas_password_slots_init();
 	caas_label_init();

@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/wait_event.h"
 
 typedef struct password_slots
 {
@@ -23,6 +24,7 @@ typedef struct password_slots
 } password_slots;
 
 static password_slots		  *slots = NULL;
+static shmem_request_hook_type next_request = NULL;
 static shmem_startup_hook_type next_startup = NULL;
 
 static void
@@ -43,9 +45,6 @@ attach_slots(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
-#if PG_VERSION_NUM >= 150000
-static shmem_request_hook_type next_request = NULL;
-
 static void
 request_slots(void)
 {
@@ -53,19 +52,13 @@ request_slots(void)
 		next_request();
 	RequestAddinShmemSpace(MAXALIGN(sizeof(password_slots)));
 }
-#endif
 
 void
 caas_password_slots_init(void)
 {
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-#if PG_VERSION_NUM >= 150000
-	next_request = shmem_request_hook;
-	shmem_request_hook = request_slots;
-#else
-	RequestAddinShmemSpace(MAXALIGN(sizeof(password_slots)));
-#endif
+	CAAS_ADD_REQUEST_HOOK(next_request, request_slots);
 	next_startup = shmem_startup_hook;
 	shmem_startup_hook = attach_slots;
 }

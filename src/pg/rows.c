@@ -3,6 +3,7 @@
  */
 #include "rows.h"
 
+#include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 

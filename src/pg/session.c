@@ -93,6 +93,13 @@ find_key(void)
 	return session.holds_key ? caas_api_key_find(&session.accepted_keys, session.held_digest) : -1;
 }
 
+/* A key that the session sets decides alone, also where it comes from a trusted node. */
+static bool
+shows_key(void)
+{
+	return session.key_set || session.holds_key;
+}
+
 static bool
 gate_open(void)
 {
@@ -102,7 +109,7 @@ gate_open(void)
 		return session.exempt_workers;
 	if (IsParallelWorker() && (caas_parallel_state & STATE_OPEN) != 0)
 		return true;
-	return find_key() >= 0;
+	return shows_key() ? find_key() >= 0 : caas_node_entry() != NULL;
 }
 
 /* Discards cached plans that may hold results from before the gate closed or the keyring changed.
@@ -175,6 +182,12 @@ caas_session_exempt_changed(bool exempt)
 	gate_changed();
 }
 
+void
+caas_session_node_changed(void)
+{
+	gate_changed();
+}
+
 /* The reasons for a closed gate, and what helps against each. */
 typedef struct key_problem
 {
@@ -189,6 +202,17 @@ static const key_problem no_client = {
 static const key_problem empty_list = {
 	"caas.api_key_digests is empty: everybody is refused",
 	"The server lists no API key in caas.api_key_digests, so everybody is refused."};
+static const key_problem only_nodes = {
+	"caas.api_key_digests is empty: only the sessions of caas.trusted_nodes are let in",
+	"The server lists no API key in caas.api_key_digests, so everybody but its trusted nodes is "
+	"refused."};
+static const key_problem late_library = {
+	"caas.trusted_nodes lists the role of this session, but needs caas in shared_preload_libraries",
+	"caas.trusted_nodes works only with caas in shared_preload_libraries."};
+static const key_problem other_method = {
+	"caas.trusted_nodes lists the role of this session with another method than it logged in by",
+	"The line of pg_hba.conf by which this session logged in has another method than "
+	"caas.trusted_nodes lists."};
 static const key_problem no_key = {
 	"this session has set no caas.api_key",
 	"Set caas.api_key in this session to a key that the server lists in caas.api_key_digests."};
@@ -202,8 +226,10 @@ why_closed(void)
 {
 	if (without_client())
 		return &no_client;
+	if (!shows_key() && caas_node_is_listed())
+		return caas_node_sees_login() ? &other_method : &late_library;
 	if (session.accepted_keys.count == 0)
-		return &empty_list;
+		return caas_node_count() == 0 ? &empty_list : &only_nodes;
 	return session.key_set ? &unknown_key : &no_key;
 }
 
@@ -218,6 +244,8 @@ caas_key_name(void)
 {
 	int index = find_key();
 
+	if (!shows_key())
+		return caas_node_entry();
 	return index >= 0 && session.accepted_keys.names[index][0] != '\0'
 			   ? session.accepted_keys.names[index]
 			   : NULL;
@@ -399,8 +427,7 @@ caas_gated_engine(void)
  * of constant calls in it. A plan for given parameters is used once.
  */
 static PlannedStmt *
-note_planning(Query *parse, const char *query_string, int cursor_options,
-			  ParamListInfo bound_params)
+note_planning(CAAS_PLANNER_PARAMETERS)
 {
 	int			 outer = session.unbound_planning;
 	PlannedStmt *result;
@@ -409,7 +436,7 @@ note_planning(Query *parse, const char *query_string, int cursor_options,
 	PG_TRY();
 	{
 		caas_prepare_statement(parse);
-		result = next_planner(parse, query_string, cursor_options, bound_params);
+		result = next_planner(CAAS_PLANNER_ARGUMENTS);
 	}
 	PG_FINALLY();
 	{

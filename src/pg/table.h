@@ -79,8 +79,12 @@ extern const char *caas_declared_kind_name(const caas_declaration *declaration);
 
 /*
  * Calls the function in a subtransaction that is rolled back. Returns NULL, or the
- * error that it raised about a definition; raises another one, such as a cancel.
+ * error that it raised when is_expected() says so of its SQLSTATE; raises another one.
  */
+extern const ErrorData *caas_error_of(void (*run)(void *argument), void *argument,
+									  bool (*is_expected)(int sqlerrcode));
+
+/* The same for errors about a definition: a cancel, for instance, is raised. */
 extern const ErrorData *caas_definition_error(void (*examine)(void *argument), void *argument);
 
 /* The error as the problem of a declaration; NULL for NULL. */
@@ -141,6 +145,24 @@ extern const char *caas_extension_schema(FunctionCallInfo fcinfo);
 
 /* The number of the active generation. Raises what caas_gated_engine() raises. */
 extern int caas_active_generation(void);
+
+/* ---- table_shards.c: tables that Citus distributes ---- */
+
+/* Returns the tables of this database whose rows Citus keeps in shards, as Oid. */
+extern List *caas_distributed_tables(void);
+
+/* True for one of them. */
+extern bool caas_is_distributed(Oid table);
+
+/* Raises 0A000 when the table, a partition or an inheritance child is one of them. function: the
+ * name in SQL; hint: what to do instead. */
+extern void caas_refuse_distributed(Oid root, const char *function, const char *hint);
+
+/*
+ * Lets queries of pg_class see the shards on this server, which Citus hides from
+ * clients; for the queries of this GUC nest level.
+ */
+extern void caas_show_shards(void);
 
 /* ---- label.c ---- */
 

@@ -433,6 +433,19 @@ tables_below(Oid root)
 	return find_all_inheritors(root, AccessShareLock, NULL);
 }
 
+/* The declarations of shards can differ from those of the table. */
+static void
+refuse_distributed(Oid root, const char *schema)
+{
+	if (get_rel_name(root) == NULL)
+		return;
+	caas_refuse_distributed(
+		root, "caas_check()",
+		psprintf("Check the shards: SELECT * FROM run_command_on_shards(%s, 'SELECT json_agg(c) "
+				 "FROM %s.caas_check(''%%s'') c');",
+				 quote_literal_cstr(caas_table_name(root)), schema));
+}
+
 /* caas_check(relation regclass, sample_percent double precision) returns setof record */
 PG_FUNCTION_INFO_V1(caas_sql_check);
 Datum
@@ -444,6 +457,7 @@ caas_sql_check(PG_FUNCTION_ARGS)
 							   .schema = caas_extension_schema(fcinfo)};
 	ListCell	  *table;
 
+	refuse_distributed(PG_GETARG_OID(0), counting.schema);
 	connect_spi();
 	foreach (table, tables_below(PG_GETARG_OID(0)))
 	{

@@ -31,8 +31,9 @@ typedef struct caas_report
 {
 	ReturnSetInfo *result;
 	caas_engine	  *engine;
-	const char	  *schema;	/* of the extension, quoted */
-	const char	  *pending; /* NULL, or why values of an older generation may still come */
+	const char	  *schema;		/* of the extension, quoted */
+	const char	  *pending;		/* NULL, or why values of an older generation may still come */
+	List		  *distributed; /* of Oid: tables whose rows are in shards */
 } caas_report;
 
 /* ---- transactions that may still store values of an older generation ---- */
@@ -250,7 +251,7 @@ static void
 count_rows(Relation relation, List *tallies)
 {
 	Snapshot		snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc	scan = table_beginscan(relation, snapshot, 0, NULL);
+	TableScanDesc	scan = CAAS_BEGIN_SCAN(relation, snapshot);
 	TupleTableSlot *row = table_slot_create(relation, NULL);
 	MemoryContext	values =
 		AllocSetContextCreate(CurrentMemoryContext, "caas_generations", ALLOCSET_DEFAULT_SIZES);
@@ -303,12 +304,17 @@ put_tally(const caas_report *report, Relation relation, const caas_tally *tally)
 
 /* ---- the tables ---- */
 
+static const char *const distributed_remark =
+	"Citus keeps the rows in shards, which are counted on the nodes that have them: ask each node.";
+
 /* Returns why the rows cannot be counted, or NULL. */
 static const char *
-table_remark(Relation relation)
+table_remark(const caas_report *report, Relation relation)
 {
 	Oid table = RelationGetRelid(relation);
 
+	if (list_member_oid(report->distributed, table))
+		return distributed_remark;
 	if (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
 		return "The rows of a foreign table are not read.";
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
@@ -321,13 +327,16 @@ table_remark(Relation relation)
 static void
 count_table(const caas_report *report, Relation relation)
 {
-	const char *remark = table_remark(relation);
+	const char *remark = table_remark(report, relation);
+	List	   *declarations = caas_table_declarations(relation);
 	List	   *tallies = NIL;
 	ListCell   *cell;
 
+	if (declarations == NIL && remark == distributed_remark && !relation->rd_rel->relispartition)
+		put_row(report, RelationGetRelid(relation), NULL, 0, -1, remark);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		return;
-	foreach (cell, caas_table_declarations(relation))
+	foreach (cell, declarations)
 	{
 		const caas_declaration *declaration = lfirst(cell);
 		const char			   *problem = declaration->usable ? remark : declaration->problem;
@@ -396,13 +405,19 @@ caas_sql_generations(PG_FUNCTION_ARGS)
 						  .engine = caas_keyring_engine(),
 						  .schema = caas_extension_schema(fcinfo)};
 	ListCell   *table;
+	int			level;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("caas cannot run a query"), caas_hide()));
+	level = NewGUCNestLevel();
+	caas_show_shards();
 	report.pending = find_pending(report.engine);
-	foreach (table, declaring_tables(&report))
+	report.distributed = caas_distributed_tables();
+	/* A distributed table counts even where it declares nothing: triggers may be on its shards. */
+	foreach (table, list_concat_unique_oid(declaring_tables(&report), report.distributed))
 		report_table(&report, lfirst_oid(table));
+	AtEOXact_GUC(false, level);
 	SPI_finish();
 	return (Datum)0;
 }

@@ -256,11 +256,7 @@ caas_require_table(Relation relation, const char *function)
 void
 caas_require_owner(Oid table)
 {
-#if PG_VERSION_NUM >= 160000
-	bool owns = object_ownercheck(RelationRelationId, table, GetUserId());
-#else
-	bool owns = pg_class_ownercheck(table, GetUserId());
-#endif
+	bool  owns = pg_class_ownercheck(table, GetUserId());
 	char *name = get_rel_name(table);
 
 	if (name == NULL)

@@ -27,18 +27,18 @@ is_about_definition(int sqlerrcode)
 }
 
 static ErrorData *
-take_error(void)
+take_error(bool (*is_expected)(int sqlerrcode))
 {
 	ErrorData *error = CopyErrorData();
 
-	if (!is_about_definition(error->sqlerrcode))
+	if (!is_expected(error->sqlerrcode))
 		ReThrowError(error);
 	FlushErrorState();
 	return error;
 }
 
 const ErrorData *
-caas_definition_error(void (*examine)(void *argument), void *argument)
+caas_error_of(void (*run)(void *argument), void *argument, bool (*is_expected)(int sqlerrcode))
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -48,18 +48,24 @@ caas_definition_error(void (*examine)(void *argument), void *argument)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		examine(argument);
+		run(argument);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		error = take_error();
+		error = take_error(is_expected);
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction(); /* which gives the locks back, too */
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return error;
+}
+
+const ErrorData *
+caas_definition_error(void (*examine)(void *argument), void *argument)
+{
+	return caas_error_of(examine, argument, is_about_definition);
 }
 
 const char *

@@ -384,6 +384,9 @@ plan_of(FunctionCallInfo fcinfo, LOCKMODE lock)
 	protection.has_null_ids = has_rows_without_id(table, id, columns);
 	protection.relation = table_open(table, lock);
 	caas_require_table(protection.relation, "caas_protect");
+	caas_refuse_distributed(table, "caas_protect()",
+							"Write CREATE TRIGGER with citus.enable_unsafe_triggers = on, and then "
+							"run caas_backfill over the shards.");
 	protection.table = caas_table_name(table);
 	protection.schema = caas_extension_schema(fcinfo);
 	protection.definitions = parse_columns(protection.relation, id, columns);

@@ -167,6 +167,26 @@ find_nulls(caas_protection *protection)
 					 id));
 }
 
+/* caas_cutover() sets such a source to NULL. Without the option keep, NOT NULL is refused. */
+static void
+find_not_null_sources(caas_protection *protection, const caas_definition *definition)
+{
+	for (int i = 0; i < definition->narguments; i++)
+	{
+		const caas_argument *argument = &definition->arguments[i];
+		const char			*source = quote_identifier(argument->source.text);
+
+		if (argument->keep && argument->target.text != NULL &&
+			TupleDescAttr(RelationGetDescr(protection->relation), argument->source.number - 1)
+				->attnotnull)
+			caas_plan_add(
+				&protection->plan, CAAS_FINDING, NULL,
+				psprintf("Column %s is NOT NULL: before caas_cutover() run ALTER TABLE %s "
+						 "ALTER COLUMN %s DROP NOT NULL.",
+						 source, protection->table, source));
+	}
+}
+
 /* Digests of up to 64 bytes: which of them a keyring makes, it alone knows. */
 #define DIGEST_DIGITS 128
 
@@ -203,7 +223,10 @@ caas_protect_find(caas_protection *protection)
 
 	find_nulls(protection);
 	foreach (cell, protection->definitions)
+	{
 		find_short_targets(protection, lfirst(cell));
+		find_not_null_sources(protection, lfirst(cell));
+	}
 	for (size_t i = 0; i < lengthof(queries); i++)
 		caas_plan_find(&protection->plan, queries[i], tables, columns);
 }

@@ -119,6 +119,7 @@ typedef struct caas_leftovers
 {
 	bool dead_rows;
 	bool old_bytes; /* in free space */
+	bool unread;	/* another access method keeps the rows */
 } caas_leftovers;
 
 /* Rows are removed from a page by moving others: what is free then is not overwritten. */
@@ -178,7 +179,10 @@ read_pages(Relation relation, caas_leftovers *leftovers)
 	BlockNumber			 count;
 
 	if (relation->rd_rel->relam != HEAP_TABLE_AM_OID)
+	{
+		leftovers->unread = true;
 		return;
+	}
 	strategy = GetAccessStrategy(BAS_BULKREAD);
 	count = RelationGetNumberOfBlocks(relation);
 	for (BlockNumber block = 0; block < count && !(leftovers->dead_rows && leftovers->old_bytes);
@@ -207,7 +211,7 @@ read_table(Oid table)
 {
 	Relation	   relation = table_open(table, AccessShareLock);
 	Oid			   toast = relation->rd_rel->reltoastrelid;
-	caas_leftovers leftovers = {false, false};
+	caas_leftovers leftovers = {false, false, false};
 
 	read_pages(relation, &leftovers);
 	if (OidIsValid(toast))
@@ -227,6 +231,11 @@ find_leftovers(caas_residue *residue, Oid table)
 	caas_leftovers leftovers = read_table(table);
 	const char	  *object = psprintf("table %s", caas_table_name(table));
 
+	if (leftovers.unread)
+		caas_residue_add(residue, object,
+						 "Its access method is not heap, so what is left of removed rows is not "
+						 "known here.",
+						 NULL);
 	if (leftovers.dead_rows)
 		caas_residue_add(
 			residue, object,
@@ -244,6 +253,18 @@ find_leftovers(caas_residue *residue, Oid table)
 /* ---- the function ---- */
 
 static void
+refuse_distributed(Relation relation, const char *schema)
+{
+	const char *table = caas_table_name(RelationGetRelid(relation));
+
+	caas_refuse_distributed(
+		RelationGetRelid(relation), "caas_residue()",
+		psprintf("Ask the shards: SELECT * FROM run_command_on_shards(%s, 'SELECT json_agg(r) FROM "
+				 "%s.caas_residue(''%%s'') r');",
+				 quote_literal_cstr(table), schema));
+}
+
+static void
 find_all(caas_residue *residue, Relation relation, const List *arguments, const List *tables,
 		 const char *schema)
 {
@@ -255,8 +276,15 @@ find_all(caas_residue *residue, Relation relation, const List *arguments, const 
 	caas_residue_find(residue, CAAS_RESIDUE_TRANSACTIONS);
 	caas_residue_find(residue, CAAS_RESIDUE_DEAD_ROWS);
 	foreach (cell, tables)
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
+	{
+		char kind = get_rel_relkind(lfirst_oid(cell));
+
+		if (kind == RELKIND_RELATION)
 			find_leftovers(residue, lfirst_oid(cell));
+		else if (kind == RELKIND_FOREIGN_TABLE)
+			caas_residue_add(residue, psprintf("table %s", caas_table_name(lfirst_oid(cell))),
+							 "It is a foreign table: ask the server that stores its rows.", NULL);
+	}
 	caas_residue_find(residue, CAAS_RESIDUE_STATISTICS);
 	caas_residue_find_statements(residue, RelationGetRelationName(relation));
 	caas_residue_find(residue, CAAS_RESIDUE_OUTSIDE);
@@ -295,6 +323,7 @@ caas_sql_residue(PG_FUNCTION_ARGS)
 	int			 level;
 
 	caas_require_table(relation, "caas_residue");
+	refuse_distributed(relation, schema);
 	arguments = find_arguments(relation);
 	tables = find_all_inheritors(RelationGetRelid(relation), AccessShareLock, NULL);
 	list_sources(&residue, arguments);

@@ -352,6 +352,8 @@ begin_release(FunctionCallInfo fcinfo, LOCKMODE lock)
 
 	release.relation = table_open(PG_GETARG_OID(0), lock);
 	caas_require_table(release.relation, "caas_unprotect");
+	caas_refuse_distributed(RelationGetRelid(release.relation), "caas_unprotect()",
+							"Call undistribute_table() first.");
 	release.schema = caas_extension_schema(fcinfo);
 	release.tables = find_all_inheritors(PG_GETARG_OID(0), lock, NULL);
 	level = caas_begin_queries();

@@ -67,12 +67,6 @@ is_guard(Node *node, AttrNumber number, bool in_place)
 		   is_column((Node *)test->arg, number);
 }
 
-#if PG_VERSION_NUM >= 180000
-#define IS_ENFORCED(constraint) ((constraint).ccenforced)
-#else
-#define IS_ENFORCED(constraint) true
-#endif
-
 List *
 caas_guards(Relation relation, const caas_argument *argument, bool with_no_inherit)
 {
@@ -81,7 +75,7 @@ caas_guards(Relation relation, const caas_argument *argument, bool with_no_inher
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 		if ((with_no_inherit || !constraints->check[i].ccnoinherit) &&
-			IS_ENFORCED(constraints->check[i]) &&
+			CAAS_IS_ENFORCED(constraints->check[i]) &&
 			is_guard(stringToNode(constraints->check[i].ccbin), argument->source.number,
 					 argument->target.text == NULL))
 			names = lappend(names, pstrdup(constraints->check[i].ccname));
@@ -184,6 +178,25 @@ caas_trigger_state(Oid trigger)
 	return find_trigger(trigger, &found) ? found.tgenabled : TRIGGER_DISABLED;
 }
 
+/*
+ * Citus creates the triggers of a shard before it copies the table's rows into it, in
+ * sessions that have this name.
+ */
+static void
+refuse_digested_digests(Relation relation, const Trigger *trigger, const caas_argument *argument)
+{
+	if (argument->shaped != CAAS_SHAPED_DIGESTED || strncmp(application_name, "citus_", 6) != 0)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		 errmsg("trigger \"%s\" of relation \"%s\" has the option digests=plaintext, which is "
+				"not for tables that Citus distributes",
+				trigger->tgname, RelationGetRelationName(relation)),
+		 errdetail("Citus copies rows into shards, and the trigger would digest their digests."),
+		 errhint("Create the trigger with digests=keep, or with a target column."), caas_hide()));
+}
+
 static void
 check_new_trigger(Relation relation, const Trigger *trigger, const char *schema)
 {
@@ -195,7 +208,10 @@ check_new_trigger(Relation relation, const Trigger *trigger, const char *schema)
 	caas_trigger_check(relation, trigger, kind);
 	definition = caas_parse_definition(relation, trigger, kind);
 	for (int i = 0; i < definition->narguments; i++)
+	{
+		refuse_digested_digests(relation, trigger, &definition->arguments[i]);
 		warn_of_missing_guard(relation, &definition->arguments[i], schema);
+	}
 }
 
 static void

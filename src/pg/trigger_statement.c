@@ -340,7 +340,7 @@ static void
 prepare_merge(const Query *query, const caas_setting *setting, const RangeTblEntry *table,
 			  const List *definitions)
 {
-#if PG_VERSION_NUM >= 150000
+#ifdef CAAS_HAS_MERGE
 	ListCell *cell;
 
 	foreach (cell, query->mergeActionList)
@@ -389,7 +389,7 @@ prepare_relation(Query *query, const RangeTblEntry *table, Relation relation)
 static bool
 sets_columns(const Query *query)
 {
-#if PG_VERSION_NUM >= 150000
+#ifdef CAAS_HAS_MERGE
 	if (query->commandType == CMD_MERGE)
 		return true;
 #endif

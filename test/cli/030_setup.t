@@ -48,6 +48,16 @@ is_deeply([ (stat $folder)[ 2, 4 ] ], [ 040700, $uid ], 'and so is its folder') 
 is_deeply([ (stat $settings)[ 2, 4 ] ], [ 0100640, $uid ], 'the settings are no one else\'s to read');
 unlike(read_file($_), qr/$key/, "$_ does not have the key") for $settings, $server->{log};
 
+is($server->sql('SHOW log_min_error_statement'), 'panic', 'the text of a failing statement is not logged');
+# The server of the test logs statements.
+is(
+	$server->sql(
+		"SELECT severity, object, finding FROM caas_doctor() WHERE object NOT IN ('log_statement', 'log_parameter_max_length', 'locked memory')"
+	),
+	'',
+	'caas_doctor finds nothing'
+);
+
 my $digest = digest($key);
 like($digest, qr/\A[0-9a-f]{64,128}\z/, 'the key makes a digest');
 is(digest('caas_' . '0' x 64), '28000', 'another key does not');

@@ -80,6 +80,19 @@ is($server->sql('SHOW session_preload_libraries'), 'auto_explain, passwordcheck,
 is($server->sql('SHOW caas.exempt_workers'), 'on', 'the line of somebody else stays');
 write_file($main, $right);
 
+# What a file says about the log of statements stays, and so does its absence in a file that exists.
+write_file($settings, read_file($settings) =~ s/^log_min_error_statement.*\n//mr);
+($code, $out, $err) = $server->setup(@app, '--new-key');
+is($code, 0, 'after the line was deleted') or diag($err);
+is($server->sql('SHOW log_min_error_statement'), 'error', 'it is not written again');
+unlink $settings;
+write_file($main, $right . "Log_Min_Error_Statement = 'fatal'\n");
+($code, $out, $err) = $server->setup(@app, '--new-key');
+is($code, 0, 'a new file beside a setting in another') or diag($err);
+unlike(read_file($settings), qr/log_min_error_statement/, 'has none');
+is($server->sql('SHOW log_min_error_statement'), 'fatal', 'the other file counts');
+write_file($main, $right);
+
 # Right settings in postgresql.conf are not repeated in caas.conf.
 my $digests = $server->sql('SHOW caas.api_key_digests');
 unlink $settings;

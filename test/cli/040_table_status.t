@@ -35,7 +35,7 @@ is(
 ($code, $out, $err) = table_caas($server, 'table', 'status');
 is("$code $err", '0 ', 'status') or diag($err);
 is($out, <<'TABLE', 'two tables');
-RELATION       COLUMN        KIND    ID        FROM      DECLARED BY  STATE
+RELATION       COLUMN        KIND    ID        FROM      DECLARED BY  DECLARATION
 public.people  email         sealed  id@users  in place  trigger      the trigger is gone
 public.people  email_digest  digest  id        email     trigger      ok
 public.people  phone_digest  digest  id        email     trigger      disabled

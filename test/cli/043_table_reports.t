@@ -103,6 +103,52 @@ is($code, 1, 'an error: exit code');
 is_deeply(json_of($out), [ { severity => 'error', object => 'people', finding => 'a finding', remedy => 'a remedy' } ],
 	'--json');
 
+# Nodes: other databases stand for other servers.
+fill('doctor');
+fill('keyring', "3, 'x'", "2, 'b'", "1, 'a'");
+is($server->sql('CREATE DATABASE node TEMPLATE postgres'), '', 'a node');
+is($server->sql('CREATE DATABASE bare'), '', 'a node without the extension');
+my $node = "host='$server->{socket}' port=$server->{port} user=postgres dbname=node password=unsaid";
+($code, $out, $err) = table_caas($server, 'table', 'doctor', '--node', $node);
+is("$code $out", "0 Nothing was found.\n", 'doctor: a node with the same keyring') or diag($err);
+is(
+	$server->sql(
+		q{DELETE FROM "The caas".stub_keyring; INSERT INTO "The caas".stub_keyring VALUES (4, 'y', 'retired'), (2, E'\x1b', 'retired'), (1, 'a', 'active')},
+		database => 'node'
+	),
+	'',
+	'another keyring'
+);
+($code, $out, $err) = table_caas(
+	$server, 'table', 'doctor', '--json',
+	'--node', $node, '--node', $node =~ s/dbname=node/dbname=bare/r,
+	'--node', $node =~ s/dbname=node/dbname=missing/r
+);
+is($code, 1, 'a node with another keyring: exit code');
+unlike("$out$err", qr/unsaid/, 'no password');
+my $object = "$server->{socket} $server->{port}";
+is_deeply(
+	[ map { [ @$_{qw(severity object)}, $_->{finding} =~ s/^(cannot ask it: .*?)["(].*/$1/sr ] } @{ json_of($out) } ],
+	[
+		[ warning => "node node $object", 'its generation 1 is active, here it is retired' ],
+		[ error => "node node $object", 'its generation 2 has another secret: the check value is \x1b, here it is b' ],
+		[ error => "node node $object", 'it has no generation 3: values of it do not verify there' ],
+		[ error => "node node $object", 'it has generation 4, which is missing here' ],
+		[
+			error => "node bare $object",
+			"cannot ask it: database bare has no extension caas; 'caas setup' or CREATE EXTENSION caas makes it"
+		],
+		[ error => "node missing $object", 'cannot ask it: connection to server on socket ' ],
+	],
+	'what differs'
+) or diag($out);
+fill('doctor', "'warning', 'people', 'a finding', 'a remedy'");
+like(
+	(table_caas($server, 'table', 'doctor', '--node', $node))[1],
+	qr/^warning +people.*^error +node .* another secret/ms,
+	'a table'
+);
+
 ($code, $out, $err) = table_caas($server, 'table', 'residue', 'people');
 is("$code $out", "0 Nothing is known to be left.\n", 'residue: nothing');
 fill('residue', "1, 'people', 'dead rows', 'VACUUM people'");

@@ -1,4 +1,4 @@
-# caas keyring retire and remove ask databases for values of the generation first.
+# caas keyring retire and remove ask databases, and the others of their servers, for values of the generation first.
 use strict;
 use warnings;
 use lib 'test/cli';
@@ -79,6 +79,29 @@ refused(
 	'keyring', 'remove', $file, 1, '--yes', '--database', $database =~ s/user=postgres/user=reader/r
 );
 refused(qr/connection to server/, 'no server', @remove, '--database', "host='$dir'");
+
+# The other databases of the same server are asked too: its keyring is that of all of them.
+is($server->sql('CREATE DATABASE unrelated'), '', 'a database without the extension');
+is($server->sql('CREATE DATABASE closed ALLOW_CONNECTIONS false'), '', 'a database that allows no connections');
+refused(qr/^database closed: it allows no connections, so nothing tells$/m, 'a closed database');
+is($server->sql('DROP DATABASE closed'), '', 'it is dropped');
+is($server->sql('CREATE DATABASE shop TEMPLATE postgres'), '', 'a database with values');
+answer([ 2, 5, 'true', 'NULL' ]);
+is(
+	$server->sql(
+		q{INSERT INTO "The caas".stub_generations VALUES (1, 'retired', 'people', 'phone', 'sealed', 3, true, NULL)},
+		database => 'shop'
+	),
+	'',
+	'which the database of the command does not have'
+);
+refused(
+	qr/^caas: \Q$file\E: generation 1 may still be needed:\ndatabase shop: public\.people\.phone has 3 values of it\nNothing/,
+	'values in another database'
+);
+is($server->sql('DROP DATABASE shop'), '', 'it is dropped');
+fails(3, qr/generation 2 is active: make another active first/,
+	'keyring', 'remove', $file, 2, '--yes', '--database', $database);
 fails(2, qr/--force-generation names another generation/, @remove, '--force-generation', 2);
 fails(2, qr/--force-generation requires --database/, 'keyring', 'remove', $file, 1, '--yes', '--force-generation', 1);
 fails(2, qr/generation 1 was not removed: .*repeat with --yes/, 'keyring', 'remove', $file, 1, '--database', $database);

@@ -20,9 +20,9 @@ CREATE FUNCTION caas_doctor() RETURNS SETOF stub_doctor LANGUAGE sql BEGIN ATOMI
 CREATE TABLE stub_residue(step integer, object text, what text, command text);
 CREATE FUNCTION caas_residue(relation regclass) RETURNS SETOF stub_residue LANGUAGE sql BEGIN ATOMIC SELECT * FROM stub_residue; END;
 
-CREATE TABLE stub_keyring(generation integer, check_value text);
-CREATE FUNCTION caas_keyring(OUT generation integer, OUT check_value text) RETURNS SETOF record LANGUAGE sql
-BEGIN ATOMIC SELECT k.generation, k.check_value FROM stub_keyring k; END;
+CREATE TABLE stub_keyring(generation integer, check_value text, state text DEFAULT 'retired');
+CREATE FUNCTION caas_keyring(OUT generation integer, OUT state text, OUT check_value text) RETURNS SETOF record LANGUAGE sql
+BEGIN ATOMIC SELECT k.generation, k.state, k.check_value FROM stub_keyring k; END;
 
 -- The key that is accepted.
 CREATE FUNCTION caas_status(OUT keyring_loaded boolean, OUT keyring_problem text, OUT api_key_accepted boolean, OUT api_key_problem text)

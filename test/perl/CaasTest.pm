@@ -27,11 +27,12 @@ sub write_keyring
 }
 
 # A node that is not started yet. preload: 'session' (default), 'shared' or 'none'; keyring: its generations;
-# extra: options for init().
+# extra: options for init(); install_path: that of another server than the one that pg_config is of.
 sub caas_node
 {
 	my ($name, %option) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my @where = $option{install_path} ? (install_path => $option{install_path}) : ();
+	my $node = PostgreSQL::Test::Cluster->new($name, @where);
 	my %init = %{ $option{extra} // {} };
 	# The default differs from version to version; what a test asks for comes last and wins.
 	$node->init(%init, extra => [ '--encoding=UTF8', @{ $init{extra} // [] } ]);

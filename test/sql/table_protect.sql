@@ -112,7 +112,7 @@ SELECT kind, statement, detail FROM caas_protect('existing', 'id', 'a=s:i@existi
 -- What cannot work is refused, and nothing is changed.
 CREATE TABLE refused (id uuid PRIMARY KEY, a text NOT NULL, b text UNIQUE, c numeric, d int, e text REFERENCES refused (b), f text, g text GENERATED ALWAYS AS (f) STORED);
 SELECT * FROM caas_protect('refused', 'id', 'f=f_digest', 'a=a_digest');
-SELECT statement FROM caas_protect_plan('refused', 'id', 'a=a_digest keep') WHERE kind = 'statement';
+SELECT kind, statement, detail FROM caas_protect_plan('refused', 'id', 'a=a_digest keep') WHERE kind IN ('finding', 'statement');
 SELECT * FROM caas_protect('refused', 'id', 'b=b_digest');
 SELECT detail FROM caas_protect_plan('refused', 'id', 'b=b_digest keep') WHERE kind = 'finding';
 SELECT detail FROM caas_protect_plan('refused', 'id', 'e=e_digest') WHERE kind = 'finding';

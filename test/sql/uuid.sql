@@ -39,7 +39,7 @@ GRANT SELECT ON members TO caas_regress_nobody;
 SET ROLE caas_regress_nobody;
 SELECT id FROM members WHERE uuid = caas_uuid('members', 7);
 RESET ROLE;
-EXPLAIN (COSTS OFF) SELECT id FROM members WHERE uuid = caas_uuid('members', id) AND caas_uuid('members', 7) IS NULL;
+EXPLAIN (COSTS OFF) SELECT id FROM members WHERE uuid = caas_uuid('members', id) AND caas_uuid('members', 7) IS NOT NULL;
 DROP TABLE members;
 DROP ROLE caas_regress_nobody;
 

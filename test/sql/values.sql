@@ -2,8 +2,8 @@
 \i test/needs_key.sql
 \set ada '''4dbcbcfe-4800-40a8-badf-c26b73af230c'''
 
--- A text counts as its bytes in UTF-8; it is not normalised, trimmed or folded.
-SELECT value, caas_encrypt(:ada, value) = encode(caas_encrypt(:ada, convert_to(value, 'UTF8')), 'hex') AS is_utf8
+-- A text counts as its bytes in UTF-8; it is not normalised, trimmed or folded. (psql up to 14 takes an emoji for narrow, so no text is printed.)
+SELECT number, caas_encrypt(:ada, value) = encode(caas_encrypt(:ada, convert_to(value, 'UTF8')), 'hex') AS is_utf8
 FROM (VALUES (1, 'ascii'), (2, U&'\015Eifreleme \2602'), (3, U&'\+01F600'), (4, E'tab\tand\nline')) AS texts (number, value) ORDER BY number;
 SELECT count(DISTINCT caas_encrypt(:ada, value)) AS all_8_differ
 FROM (VALUES (U&'caf\00E9'), (U&'cafe\0301'), ('cafe'), ('Cafe'), (' cafe'), ('cafe '), ('caf'), ('')) AS texts (value);

@@ -86,6 +86,78 @@ is(
 	'and verifies here'
 );
 
+# What docs/operations.md says of each call: the SQL that the remote gets is exactly this, or has no call of caas.
+$local->safe_psql(
+	'postgres', q{
+	CREATE FOREIGN TABLE sealed (id uuid, n bigint, email text, digest text, sealed bytea, email_index bytea, hash text) SERVER remote
+		OPTIONS (table_name 'sealed')}
+);
+my $uuid = q{'4dbcbcfe-4800-40a8-badf-c26b73af230c'};
+my $shape = qr/[0-9a-f]{32,128}/;
+for my $case (
+	[ 'caas_encrypt(id, email) = digest', qr/WHERE \(\(public\.caas_encrypt\(id, email\) = digest\)\)/ ],
+	[ 'caas_encrypt(id, email, 1) = digest', qr/public\.caas_encrypt\(id, email, 1\)/ ],
+	[
+		q{email_index = caas_blind_index(email, 'c', 16, 'casefold')},
+		qr/public\.caas_blind_index\(email, 'c'::text, 16/
+	],
+	[ 'caas_generation(sealed) < 2', qr/WHERE \(\(public\.caas_generation\(sealed\) < 2\)\)/ ],
+	[ 'caas_is_digest(digest)', qr/WHERE \(public\.caas_is_digest\(digest\)\)/ ],
+	[ 'caas_is_sealed(sealed)', qr/WHERE \(public\.caas_is_sealed\(sealed\)\)/ ],
+	# A constant call is computed here, and its result is sent.
+	[ "digest = caas_encrypt($uuid, 'ada')", qr/WHERE \(\(digest = '$shape'\)\)/ ],
+	[ q{email_index = caas_blind_index('ada'::text, 'c')}, qr/WHERE \(\(email_index = E?'\\+x$shape'\)\)/ ],
+	# A collation that comes from constants alone.
+	[ q{digest = caas_encrypt(id, 'ada')}, undef ],
+	[ q{id = caas_uuid('users', n)}, undef ],
+	[ q{sealed = caas_reseal(id, sealed, 'c', 1)}, undef ],
+	# STABLE and VOLATILE.
+	[ 'caas_verify(id, email, digest)', undef ],
+	[ q{caas_verify(id, 'ada', digest)}, undef ],
+	[ 'caas_verified_by(id, email, digest) = 1', undef ],
+	[ q{email_index = ANY (caas_blind_candidates('ada'::text, 'c'))}, undef ],
+	[ q{caas_open(id, sealed, 'c') = 'ada'}, undef ],
+	[ q{sealed = caas_reseal(id, sealed, 'c')}, undef ],
+	[ 'caas_verify_password(id, email, hash)', undef ],
+	[ q{sealed = caas_seal(id, email, 'c')}, undef ]
+	)
+{
+	my ($condition, $sent) = @$case;
+	$plan = $local->safe_psql('postgres',
+		"SET caas.api_key = '$key'; EXPLAIN (VERBOSE, COSTS off) SELECT 1 FROM sealed WHERE $condition");
+	my ($sql) = $plan =~ /Remote SQL: (.*)/;
+	like($sql, $sent // qr/^SELECT (?!.*caas_)/, ($sent ? 'sent: ' : 'not sent: ') . $condition);
+	unlike($sql, qr/'ada'/, "no question in it: $condition");
+}
+for my $case (
+	[
+		'UPDATE sealed SET digest = caas_encrypt(id, email)',
+		qr/UPDATE public\.sealed SET digest = public\.caas_encrypt/
+	],
+	[
+		q{UPDATE sealed SET sealed = caas_reseal(id, sealed, 'c', 1) WHERE caas_generation(sealed) < 1},
+		qr/UPDATE public\.sealed SET sealed = \$2 WHERE ctid = \$1.*Remote SQL.*caas_generation\(sealed\) < 1.* FOR UPDATE/s
+	],
+	[
+		'SELECT caas_generation(sealed), count(*) FROM sealed GROUP BY 1',
+		qr/Remote SQL: SELECT public\.caas_generation\(sealed\), count\(\*\) FROM public\.sealed GROUP BY 1/
+	],
+	# Plaintext that is written: an UPDATE has it in its text, an INSERT in its parameters.
+	[
+		"UPDATE sealed SET email = 'ada' WHERE id = $uuid",
+		qr/Remote SQL: UPDATE public\.sealed SET email = 'ada'::text/
+	],
+	[
+		"INSERT INTO sealed (id, email) VALUES ($uuid, 'ada')",
+		qr/Remote SQL: INSERT INTO public\.sealed\(.*VALUES \(\$1/
+	]
+	)
+{
+	my ($statement, $sent) = @$case;
+	$plan = $local->safe_psql('postgres', "SET caas.api_key = '$key'; EXPLAIN (VERBOSE, COSTS off) $statement");
+	like($plan, $sent, $statement);
+}
+
 # No catalog holds the key.
 is(
 	$local->safe_psql('postgres', 'SET ROLE stranger; SELECT srvoptions FROM pg_foreign_server'),

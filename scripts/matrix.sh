@@ -1,0 +1,277 @@
+#!/bin/bash
+# Builds and tests with every PostgreSQL that can be had here: scripts/matrix.sh [OPTION ..] [VERSION ..]
+# 15, 17, 18 and 19 are those of Debian's suites, each in a chroot that is made for it and is gone afterwards; that needs root. Others
+# run on this machine itself: those below /usr/lib/postgresql that have their headers, and the one that PG_CONFIG names.
+#     --parts PART,PART   only these parts of scripts/test.sh
+#     --dir FOLDER        where the chroots are made, and where their bases are kept for the next time (default: a temporary folder)
+#     --keep              leave the chroots in --dir; the next run takes them as they are, with what was built in them
+#     --mirror URL        where Debian's packages come from (default: where this machine takes them from)
+# The last lines are a table of versions and parts, and the counts of all.
+set -uo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/parts.sh
+. "$ROOT/scripts/parts.sh"
+
+declare -A SUITE=([15]=bookworm [17]=trixie [18]=sid [19]=experimental)
+# The formatters of this suite decide about the layout of the files.
+LINT_SUITE=bookworm
+FOLDER='' KEEP=no MIRROR=''
+VERSIONS=()
+declare -A PLACE RESULT # of a version; of a version and a part: passed, failed, skipped
+
+usage() { sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}"; }
+
+usage_error() {
+    usage >&2
+    exit 2
+}
+
+read_options() {
+    local part
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        -h | --help) usage; exit 0 ;;
+        --parts | --dir | --mirror) [ $# -gt 1 ] || usage_error ;;&
+        --parts) IFS=, read -ra PARTS <<<"$2"; shift ;;
+        --dir) FOLDER=$2; shift ;;
+        --mirror) MIRROR=$2; shift ;;
+        --keep) KEEP=yes ;;
+        *[!0-9]* | '') usage_error ;;
+        *) VERSIONS+=("$1") ;;
+        esac
+        shift
+    done
+        for part in "${PARTS[@]}"; do [ -n "${ABOUT[$part]:-}" ] || usage_error; done
+    [ "$KEEP" = no ] || [ -n "$FOLDER" ] || die '--keep needs --dir'
+}
+
+# ---- servers of this machine ----
+
+# Prints the pg_config of the server of version $1 on this machine, when it has the headers: the caller's first.
+local_server() {
+    local config
+    for config in "${PG_CONFIG:-}" "/usr/lib/postgresql/$1/bin/pg_config"; do
+        [ -x "$config" ] && [ "$(major_version "$config")" = "$1" ] && [ -e "$("$config" --includedir-server)/postgres.h" ] &&
+            echo "$config" && return
+    done
+    return 1
+}
+
+major_version() { "$1" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'; }
+
+# The server of the caller's runs here even where a suite has its version.
+runs_here() { [ -z "${SUITE[$1]:-}" ] || { [ -n "${PG_CONFIG:-}" ] && [ "$(major_version "$PG_CONFIG")" = "$1" ]; }; }
+
+# Fills VERSIONS with all that can be had, unless the caller named some.
+find_versions() {
+    local config version
+    if [ "${#VERSIONS[@]}" -eq 0 ]; then
+        VERSIONS=("${!SUITE[@]}")
+        for config in "${PG_CONFIG:-}" /usr/lib/postgresql/*/bin/pg_config; do
+            [ ! -x "$config" ] || VERSIONS+=("$(major_version "$config")")
+        done
+        mapfile -t VERSIONS < <(printf '%s\n' "${VERSIONS[@]}" | sort -nu)
+    fi
+    for version in "${VERSIONS[@]}"; do
+        ! runs_here "$version" || local_server "$version" >/dev/null ||
+            die "PostgreSQL $version with its headers is not here, and no suite has it; PG_CONFIG can name one"
+    done
+}
+
+# ---- chroots ----
+
+# Runs "${@:2}" in the chroot $1, in namespaces of its own: its mounts and processes end with it, also when the script is killed.
+enter() {
+    # shellcheck disable=SC2016 # for the inner shell
+    unshare --mount --pid --ipc --fork --kill-child bash -c "$(declare -f mount_kernel); "'mount_kernel "$1" && chroot "$@"; exit $?' bash "$1" \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "${@:2}"
+}
+
+# What programs expect of a kernel's file systems.
+mount_kernel() {
+    local device dev=$1/dev
+    mount -t proc proc "$1/proc" && mount -t sysfs -o ro sysfs "$1/sys" && mount -t tmpfs -o mode=755 dev "$dev" || return
+    mkdir "$dev/pts" "$dev/shm" && mount -t tmpfs -o mode=1777 shm "$dev/shm" &&
+        mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$dev/pts" || return
+    for device in null zero full random urandom tty; do
+        touch "$dev/$device" && mount --bind "/dev/$device" "$dev/$device" || return
+    done
+    ln -s pts/ptmx "$dev/ptmx" && ln -s /proc/self/fd "$dev/fd" && ln -s fd/0 "$dev/stdin" && ln -s fd/1 "$dev/stdout" && ln -s fd/2 "$dev/stderr"
+}
+
+# From the sources that apt has here.
+find_mirror() {
+    # shellcheck disable=SC2016 # for apt-get
+    [ -n "$MIRROR" ] || MIRROR=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+    [ -n "$MIRROR" ] || die 'apt has no mirror of Debian here; --mirror can name one'
+}
+
+quietly() { "$@" >"$WORK/quiet.log" 2>&1 || { tail -n 30 "$WORK/quiet.log"; return 1; }; }
+
+# Makes the archive of a suite's least system, $2, unless it is there. experimental is packages beside sid.
+make_base() {
+    local suite=$1 archive=$2 root=$WORK/base
+    [ ! -s "$archive" ] || return 0
+    say "Making the base of $suite"
+    with_progress quietly run_job unshare --mount --pid --fork --kill-child debootstrap --variant=minbase "$suite" "$root" "$MIRROR" || return
+    tar -C "$root" --one-file-system -cf "$archive.part" . && mv "$archive.part" "$archive" && rm -rf "$root"
+}
+
+# Writes what apt and the packages of PostgreSQL read: no service is started, no cluster is made.
+configure_chroot() {
+    local root=$1 version=$2 suite=$3 base=$4
+    # The mirror may keep suites as they were. What dpkg writes need not outlive a crash.
+    printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'APT::Install-Recommends "false";' >"$root/etc/apt/apt.conf.d/caas" &&
+        echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas" &&
+        printf 'deb %s %s main\n' "$MIRROR" "$base" >"$root/etc/apt/sources.list" &&
+        printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d" &&
+        mkdir -p "$root/etc/postgresql-common/createcluster.d" &&
+        echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/caas.conf" &&
+        cp /etc/resolv.conf /etc/hosts "$root/etc" || return
+    [ "$suite" != "$base" ] || return 0
+    printf 'deb %s %s main\n' "$MIRROR" "$suite" >>"$root/etc/apt/sources.list" &&
+        printf 'Package: src:postgresql-%s src:openssl\nPin: release a=%s\nPin-Priority: 900\n' "$version" "$suite" >"$root/etc/apt/preferences.d/caas"
+}
+
+# Makes the chroot of a version, unless one was kept.
+make_chroot() {
+    local version=$1 root=$2 suite=${SUITE[$1]} base=${SUITE[$1]} archive
+    [ "$suite" != experimental ] || base=sid
+    archive=${FOLDER:-$WORK}/$base.tar
+    [ ! -e "$root/caas-ready" ] || return 0
+    make_base "$base" "$archive" || return
+    rm -rf --one-file-system "$root"
+    mkdir -p "$root" && tar -C "$root" -xf "$archive" && configure_chroot "$root" "$version" "$suite" "$base" || return
+    say "Installing PostgreSQL $version of $suite"
+    with_progress quietly run_job enter "$root" apt-get update -qq &&
+        with_progress quietly run_job enter "$root" apt-get install -y -qq "postgresql-$version" "postgresql-server-dev-$version" make g++ libssl-dev libicu-dev openssl &&
+        touch "$root/caas-ready"
+}
+
+# ---- one version ----
+
+# Copies the project's files to the folder $1. What an earlier run built there stays, files that are gone do not.
+copy_sources() {
+    mkdir -p "$1" && find "$1" -type f ! -name '*.[od]' ! -name '*.so' ! -path "$1/caas" ! -path "$1/build/*" -delete || return
+    (cd "$ROOT" && { git -c safe.directory='*' ls-files -zco --exclude-standard 2>/dev/null ||
+        find . -type f ! -path './build/*' ! -name '*.[od]' ! -name '*.so' -printf '%P\0'; } |
+        tar --null -T - --ignore-failed-read -cf -) 2>"$WORK/tar.log" | tar -C "$1" --no-same-owner -xf -
+}
+
+# First the extension alone, out of tree and with nothing but what it needs: a new chroot has none of the program's libraries yet. It is
+# installed into the server, where pg_upgrade from 18 on looks for it.
+# shellcheck disable=SC2016 # for the shell in the chroot
+TEST_IN_CHROOT='mkdir -p /extension/build && cd /extension/build || exit
+make -s -j"$(nproc)" -f ../sources/Makefile install-extension WERROR=1 "PG_CONFIG=/usr/lib/postgresql/$1/bin/pg_config" >make.log 2>&1 || { cat make.log; exit 1; }
+cd /caas && exec scripts/test.sh "$2"'
+
+# Runs a command, shows what it prints and writes it to the file $1.
+logged() {
+    "${@:2}" 2>&1 | tee "$1"
+    return "${PIPESTATUS[0]}"
+}
+
+test_in_chroot() {
+    local version=$1 parts=$2 log=$3 root=$WORK/$1 status
+    [ "$(id -u)" -eq 0 ] || { echo 'a chroot needs root' | tee "$log"; return 1; }
+    [ "$KEEP" = no ] || root=$FOLDER/$version
+    make_chroot "$version" "$root" && copy_sources "$root/caas" && copy_sources "$root/extension/sources" || return
+    PLACE[$version]="${SUITE[$version]}, $(enter "$root" "/usr/lib/postgresql/$version/bin/postgres" --version | awk '{ print $3 }'), $(enter "$root" openssl version | cut -d' ' -f1,2)"
+    say "PostgreSQL $version: ${PLACE[$version]}"
+    run_job logged "$log" enter "$root" FUZZ_SECONDS="${FUZZ_SECONDS:-10}" bash -c "$TEST_IN_CHROOT" bash "$version" "$parts"
+    status=$?
+    [ "$KEEP" = yes ] || rm -rf --one-file-system "$root"
+    return "$status"
+}
+
+test_here() {
+    local version=$1 parts=$2 log=$3 config
+    config=$(local_server "$version")
+    PLACE[$version]="this machine, $("$config" --version | awk '{ print $2 }'), $(openssl version | cut -d' ' -f1,2)"
+    say "PostgreSQL $version: ${PLACE[$version]}"
+    copy_sources "$WORK/$version" && run_job logged "$log" env "PG_CONFIG=$config" "$WORK/$version/scripts/test.sh" "$parts"
+}
+
+# Fills RESULT from the lines of the parts. A part that printed none has failed.
+read_results() {
+    local version=$1 log=$2 part line
+    for part in "${@:3}"; do
+        line=$(sed -nE "s/^$part: ([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)? \([0-9]+ s\)$/\1 \2 \4/p" "$log")
+        # shellcheck disable=SC2086 # three numbers
+        set_result "$version" "$part" ${line:-0 1}
+    done
+}
+
+set_result() { RESULT[$1,$2]="$3 $4 ${5:-0}"; }
+
+run_version() {
+    local version=$1 log=${FOLDER:-$WORK}/$1.log part parts=()
+    PLACE[$version]='not built'
+    for part in "${PARTS[@]}"; do
+        if [ "$part" = lint ] && { runs_here "$version" || [ "${SUITE[$version]}" != "$LINT_SUITE" ]; }; then
+            SKIPPED+=("$version lint: the layout of the files is that of $LINT_SUITE's formatters")
+            set_result "$version" lint 0 0 1
+        else
+            parts+=("$part")
+        fi
+    done
+    [ "${#parts[@]}" -gt 0 ] || return
+    : >"$log"
+    if runs_here "$version"; then
+        test_here "$version" "$(IFS=,; echo "${parts[*]}")" "$log"
+    else
+        test_in_chroot "$version" "$(IFS=,; echo "${parts[*]}")" "$log"
+    fi
+    read_results "$version" "$log" "${parts[@]}"
+    # The reasons stand in the log: files that prove left out, single tests, tests of GoogleTest, checks.
+    mapfile -t -O "${#SKIPPED[@]}" SKIPPED < <(grep -E '\.\. skipped: |^ok [0-9]+ .*# (skip|SKIP)|^not run|^NOT RUN' "$log" | sed "s/^/$version: /" | sort -u)
+}
+
+# ---- the table ----
+
+print_table() {
+    local version part cell
+    printf '\npassed/failed/skipped\n%-10s' ''
+    for version in "${VERSIONS[@]}"; do printf ' %14s' "$version"; done
+    echo
+    for part in "${PARTS[@]}"; do
+        printf '%-10s' "$part"
+        for version in "${VERSIONS[@]}"; do
+            cell=${RESULT[$version,$part]}
+            printf ' %14s' "${cell// //}"
+        done
+        echo
+    done
+    for version in "${VERSIONS[@]}"; do printf '%s: %s\n' "$version" "${PLACE[$version]}"; done
+}
+
+print_totals() {
+    local passed failed skipped total_passed=0 total_failed=0 total_skipped=0
+    while read -r passed failed skipped; do
+        total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed)) total_skipped=$((total_skipped + skipped))
+    done < <(printf '%s\n' "${RESULT[@]}")
+    [ "$total_skipped" -eq 0 ] || echo "$total_skipped skipped"
+    echo "$total_passed passed, $total_failed failed"
+    [ "$total_failed" -eq 0 ]
+}
+
+main() {
+    read_options "$@"
+    find_versions
+    if [ -n "$FOLDER" ]; then
+        mkdir -p "$FOLDER" || exit
+        FOLDER=$(realpath "$FOLDER")
+        export TMPDIR=$FOLDER
+    fi
+    begin
+    local version SKIPPED=()
+    find_mirror
+    command -v debootstrap >/dev/null || { become_root debootstrap; apt update; apt install --no-install-recommends debootstrap; }
+    for version in "${VERSIONS[@]}"; do run_version "$version"; done
+    [ "${#SKIPPED[@]}" -eq 0 ] || printf '%s\n' 'Not run:' "${SKIPPED[@]}"
+    print_table
+    print_totals
+}
+
+main "$@"
