@@ -28,7 +28,7 @@ install_tools() {
     [[ " ${missing[*]} " != *' podman '* ]] || "${SUDO[@]}" systemctl disable podman.socket podman.service >/dev/null 2>&1 || true
 }
 
-# Makes $WORK/base.tar, the content of the base image. Its apt reads what this machine's apt reads.
+# Makes $WORK/base.tar, the content of the base image.
 make_base() {
     local kept=${CAAS_CHROOTS:-$WORK}/$SUITE.tar base=$WORK/base mirror
     if [ ! -e "$kept" ]; then

@@ -23,6 +23,9 @@ done
 # A run that was ended may have left these in a folder that is kept.
 podman rm --force --all >/dev/null && podman volume rm --force --all >/dev/null && podman secret rm --all >/dev/null
 
+# Podman says that it finds no systemd with a timer for the health checks.
+remove_containers() { podman rm --force --all >/dev/null 2>"$WORK/podman.log"; }
+
 # Runs a command; what it prints is shown if it fails.
 check() {
     local name=$1 output

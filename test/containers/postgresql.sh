@@ -61,7 +61,7 @@ check_data() {
     check 'it is ready again' eventually ready
     check 'the data is there and verifies' gives t "SELECT caas_verify(id, '$TEXT', digest) FROM people"
     check 'it stops within the grace period' stops_in_time database 120
-    podman rm database >/dev/null
+    remove_containers
     check 'another container over the same volume' start_database --name database --ulimit memlock=65536:65536 || return
     check 'it is ready, too' eventually ready
     check 'it has the data' gives t "SELECT caas_verify(id, '$TEXT', digest) FROM people"
@@ -92,4 +92,4 @@ if check_database && check_data; then
 else
     podman logs database
 fi
-podman rm --force --all >/dev/null
+remove_containers
