@@ -113,7 +113,7 @@ my ($woken, $next) = @others[ 2, 3 ];
 my @rest = @others[ 4, 5 ];
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($_->{pid})") for @rest, $woken, $next;
 is(finished($_), '57014', 'begin again') for @rest, $woken, $next;
-answer($next, "SET statement_timeout = '20s'");
+answer($next, "SET statement_timeout = '300s'");
 begin($woken, $hash);
 waiting(1);
 begin($next, $hash);
