@@ -69,7 +69,8 @@ for my $mended ("$whole", "$whole# end", "$whole# end\n")
 {
 	is(warnings_of('check', put($mended)), '', 'no warning');
 	ok_caas('keyring', 'rotate', $file);
-	like(read_file($file), qr/^2 retired [^\n]+\n3 active [^\n]+\n# end\n\z/m, 'and an edit, which ends in one comment');
+	like(read_file($file), qr/^2 retired [^\n]+\n3 active [^\n]+\n# end\n\z/m,
+		'and an edit, which ends in one comment');
 }
 
 # A file of the program's survives the loss of its last LF.
