@@ -184,7 +184,7 @@ TEST(Keyring, WarningOfAnOpenLastLine) {
         EXPECT_EQ(parsed(whole + end).warnings(), 0U) << end;
     }
     // The active generation need not be the last one.
-    const std::string retired = generation_line(2, "retired", kFirst);
+    const std::string retired = generation_line(2, "retired", kSecond);
     EXPECT_TRUE(parsed(whole + retired.substr(0, retired.size() - 1)).may_be_cut_off());
     EXPECT_FALSE(parsed(whole + retired).may_be_cut_off());
 }
