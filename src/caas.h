@@ -78,8 +78,9 @@ typedef struct caas_error {
 
 /* Warnings about a loaded keyring, a set of bits. */
 enum {
-    CAAS_WARN_WEAK_DIGEST = 1,     /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
-    CAAS_WARN_PUBLISHED_SECRET = 2 /* holds the secret of the published vectors */
+    CAAS_WARN_WEAK_DIGEST = 1,      /* names hmac-md5, hmac-sha1 or hmac-ripemd160 */
+    CAAS_WARN_PUBLISHED_SECRET = 2, /* holds the secret of the published vectors */
+    CAAS_WARN_OPEN_LAST_LINE = 4    /* the last line is a generation's and lacks its LF: its end may be cut off */
 };
 
 typedef enum caas_form {

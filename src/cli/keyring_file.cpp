@@ -15,6 +15,10 @@ namespace caas::cli {
 
 namespace {
 
+// The last line of every file that is written here. A file that lost its last LF, as tools that keep secrets drop it,
+// is then told from one that lost the end of a generation.
+constexpr std::string_view kEndLine = "# end\n";
+
 struct stat status_of(int file, const std::string& path) {
     struct stat status = {};
     if (fstat(file, &status) != 0) throw errno_error(path, "the file cannot be examined");
@@ -36,10 +40,18 @@ KeyringFile read_file(const std::string& path) {
     return read_open_file(file.get(), path);
 }
 
-// The same text with an LF at its end, which the last line may lack: edits find and add whole lines.
-SecretText whole_lines(std::string_view text) {
+// The lines before the end line, each with its LF: edits find and add whole lines.
+SecretText lines_of(std::string_view text) {
     SecretText result(text.size() + 1);
     result.expose_mutable().append(text).append(text.ends_with('\n') ? "" : "\n");
+    std::string& lines = result.expose_mutable();
+    if (lines.ends_with("\n" + std::string(kEndLine))) lines.resize(lines.size() - kEndLine.size());
+    return result;
+}
+
+SecretText with_end_line(std::string_view lines) {
+    SecretText result(lines.size() + kEndLine.size());
+    result.expose_mutable().append(lines).append(kEndLine);
     return result;
 }
 
@@ -84,7 +96,7 @@ Keyring create_keyring(const std::string& path, const SecretText& text) {
     const Folder folder(path, Folder::Link::keep);
     NewFile file = NewFile::beside(folder);
     file.set_ownership({geteuid(), getegid(), S_IRUSR | S_IWUSR});
-    file.write(text.expose());
+    file.write(with_end_line(text.expose()).expose());
     Keyring keyring = written_keyring(file, path);
     file.publish();
     return keyring;
@@ -96,10 +108,12 @@ Keyring edit_keyring(const std::string& path, const Edit& edit) {
     const KeyringFile current = read_open_file(locked.get(), path);
     const struct stat status = status_of(locked.get(), path);
     const Keyring keyring = parse(current.text, path);
-    const SecretText text = edit(keyring, whole_lines(current.text.expose()).expose());
+    // An edit would make the loss permanent.
+    if (keyring.may_be_cut_off()) throw program_error(path + ": not changed: " + kOpenLastLine);
+    const SecretText text = edit(keyring, lines_of(current.text.expose()).expose());
     NewFile file = NewFile::for_edit(folder);
     file.set_ownership({status.st_uid, status.st_gid, status.st_mode & mode_t{07777}});
-    file.write(text.expose());
+    file.write(with_end_line(text.expose()).expose());
     Keyring edited = written_keyring(file, path);
     file.replace();
     return edited;

@@ -120,6 +120,7 @@ std::string check_value_of(const Generation& generation) {
 
 int keyring_list(const KeyringOptions& options) {
     const Keyring keyring = load_keyring(options.file);
+    warn_about_keyring(options.file, keyring.warnings());
     if (options.json) {
         print_json(keyring);
     } else {

@@ -199,10 +199,12 @@ Outcome check_index_keys(const Keyring& keyring) {
 Result<Keyring> parse_keyring(std::string_view text) {
     std::vector<Generation> generations;
     int number = 0;
+    bool open_line = false;
     while (!text.empty()) {
         number++;
         // Tools that keep secrets often drop the last LF.
         const std::size_t end = std::min(text.find('\n'), text.size());
+        open_line = end == text.size();
         if (const Reason reason = parse_line(text.substr(0, end), number, generations))
             return syntax_error(number, reason);
         text.remove_prefix(std::min(end + 1, text.size()));
@@ -210,7 +212,9 @@ Result<Keyring> parse_keyring(std::string_view text) {
     if (number == 0) return syntax_error(1, "the file is empty");
     const bool active = std::any_of(generations.begin(), generations.end(), [](const auto& g) { return g.active; });
     if (!active) return syntax_error(number, "no generation is active");
-    Keyring keyring(std::move(generations));
+    // What is left of a line that was cut off after one of its fields is a whole line too. A comment loses nothing.
+    const bool may_be_cut_off = open_line && generations.back().line == number;
+    Keyring keyring(std::move(generations), may_be_cut_off);
     const Outcome checked = check_index_keys(keyring);
     if (!checked.ok()) return checked.error();
     return keyring;
@@ -278,7 +282,8 @@ Result<BlindIndexer*> Generation::blind_indexer() {
     return &*blind_indexer_;
 }
 
-Keyring::Keyring(std::vector<Generation> generations) : generations_(std::move(generations)) {
+Keyring::Keyring(std::vector<Generation> generations, bool may_be_cut_off)
+    : generations_(std::move(generations)), may_be_cut_off_(may_be_cut_off) {
     std::sort(generations_.begin(), generations_.end(),
               [](const Generation& a, const Generation& b) { return a.number > b.number; });
     while (active_index_ + 1 < generations_.size() && !generations_[active_index_].active) active_index_++;
@@ -315,7 +320,7 @@ Result<const std::vector<int>*> Keyring::index_generations() {
 }
 
 unsigned Keyring::warnings() const {
-    unsigned found = 0;
+    unsigned found = may_be_cut_off_ ? CAAS_WARN_OPEN_LAST_LINE : 0;
     for (const Generation& generation : generations_) {
         for (const AlgorithmId id : generation.digests) {
             if (digest_algorithms[id].weak) found |= CAAS_WARN_WEAK_DIGEST;

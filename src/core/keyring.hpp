@@ -71,8 +71,8 @@ private:
 
 class Keyring {
 public:
-    // Takes generations of different numbers, exactly one of them active.
-    explicit Keyring(std::vector<Generation> generations);
+    // Takes generations of different numbers, exactly one of them active, and whether the text may have lost its end.
+    Keyring(std::vector<Generation> generations, bool may_be_cut_off);
 
     const std::vector<Generation>& generations() const { return generations_; }  // highest number first
     std::vector<Generation>& generations() { return generations_; }
@@ -81,6 +81,7 @@ public:
     // Null when there is no generation of this number.
     const Generation* find(int number) const;
     Generation* find(int number) { return const_cast<Generation*>(std::as_const(*this).find(number)); }
+    bool may_be_cut_off() const { return may_be_cut_off_; }
     unsigned warnings() const;  // set of CAAS_WARN_*
     // The number of one generation for each distinct index key: the active one, then the others, newest first.
     Result<const std::vector<int>*> index_generations();
@@ -88,6 +89,7 @@ public:
 private:
     std::vector<Generation> generations_;
     std::size_t active_index_ = 0;
+    bool may_be_cut_off_;
     std::vector<int> index_generations_;  // empty until the first use
 };
 

@@ -314,6 +314,11 @@ static const caas_keyring_warning keyring_warnings[] = {
 	 "This secret is public. Make a keyring with \"caas keyring init\"."},
 	{CAAS_WARN_WEAK_DIGEST, "the keyring names a digest algorithm that uses a broken hash",
 	 "Rotate to a generation without hmac-md5, hmac-sha1 and hmac-ripemd160."},
+	{CAAS_WARN_OPEN_LAST_LINE,
+	 "the last line of the keyring does not end in a line feed: its end may be cut off",
+	 "Compare the check values of \"caas keyring list\" with those of the original file. When they "
+	 "are equal, end the file in a line feed, or in a line \"# end\" where a tool drops the last line "
+	 "feed."},
 	{0},
 };
 

@@ -75,6 +75,7 @@ void warn_about_keyring(const std::string& path, unsigned warnings) {
     if ((warnings & CAAS_WARN_PUBLISHED_SECRET) != 0) {
         warn(path + ": a secret is that of the published test vectors and protects nothing");
     }
+    if ((warnings & CAAS_WARN_OPEN_LAST_LINE) != 0) warn(path + ": " + kOpenLastLine);
 }
 
 }  // namespace caas::program

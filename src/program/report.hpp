@@ -42,6 +42,12 @@ void print_done(const std::string& message);
 // Lines on standard error: "caas: warning: ..", "caas: note: ..".
 void warn(const std::string& message);
 void note(const std::string& message);
+// About a keyring with CAAS_WARN_OPEN_LAST_LINE.
+inline constexpr const char* kOpenLastLine =
+    "the last line does not end in a line feed: its end may be cut off; compare the check values of "
+    "'caas keyring list' with those of the original file, and when they are equal add the line feed, or a line "
+    "'# end' where a tool drops the last line feed";
+
 // warnings is a set of CAAS_WARN_*.
 void warn_about_keyring(const std::string& path, unsigned warnings);
 

@@ -15,8 +15,8 @@ for my $umask (0, 022, 0777)
 	is((stat $file)[2] & 07777, 0600, sprintf 'mode 0600 under umask %03o', $umask);
 	like(
 		read_file($file),
-		qr{\A# caas keyring v1\n1 active \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Za-z0-9+/]{43}=\n\z},
-		'version line and one generation of default pools'
+		qr{\A# caas keyring v1\n1 active \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Za-z0-9+/]{43}=\n\# end\n\z},
+		'version line, one generation of default pools, and the end'
 	);
 }
 my %secrets = map { (split ' ', read_file($_))[7] => 1 } glob "$dir/umask-*";

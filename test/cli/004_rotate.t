@@ -15,8 +15,8 @@ my ($second) = read_file($file) =~ /^(2 .*\n)/m;
 (my $retired = $first) =~ s/active/retired/;
 is(
 	read_file($file),
-	"# caas keyring v1\n# Who to ask: the database team\n\n$retired# removed nothing\n$second",
-	'the old generation is retired, everything else is as it was'
+	"# caas keyring v1\n# Who to ask: the database team\n\n$retired# removed nothing\n$second# end\n",
+	'the old generation is retired, everything else is as it was, and a line ends the file'
 );
 like(
 	$second,

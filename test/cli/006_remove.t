@@ -18,7 +18,7 @@ is(read_file($file), $before, 'a refusal changes nothing');
 is(ok_caas('keyring', 'remove', '--yes', $file, 3), "$file: generation 3 is removed\n", 'what it says');
 like(
 	read_file($file),
-	qr/\A# caas keyring v1\n# removed 3 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n\Q$two$one\E\z/,
+	qr/\A# caas keyring v1\n# removed 3 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n\Q$two$one\E# end\n\z/,
 	'a comment stands where the generation was'
 );
 

@@ -18,6 +18,7 @@ until (waitpid($writer, POSIX::WNOHANG()) == $writer)
 	my @lines = split /^/, read_file($file);
 	my $whole =
 		   shift @lines eq "# caas keyring v1\n"
+		&& (@lines == 1 || pop @lines eq "# end\n")
 		&& @lines
 		&& !grep { !/^\d+ (?:active|retired) \S{20} \S{44}(?: index=1:\S{44})?\n\z/ } @lines;
 	$broken++ if !$whole || 1 != grep { / active / } @lines;

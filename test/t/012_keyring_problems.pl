@@ -185,13 +185,14 @@ with_file($file);
 # Loaded with a warning.
 for my $case (
 	[ encode_base64(pack('C*', 0 .. 31), ''), '', 'the keyring holds the secret of the published test vectors' ],
-	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm that uses a broken hash' ]
+	[ $secret, 'digests=hmac-sha1', 'the keyring names a digest algorithm that uses a broken hash' ],
+	[ $secret, '', 'the last line of the keyring does not end in a line feed: its end may be cut off', '' ]
 	)
 {
-	my ($key, $pools, $warning) = @$case;
+	my ($key, $pools, $warning, $end) = @$case;
 	put("$version$active\n");
 	reload_sessions($node, $session);
-	put("${version}1 active $time $key $pools\n");
+	put("${version}1 active $time $key $pools" . ($end // "\n"));
 	reload_sessions($node, $session);
 	my ($out, $error) = answer($session, $call);
 	like($error, qr/WARNING:  01000: $warning\n.*HINT:  /s, $warning);

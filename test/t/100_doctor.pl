@@ -87,6 +87,20 @@ like(
 	qr/^error\|$setting\|the keyring holds the secret of the published test vectors\|/m,
 	'the published secret'
 );
+# A line without its LF; the remedy holds where a tool drops the last LF again.
+my $open = aged(1, 1, 'active') =~ s/\n\z//r;
+write_keyring($node, $open);
+like(
+	findings(),
+	qr/^warning\|$setting\|the last line of the keyring does not end in a line feed: its end may be cut off\|Compare the check values .* "# end"/m,
+	'a last line that may be cut off'
+);
+for my $end ("\n", "\n# end", "\n# end\n")
+{
+	write_keyring($node, "$open$end");
+	is(findings(), '', 'the remedy helps');
+}
+write_keyring($node, aged(1, 1, 'active', encode_base64(pack('C*', 0 .. 31), '')));
 my $session = open_session($node);
 is(outcome($session, "SELECT count(*) FROM caas.caas_doctor() $known"), '1', 'a session sees it');
 write_keyring($node, aged(1, 1, 'active'));

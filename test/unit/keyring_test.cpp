@@ -169,6 +169,26 @@ TEST(Keyring, Warnings) {
               unsigned{CAAS_WARN_PUBLISHED_SECRET | CAAS_WARN_WEAK_DIGEST});
 }
 
+// What is left of a line that was cut off can be a whole line too; a comment and blanks lose nothing.
+TEST(Keyring, WarningOfAnOpenLastLine) {
+    const std::string whole = with_version(active(1));
+    const std::string open = whole.substr(0, whole.size() - 1);
+    EXPECT_FALSE(parsed(whole).may_be_cut_off());
+    EXPECT_TRUE(parsed(open).may_be_cut_off());
+    for (const char* open_end : {"", " ", " digests=kmac256"}) {
+        EXPECT_EQ(parsed(open + open_end).warnings(), unsigned{CAAS_WARN_OPEN_LAST_LINE}) << open_end;
+    }
+    EXPECT_EQ(parsed(open + " digests=hmac-md5").warnings(),
+              unsigned{CAAS_WARN_OPEN_LAST_LINE | CAAS_WARN_WEAK_DIGEST});
+    for (const char* end : {"# end", "#", "# 2 retired", " ", "\n", "\n# end", "# end\n"}) {
+        EXPECT_EQ(parsed(whole + end).warnings(), 0U) << end;
+    }
+    // The active generation need not be the last one.
+    const std::string retired = generation_line(2, "retired", kSecond);
+    EXPECT_TRUE(parsed(whole + retired.substr(0, retired.size() - 1)).may_be_cut_off());
+    EXPECT_FALSE(parsed(whole + retired).may_be_cut_off());
+}
+
 struct Refusal {
     std::string text;
     int line;
