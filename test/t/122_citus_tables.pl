@@ -328,7 +328,7 @@ my $left =
 my $remedy = $sql->($left);
 is(
 	$remedy,
-	q{SELECT truncate_local_data_after_distributing_table('public.people');},
+	q{SELECT pg_catalog.truncate_local_data_after_distributing_table('public.people'::pg_catalog.regclass);},
 	'the rows from before are still on disk'
 );
 $sql->($remedy);
