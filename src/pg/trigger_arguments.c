@@ -429,7 +429,7 @@ refuse_digested_digests(const caas_opening *opening, const caas_argument *argume
 		return;
 	ereport(
 		ERROR,
-		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		(errcode(PROTOCOL_VIOLATED),
 		 errmsg("trigger \"%s\" of relation \"%s\" has the option digests=plaintext, which is "
 				"not for tables that Citus distributes",
 				opening->own->trigger->tgname, RelationGetRelationName(relation)),

@@ -183,7 +183,8 @@ like(($node->psql('postgres', sprintf($create, 'psql', 'people', 'plaintext')))[
 # Citus creates shards of this node in the session of the client. A trigger that is there by any way digests nothing.
 my $digest = $sql->(q{SELECT caas_encrypt(md5('1')::uuid, 'x')});
 $sql->("INSERT INTO pg_dist_shard VALUES ('people', 102008)");
-$sql->("CREATE TABLE $_ (id uuid, email text CHECK (caas_is_digest(email)))") for qw(people_102008 people_102009 people_x);
+$sql->("CREATE TABLE $_ (id uuid, email text CHECK (caas_is_digest(email)))")
+	for qw(people_102008 people_102009 people_x);
 like(($node->psql('postgres', sprintf($create, 'psql', 'people_102008', 'plaintext')))[2],
 	$not_for_citus, 'so it is on a shard, whatever the session is called');
 $sql->(sprintf $create, 'psql', $_, 'plaintext') for qw(people_102009 people_x);
@@ -193,12 +194,24 @@ $sql->("INSERT INTO pg_dist_shard VALUES ('people', 102009)");
 like(($node->psql('postgres', "INSERT INTO people_102009 VALUES (md5('1')::uuid, '$digest')"))[2],
 	$not_for_citus, 'a trigger that a shard has nevertheless does not fire');
 
+like(
+	$sql->(q{SELECT severity, finding FROM caas_doctor() WHERE object ~ 'people_102009'}),
+	qr/^error\|.*digests=plaintext, which is not for tables that Citus distributes/m,
+	'and the doctor names it'
+);
+
 # The rows on disk can be the only right ones then.
-$sql->('CREATE TABLE lossy (id uuid, email text CHECK (caas_is_digest(email)));' . sprintf $create, 'psql', 'lossy', 'plaintext');
+$sql->(
+	'CREATE TABLE lossy (id uuid, email text CHECK (caas_is_digest(email)));' . sprintf $create,
+	'psql', 'lossy', 'plaintext'
+);
 $sql->("INSERT INTO lossy VALUES (md5('1')::uuid, 'y'); INSERT INTO pg_dist_partition VALUES ('lossy', 'n')");
-my $lossy = $sql->(q{SELECT severity, finding, remedy FROM caas_doctor() WHERE object = 'table public.lossy' AND finding ~ 'this disk'});
+my $lossy = $sql->(
+	q{SELECT severity, finding, remedy FROM caas_doctor() WHERE object = 'table public.lossy' AND finding ~ 'this disk'}
+);
 like($lossy, qr/^error\|.*can be the only right ones\|Keep them/, 'the doctor says so');
 unlike($lossy, qr/SELECT/, 'and does not tell to remove them');
+$sql->('DROP TABLE lossy, people_102009, people_x');
 
 # A catalog that caas does not know is an error.
 $sql->('DROP EXTENSION citus');

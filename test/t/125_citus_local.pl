@@ -52,8 +52,7 @@ my %ways = (
 	'several shards in a transaction' =>
 		q{BEGIN; SELECT count(*) FROM here; SELECT create_distributed_table('%s', 'id', colocate_with := 'none'); COMMIT},
 	'several shards' => q{SELECT create_distributed_table('%s', 'id', colocate_with := 'none')},
-	'a schema of one node' => q{ALTER TABLE %s SET SCHEMA tenant},
-	'a local table that Citus knows' => q{SELECT citus_add_local_table_to_metadata('%s')}
+	'a schema of one node' => q{ALTER TABLE %s SET SCHEMA tenant}
 );
 $sql->("CREATE TABLE here (id uuid PRIMARY KEY); SELECT create_reference_table('here')");
 
@@ -85,6 +84,22 @@ for my $way (sort keys %ways)
 		'a later trigger is refused, too'
 	);
 }
+
+# A table becomes a shard of its own, and nothing is copied.
+filled('added', 'email digests=plaintext', 'email text CHECK (caas_is_digest(email))');
+$sql->(q{SELECT citus_add_local_table_to_metadata('added')});
+like(
+	$error->(q{INSERT INTO added (id, email) VALUES (gen_random_uuid(), 'new')}),
+	qr/has the option digests=plaintext, which is not for tables that Citus distributes/,
+	'a local table that Citus knows takes no new value'
+);
+like(
+	$error->(q{SELECT create_distributed_table('added', 'id', shard_count := 1)}),
+	qr/has the option digests=plaintext, which is not for tables that Citus distributes/,
+	'and is not distributed'
+);
+$sql->(q{SELECT undistribute_table('added')});
+is(right('added', 'email'), $rows, 'until it is a table of the server again, with every digest');
 
 $_->stop for $coordinator, @workers;
 done_testing();
