@@ -342,6 +342,10 @@ is($sql->($left), '', 'until they are removed');
 $sql->('ALTER TABLE people ADD CONSTRAINT no_email CHECK (email IS NULL)');
 pass('then the constraint that guards the column can be added');
 
+$sql->(
+	'DROP FUNCTION public.run_command_on_shards(text, text), public.truncate_local_data_after_distributing_table(text)'
+);
+
 # Labels are copied with the table, and later ones are not.
 my $labels =
 	q{SELECT string_agg(DISTINCT s.label, ' ' ORDER BY s.label) FROM run_command_on_shards('labelled', $$SELECT label FROM pg_seclabel WHERE objoid = '%s'::regclass$$) r (shard, success, label), LATERAL (SELECT r.label) s};
