@@ -252,8 +252,8 @@ may_sample(caas_doctor *doctor, Relation relation, List *columns)
 	else if (caas_is_distributed(RelationGetRelid(relation)))
 	{
 		reason = "cannot look at the rows of this table: Citus keeps them in shards";
-		remedy = psprintf("SELECT * FROM run_command_on_all_nodes('SELECT json_agg(d) FROM "
-						  "%s.caas_doctor() d');",
+		remedy = psprintf("SELECT * FROM pg_catalog.run_command_on_all_nodes('SELECT "
+						  "pg_catalog.json_agg(d) FROM %s.caas_doctor() d'::pg_catalog.text);",
 						  doctor->schema);
 	}
 	if (reason != NULL)

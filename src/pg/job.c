@@ -141,14 +141,15 @@ refuse_kind(Oid table)
 static void
 refuse_distributed(const caas_job *job)
 {
-	const char *table = caas_table_name(job->relation);
+	const char *source =
+		job->source == NULL ? "" : psprintf(", %s", quote_literal_cstr(job->source));
 
 	caas_refuse_distributed(
 		job->relation, psprintf("caas_%s", job->name),
-		psprintf("Run the job over the shards: SELECT * FROM run_command_on_shards(%s, 'CALL "
-				 "%s.caas_%s(''%%s''%s)');",
-				 quote_literal_cstr(table), job->schema, job->name,
-				 job->source == NULL ? "" : psprintf(", ''%s''", job->source)));
+		psprintf(
+			"Run the job over the shards: %s",
+			caas_over_shards(job->relation, psprintf("CALL %s.caas_%s(%%L::pg_catalog.regclass%s)",
+													 job->schema, job->name, source))));
 }
 
 /* The table itself, its partitions and its inheritance children, in memory that lasts. */

@@ -154,6 +154,19 @@ extern List *caas_distributed_tables(void);
 /* True for one of them. */
 extern bool caas_is_distributed(Oid table);
 
+/* True when the table has the name of a shard that Citus knows on this node. */
+extern bool caas_is_shard(Relation relation);
+
+/* True when another node of Citus opened this session: "citus" before version 11. */
+extern bool caas_is_session_of_citus(void);
+
+/*
+ * Returns the statement that runs the command over the shards of the table, in which
+ * %L stands for the name of a shard. It finds the function of Citus alone, whatever
+ * others have put into the search_path of the one who runs it.
+ */
+extern const char *caas_over_shards(Oid table, const char *command);
+
 /* Raises 0A000 when the table, a partition or an inheritance child is one of them. function: the
  * name in SQL; hint: what to do instead. */
 extern void caas_refuse_distributed(Oid root, const char *function, const char *hint);

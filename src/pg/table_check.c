@@ -441,9 +441,10 @@ refuse_distributed(Oid root, const char *schema)
 		return;
 	caas_refuse_distributed(
 		root, "caas_check()",
-		psprintf("Check the shards: SELECT * FROM run_command_on_shards(%s, 'SELECT json_agg(c) "
-				 "FROM %s.caas_check(''%%s'') c');",
-				 quote_literal_cstr(caas_table_name(root)), schema));
+		psprintf("Check the shards: %s",
+				 caas_over_shards(root, psprintf("SELECT pg_catalog.json_agg(c) FROM "
+												 "%s.caas_check(%%L::pg_catalog.regclass) c",
+												 schema))));
 }
 
 /* caas_check(relation regclass, sample_percent double precision) returns setof record */

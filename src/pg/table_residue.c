@@ -255,13 +255,14 @@ find_leftovers(caas_residue *residue, Oid table)
 static void
 refuse_distributed(Relation relation, const char *schema)
 {
-	const char *table = caas_table_name(RelationGetRelid(relation));
+	Oid table = RelationGetRelid(relation);
 
 	caas_refuse_distributed(
-		RelationGetRelid(relation), "caas_residue()",
-		psprintf("Ask the shards: SELECT * FROM run_command_on_shards(%s, 'SELECT json_agg(r) FROM "
-				 "%s.caas_residue(''%%s'') r');",
-				 quote_literal_cstr(table), schema));
+		table, "caas_residue()",
+		psprintf("Ask the shards: %s",
+				 caas_over_shards(table, psprintf("SELECT pg_catalog.json_agg(r) FROM "
+												  "%s.caas_residue(%%L::pg_catalog.regclass) r",
+												  schema))));
 }
 
 static void

@@ -4,6 +4,7 @@
  * This happens once per statement and table, before the first row, and when the
  * trigger is created (trigger_ddl.c).
  */
+#include "table.h"
 #include "trigger.h"
 
 #include "access/table.h"
@@ -411,6 +412,31 @@ caas_part_of_source(const caas_trigger_kind *kind, const caas_argument *argument
 														  : CAAS_PART_NORMALIZED;
 }
 
+/*
+ * Citus copies the rows of a table into shards that have the trigger already. The
+ * firing loses the values, so it is refused too, whatever let the trigger be created.
+ * A session of Citus creates triggers of shards that this node does not know yet.
+ */
+static void
+refuse_digested_digests(const caas_opening *opening, const caas_argument *argument)
+{
+	Relation relation = opening->relation;
+
+	if (argument->shaped != CAAS_SHAPED_DIGESTED ||
+		!(caas_is_shard(relation) ||
+		  (opening->is_creation &&
+		   (caas_is_session_of_citus() || caas_is_distributed(RelationGetRelid(relation))))))
+		return;
+	ereport(
+		ERROR,
+		(errcode(PROTOCOL_VIOLATED),
+		 errmsg("trigger \"%s\" of relation \"%s\" has the option digests=plaintext, which is "
+				"not for tables that Citus distributes",
+				opening->own->trigger->tgname, RelationGetRelationName(relation)),
+		 errdetail("Citus copies rows into shards, and the trigger would digest their digests."),
+		 errhint("Create the trigger with digests=keep, or with a target column."), caas_hide()));
+}
+
 static void
 open_column(caas_opening *opening, const caas_argument *argument, caas_protected_column *column)
 {
@@ -433,6 +459,7 @@ open_column(caas_opening *opening, const caas_argument *argument, caas_protected
 	if (!column->in_place && !column->keep)
 		refuse_not_null(opening, &column->source);
 	refuse_replica(opening, argument);
+	refuse_digested_digests(opening, argument);
 	require_both_events(opening, &argument->source);
 	kind->open_column(opening, argument, column);
 }

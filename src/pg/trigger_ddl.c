@@ -178,25 +178,6 @@ caas_trigger_state(Oid trigger)
 	return find_trigger(trigger, &found) ? found.tgenabled : TRIGGER_DISABLED;
 }
 
-/*
- * Citus creates the triggers of a shard before it copies the table's rows into it, in
- * sessions that have this name.
- */
-static void
-refuse_digested_digests(Relation relation, const Trigger *trigger, const caas_argument *argument)
-{
-	if (argument->shaped != CAAS_SHAPED_DIGESTED || strncmp(application_name, "citus_", 6) != 0)
-		return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		 errmsg("trigger \"%s\" of relation \"%s\" has the option digests=plaintext, which is "
-				"not for tables that Citus distributes",
-				trigger->tgname, RelationGetRelationName(relation)),
-		 errdetail("Citus copies rows into shards, and the trigger would digest their digests."),
-		 errhint("Create the trigger with digests=keep, or with a target column."), caas_hide()));
-}
-
 static void
 check_new_trigger(Relation relation, const Trigger *trigger, const char *schema)
 {
@@ -208,10 +189,7 @@ check_new_trigger(Relation relation, const Trigger *trigger, const char *schema)
 	caas_trigger_check(relation, trigger, kind);
 	definition = caas_parse_definition(relation, trigger, kind);
 	for (int i = 0; i < definition->narguments; i++)
-	{
-		refuse_digested_digests(relation, trigger, &definition->arguments[i]);
 		warn_of_missing_guard(relation, &definition->arguments[i], schema);
-	}
 }
 
 static void

@@ -34,7 +34,9 @@ sub stand_in
 	append_to_file(
 		"$place/citus--0.sql", "CREATE SCHEMA citus;
 		CREATE TABLE citus.pg_dist_partition ($column regclass NOT NULL, partmethod \"char\");
-		ALTER TABLE citus.pg_dist_partition SET SCHEMA pg_catalog;"
+		CREATE TABLE citus.pg_dist_shard (logicalrelid regclass NOT NULL, shardid bigint NOT NULL);
+		ALTER TABLE citus.pg_dist_partition SET SCHEMA pg_catalog;
+		ALTER TABLE citus.pg_dist_shard SET SCHEMA pg_catalog;"
 	);
 	return;
 }
@@ -134,10 +136,31 @@ is($sql->($left), '', 'an empty shell has nothing on disk');
 $sql->(q{INSERT INTO shell (id, email) VALUES (gen_random_uuid(), 'ada@example.com')});
 is(
 	$sql->($left),
-	q{warning|SELECT truncate_local_data_after_distributing_table('public.shell');},
+	q{warning|SELECT pg_catalog.truncate_local_data_after_distributing_table('public.shell'::pg_catalog.regclass);},
 	'one with rows from before has'
 );
 $sql->('TRUNCATE shell');
+$sql->('INSERT INTO bare VALUES (gen_random_uuid())');
+like(
+	$sql->(q{SELECT severity, remedy FROM caas_doctor() WHERE object = 'table public.bare'}),
+	qr/^note\|SELECT pg_catalog\.truncate_local_data/m,
+	'so has one that declares nothing: triggers can be on its shards alone'
+);
+$sql->('TRUNCATE bare');
+
+# The statements that are printed do not find functions of others.
+my $path = qr/ pg_catalog\.run_command_on_shards\('public\.shell'::pg_catalog\.regclass, E?'.*'::pg_catalog\.text\);/;
+for my $name (qw(caas_check caas_backfill caas_rotate caas_cutover caas_residue))
+{
+	my ($code, $out, $error) = $node->psql('postgres', sprintf $calls{$name}, 'shell');
+	like($error, qr/HINT:  .*$path/, "the hint of $name has qualified names");
+	like($error, qr/caas_\w+\(%L::pg_catalog\.regclass/, 'in the command, too');
+}
+is(
+	$sql->(q{SELECT remedy FROM caas_doctor() WHERE object = 'table public.people'}),
+	q{SELECT * FROM pg_catalog.run_command_on_all_nodes('SELECT pg_catalog.json_agg(d) FROM public.caas_doctor() d'::pg_catalog.text);},
+	'so has the remedy of the doctor'
+);
 
 # Citus creates the triggers of shards in sessions of this name, and copies rows into them then.
 my $create =
@@ -149,8 +172,46 @@ like(
 	'a trigger that would digest the digests is refused on a shard'
 );
 $sql->(sprintf($create, 'citus_internal gpid=1', 'shard', 'keep') . '; DROP TRIGGER d ON shard');
+my $not_for_citus = qr/ERROR:  trigger "d" of relation "\w+" has the option digests=plaintext, which is not for tables/;
+like(($node->psql('postgres', sprintf($create, 'citus', 'shard', 'plaintext')))[2],
+	$not_for_citus, 'also in a session of Citus before version 11');
 $sql->(sprintf($create, 'psql', 'shard', 'plaintext'));
 pass('with digests=keep, and in other sessions, it is not');
+like(($node->psql('postgres', sprintf($create, 'psql', 'people', 'plaintext')))[2],
+	$not_for_citus, 'but on a table that is distributed it is');
+
+# Citus creates shards of this node in the session of the client. A trigger that is there by any way digests nothing.
+my $digest = $sql->(q{SELECT caas_encrypt(md5('1')::uuid, 'x')});
+$sql->("INSERT INTO pg_dist_shard VALUES ('people', 102008)");
+$sql->("CREATE TABLE $_ (id uuid, email text CHECK (caas_is_digest(email)))")
+	for qw(people_102008 people_102009 people_x);
+like(($node->psql('postgres', sprintf($create, 'psql', 'people_102008', 'plaintext')))[2],
+	$not_for_citus, 'so it is on a shard, whatever the session is called');
+$sql->(sprintf $create, 'psql', $_, 'plaintext') for qw(people_102009 people_x);
+$sql->("INSERT INTO $_ VALUES (md5('1')::uuid, 'y')") for qw(people_102009 people_x);
+pass('and not on tables of like names');
+$sql->("INSERT INTO pg_dist_shard VALUES ('people', 102009)");
+like(($node->psql('postgres', "INSERT INTO people_102009 VALUES (md5('1')::uuid, '$digest')"))[2],
+	$not_for_citus, 'a trigger that a shard has nevertheless does not fire');
+
+like(
+	$sql->(q{SELECT severity, finding FROM caas_doctor() WHERE object ~ 'people_102009'}),
+	qr/^error\|.*digests=plaintext, which is not for tables that Citus distributes/m,
+	'and the doctor names it'
+);
+
+# The rows on disk can be the only right ones then.
+$sql->(
+	'CREATE TABLE lossy (id uuid, email text CHECK (caas_is_digest(email)));' . sprintf $create,
+	'psql', 'lossy', 'plaintext'
+);
+$sql->("INSERT INTO lossy VALUES (md5('1')::uuid, 'y'); INSERT INTO pg_dist_partition VALUES ('lossy', 'n')");
+my $lossy = $sql->(
+	q{SELECT severity, finding, remedy FROM caas_doctor() WHERE object = 'table public.lossy' AND finding ~ 'this disk'}
+);
+like($lossy, qr/^error\|.*can be the only right ones\|Keep them/, 'the doctor says so');
+unlike($lossy, qr/SELECT/, 'and does not tell to remove them');
+$sql->('DROP TABLE lossy, people_102009, people_x');
 
 # A catalog that caas does not know is an error.
 $sql->('DROP EXTENSION citus');

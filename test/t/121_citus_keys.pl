@@ -103,7 +103,9 @@ is(said($granted), 't t t', 'run_command_on_workers grants there');
 on_workers($coordinator, q{SELECT count(*) FROM caas_revoke('app', 'read')});
 is(said($granted), 't f f', 'or revokes by caas_revoke');
 is(
-	said(q{SELECT bool_and(success) FROM run_command_on_all_nodes($$SELECT count(*) FROM caas_grant('app', 'read')$$)})
+	said(
+		q{SELECT bool_and(success) FROM run_command_on_all_nodes($$SELECT count(*) FROM caas_grant('app'::pg_catalog.regrole, 'read'::pg_catalog.text)$$)}
+		)
 		. said($granted),
 	'tt t t',
 	'caas_grant on all nodes'

@@ -252,6 +252,12 @@ $sql->(   $unsafe
 		. sprintf($trigger, 'e', 'people', 'encrypt', 'email=email_digest')
 		. sprintf($trigger, 's', 'people', 'seal', 'ssn=ssn_sealed:ssn_index@people.ssn keep'));
 
+# Functions of a role that may create in public, which unqualified calls with untyped literals would find.
+$sql->(
+	q{CREATE FUNCTION public.run_command_on_shards(text, text) RETURNS TABLE (shardid bigint, success boolean, result text) LANGUAGE sql AS 'SELECT 0, false, NULL';
+	CREATE FUNCTION public.truncate_local_data_after_distributing_table(text) RETURNS text LANGUAGE sql AS 'SELECT NULL'}
+);
+
 # Runs the statement of a hint, and returns how many shards took it.
 sub follow_hint
 {
@@ -294,7 +300,7 @@ is(
 );
 my $remaining =
 	q{SELECT nodeid, success, result FROM run_command_on_all_nodes($$SELECT json_agg(json_build_array(g.relation, g.column_name, g.remark)) FROM caas_generations() g
-	WHERE (generation = %d OR NOT conclusive) AND relation NOT IN (SELECT logicalrelid FROM pg_dist_partition) AND relation::text ~ '^(sealed|people)_' AND column_name = 'ssn_sealed'$$)};
+	WHERE (generation = %d OR NOT conclusive) AND relation::pg_catalog.oid NOT IN (SELECT logicalrelid::pg_catalog.oid FROM pg_catalog.pg_dist_partition) AND relation::text ~ '^(sealed|people)_' AND column_name = 'ssn_sealed'$$)};
 is(
 	$sql->(
 		"SELECT count(*), count(*) FILTER (WHERE success), count(result) FILTER (WHERE result <> '') FROM ("
@@ -328,13 +334,17 @@ my $left =
 my $remedy = $sql->($left);
 is(
 	$remedy,
-	q{SELECT truncate_local_data_after_distributing_table('public.people');},
+	q{SELECT pg_catalog.truncate_local_data_after_distributing_table('public.people'::pg_catalog.regclass);},
 	'the rows from before are still on disk'
 );
 $sql->($remedy);
 is($sql->($left), '', 'until they are removed');
 $sql->('ALTER TABLE people ADD CONSTRAINT no_email CHECK (email IS NULL)');
 pass('then the constraint that guards the column can be added');
+
+$sql->(
+	'DROP FUNCTION public.run_command_on_shards(text, text), public.truncate_local_data_after_distributing_table(text)'
+);
 
 # Labels are copied with the table, and later ones are not.
 my $labels =

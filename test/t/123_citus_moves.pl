@@ -191,7 +191,7 @@ is(
 
 # Whether the nodes have the same secrets, and what each has as the active generation.
 my $agree =
-	q{SELECT count(DISTINCT result) FROM run_command_on_all_nodes('SELECT string_agg(generation || check_value, '' '' ORDER BY generation) FROM caas_keyring()')};
+	q{SELECT count(DISTINCT result) FROM pg_catalog.run_command_on_all_nodes($$SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', generation, check_value), ', ' ORDER BY generation) FROM caas_keyring()$$)};
 my $active =
 	q{SELECT string_agg(result, ' ' ORDER BY nodeid) FROM run_command_on_all_nodes('SELECT generation FROM caas_keyring() WHERE state = ''active''')};
 my $ada = '4dbcbcfe-4800-40a8-badf-c26b73af230c';
