@@ -92,7 +92,7 @@ for (1 .. 10000)
 cmp_ok($portions, '>=', ($rows - 500) / $portion / 2, 'resealed in portions');
 ok($load->pumpable, 'while the clients wrote');
 is(outcome($session, $left), '0', 'nothing of the old generation is left');
-$load->signal('INT');
+$load->signal('TERM');    # a shell lets what it starts in the background ignore INT
 $load->finish;
 # A transaction that the clients had sent to be committed ends after them.
 $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'")

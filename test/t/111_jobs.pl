@@ -74,7 +74,7 @@ is(call_ended(begin_call($node, q{CALL caas_backfill('people', batch_ms => 5)}))
 is(left('people'), '0', 'nothing is left');
 wait_until($node, "SELECT count(*) > $started + 20 FROM people");
 ok($load->pumpable, 'while the clients wrote');
-$load->signal('INT');
+$load->signal('TERM');    # a shell lets what it starts in the background ignore INT
 $load->finish;
 wait_until($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
 unlike($load_error, qr/ERROR|aborted/, 'no statement of theirs failed');
@@ -190,7 +190,7 @@ is(
 	'5000 rows changed, 0 conflicts',
 	'caas_rotate beside writers'
 );
-$load->signal('INT');
+$load->signal('TERM');    # a shell lets what it starts in the background ignore INT
 $load->finish;
 is($of->('parts'), '2:5000', 'all values are of the new generation');
 is(right('parts'), 't', 'and open, with the index of the new generation');
