@@ -40,7 +40,7 @@ make_base() {
         tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
     fi
     mkdir "$base" && tar -C "$base" -xf "$kept" || return
-    # As in Debian's own images for containers: no service starts, and dpkg does not wait for the disk.
+    # No service starts and dpkg does not wait for the disk, as in Debian's own images for containers.
     printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
     chmod 755 "$base/usr/sbin/policy-rc.d"
     echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/containers"

@@ -93,7 +93,7 @@ check_hidden_errors() {
         }' | nothing
 }
 
-# What differs between versions of the server is in one header.
+# One header alone asks for the version of the server.
 check_server_versions() { c_files | grep -v '/server_versions\.h$' | xargs grep -nE '\bPG_(VERSION_NUM|MAJORVERSION_NUM)\b' | nothing; }
 
 # The core and the program include no header of the server, the server's side none of OpenSSL or C++. The name of a header

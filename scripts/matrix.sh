@@ -42,7 +42,7 @@ read_options() {
         esac
         shift
     done
-        for part in "${PARTS[@]}"; do [ -n "${ABOUT[$part]:-}" ] || usage_error; done
+    for part in "${PARTS[@]}"; do [ -n "${ABOUT[$part]:-}" ] || usage_error; done
     [ "$KEEP" = no ] || [ -n "$FOLDER" ] || die '--keep needs --dir'
 }
 
@@ -88,7 +88,7 @@ enter() {
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "${@:2}"
 }
 
-# What programs expect of a kernel's file systems.
+# Mounts the file systems of the kernel that programs expect.
 mount_kernel() {
     local device dev=$1/dev
     mount -t proc proc "$1/proc" && mount -t sysfs -o ro sysfs "$1/sys" && mount -t tmpfs -o mode=755 dev "$dev" || return

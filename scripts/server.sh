@@ -24,7 +24,7 @@ install_stage() {
     fi
 }
 
-# Whether the server can be told to look for extensions elsewhere: up to 17 that is a patch of Debian's.
+# True when the server can be told to look for extensions elsewhere: up to 17 only Debian's patch allows it.
 knows_stage() { [ "$PG_MAJOR" -ge 18 ] || grep -qF extension_destdir "$PG_BIN/postgres"; }
 
 # A copy of the whole installation of a server that was built from source, which finds its files from where its programs are.

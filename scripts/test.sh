@@ -64,7 +64,7 @@ main() {
     begin
     local packages=("${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
     [[ " ${parts[*]} " != *' clients '* ]] || packages+=("${CLIENT_PACKAGES[@]}")
-    # Not every version of the server has it in its suite; the test of PL/Proxy says when it is missing.
+    # Some suites lack the package for their server; the test of PL/Proxy says when it is missing.
     local plproxy
     plproxy=postgresql-$(installed_server)-plproxy
     [ -n "${PG_CONFIG:-}" ] || ! apt-cache show "$plproxy" >/dev/null 2>&1 || packages+=("$plproxy")

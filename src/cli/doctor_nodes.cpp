@@ -23,7 +23,7 @@ struct NodeReport {
     }
 };
 
-// What names the node in a connection string, which may also hold a password.
+// The parts of a connection string that name the node; the others may hold a password.
 std::string name_of(const std::string& connection) {
     const ConninfoPtr parsed = parse_connection(connection);
     if (parsed == nullptr) return connection;

@@ -212,7 +212,7 @@ Result<Keyring> parse_keyring(std::string_view text) {
     if (number == 0) return syntax_error(1, "the file is empty");
     const bool active = std::any_of(generations.begin(), generations.end(), [](const auto& g) { return g.active; });
     if (!active) return syntax_error(number, "no generation is active");
-    // What is left of a line that was cut off after one of its fields is a whole line too. A comment loses nothing.
+    // A line that was cut off after one of its fields still looks whole. A comment loses nothing.
     const bool may_be_cut_off = open_line && generations.back().line == number;
     Keyring keyring(std::move(generations), may_be_cut_off);
     const Outcome checked = check_index_keys(keyring);

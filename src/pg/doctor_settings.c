@@ -38,7 +38,7 @@ report_stored_keys(caas_doctor *doctor)
 	}
 }
 
-/* Whoever can make roles can make one that the setting names. */
+/* A listed role that does not exist can be made by every role that may create roles. */
 static void
 report_nodes(caas_doctor *doctor)
 {

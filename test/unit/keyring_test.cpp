@@ -169,7 +169,7 @@ TEST(Keyring, Warnings) {
               unsigned{CAAS_WARN_PUBLISHED_SECRET | CAAS_WARN_WEAK_DIGEST});
 }
 
-// What is left of a line that was cut off can be a whole line too; a comment and blanks lose nothing.
+// A line that was cut off can still look whole; a comment and blanks lose nothing.
 TEST(Keyring, WarningOfAnOpenLastLine) {
     const std::string whole = with_version(active(1));
     const std::string open = whole.substr(0, whole.size() - 1);
