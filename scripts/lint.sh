@@ -46,12 +46,14 @@ check_libraries() {
         grep -vE '^(libcrypto\.so\.[0-9]+|libicuuc\.so\.[0-9]+|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libc\.so\.6|libm\.so\.6|ld-linux-[a-z0-9_-]*\.so\.[0-9])$' | nothing
 }
 
-# `make extension` compiles nothing of the program, and its C++ no header of the libraries that only the program uses.
+# `make extension` compiles nothing of the program, its C++ no header of the libraries that only the program uses, and its C none of GSSAPI or
+# LDAP, which headers of the server name but do not bring. -MG lists headers that are not here.
 check_extension() {
     {
         make -nB extension install-extension "PG_CONFIG=$PG_CONFIG" | grep -E 'src/(cli|http|program)/|-lpq|-lsystemd|-lsimdjson'
         # shellcheck disable=SC2046 # a list of flags
         g++ $(cxx_flags) -M src/core/*.cpp | tr ' ' '\n' | grep -E '/(boost|CLI|nlohmann|prometheus|systemd)/|/(simdjson|libpq-fe)\.h$'
+        gcc -M -MG -Isrc -I"$(server_headers)" src/pg/*.c | tr ' ' '\n' | grep -E '(^|/)(gssapi|ldap|krb5|com_err)[a-z_]*(/|\.h$)'
     } | nothing
 }
 

@@ -8,6 +8,11 @@
  */
 #include "caas_pg.h"
 
+/*
+ * With it, libpq-be.h includes the headers of GSSAPI, which another package has. Port has
+ * the same layout without it.
+ */
+#undef ENABLE_GSS
 #include "libpq/auth.h"
 #include "libpq/hba.h"
 #include "libpq/libpq-be.h"
