@@ -112,6 +112,8 @@ check_includes() {
         files | grep -E '^src/(core|program|http)/.*pp$' | xargs grep -n '#include "\.\./cli/'
         files | grep -E '^src/(core|program)/.*pp$' | xargs grep -n '#include "\.\./http/'
         files | grep -E '^src/core/.*pp$' | xargs grep -n '#include "\.\./program/'
+        # shellcheck disable=SC2046 # a list of files
+        scripts/includes.pl $(cxx_files)
     } | nothing
 }
 

@@ -2,6 +2,9 @@
 
 #include "base64.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace caas::http {
 
 namespace {

@@ -1,6 +1,7 @@
 // Feeds the parser of the API key list. A refused list is empty and has a reason.
 #include "../../src/caas.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 

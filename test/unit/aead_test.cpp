@@ -7,6 +7,7 @@
 #include <climits>
 #include <iostream>
 #include <map>
+#include <stdexcept>
 
 namespace caas::test {
 namespace {

@@ -3,6 +3,7 @@
 #include "reference.hpp"
 #include "sealed_support.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace caas::test {

@@ -4,6 +4,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace caas::test {
 namespace {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <iostream>
+#include <stdexcept>
 
 namespace caas::test {
 namespace {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <stdexcept>
 
 namespace caas::test {
 namespace {

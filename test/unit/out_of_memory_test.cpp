@@ -2,6 +2,7 @@
 #include "failing_memory.hpp"
 
 #include <cstring>
+#include <stdexcept>
 
 namespace caas::test {
 namespace {

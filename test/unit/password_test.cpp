@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <ctime>
+#include <functional>
 
 namespace caas::test {
 namespace {

@@ -5,7 +5,10 @@
 #include "reference.hpp"
 #include "sealed_support.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iostream>
+#include <stdexcept>
 
 namespace caas::test {
 namespace {

@@ -5,6 +5,7 @@
 #include "published.hpp"
 #include "sealed_support.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 

@@ -2,6 +2,7 @@
 #include "../../src/core/text.hpp"
 #include "support.hpp"
 
+#include <cstdio>
 #include <cstring>
 
 namespace caas::test {
