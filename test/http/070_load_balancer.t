@@ -155,6 +155,9 @@ ok($balancer->wait_for_state('c', 'UP'), 'until it has one');
 
 # ---- in the wrong order ----
 
+# Requests fail as soon as a has read the file, so every client has left the last phase without failures before.
+$balancer->phase('about to be wrong', 'second');
+$balancer->under_load;
 CaasCli::ok_caas('keyring', 'rotate', $balancer->keyring('a'));
 $balancer->reload('a');
 $balancer->phase('active at a alone', 'second');

@@ -20,7 +20,11 @@ build_dependencies() { cd "$SOURCE" && apt-get -qq -y build-dep .; }
 
 build() { cd "$SOURCE" && as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc && as_builder mv ../*_* /build/first/; }
 
-lintian_clean() { cd /build/first && as_builder lintian --pedantic --display-info --fail-on error,warning,info,pedantic ./*.changes; }
+# One archive is built on several releases of Debian. Each has its version of the policy, and lintian of trixie on lacks a tag that an override names.
+lintian_clean() {
+    cd /build/first && as_builder lintian --pedantic --display-info --fail-on error,warning,info,pedantic \
+        --suppress-tags alien-tag,out-of-date-standards-version ./*.changes
+}
 
 hardened() {
     local file header
