@@ -20,10 +20,13 @@ build_dependencies() { cd "$SOURCE" && apt-get -qq -y build-dep .; }
 
 build() { cd "$SOURCE" && as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc && as_builder mv ../*_* /build/first/; }
 
-# One archive is built on several releases of Debian. These tags ask for what an older release does not take, or name a tag that a newer one lacks.
-RELEASE_TAGS=alien-tag,out-of-date-standards-version,package-uses-old-debhelper-compat-version,redundant-priority-optional-field,redundant-rules-requires-root-no-field
+# One archive is built on several releases of Debian. These tags ask for what an older release does not take, or name a tag that a newer one
+# lacks. lintian refuses options with tags that it does not know, so its output is filtered.
+RELEASE_TAGS='alien-tag|out-of-date-standards-version|package-uses-old-debhelper-compat-version|redundant-priority-optional-field|redundant-rules-requires-root-no-field'
 lintian_clean() {
-    cd /build/first && as_builder lintian --pedantic --display-info --fail-on error,warning,info,pedantic --suppress-tags "$RELEASE_TAGS" ./*.changes
+    local found
+    cd /build/first && found=$(as_builder lintian --pedantic --display-info --fail-on none ./*.changes) || return
+    ! grep -vE "^N:|^[EIP]: caas( source)?: ($RELEASE_TAGS)( |\$)" <<<"$found" | grep .
 }
 
 hardened() {
