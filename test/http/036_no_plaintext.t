@@ -2,9 +2,10 @@
 # connection waits for its next request nor when it has ended, with and without TLS.
 use strict;
 use warnings;
-use lib 'test/http';
+use lib 'test/http', 'test/perl';
 use Digest::SHA qw(sha256_hex);
 use HttpService;
+use ProcessMemory qw(mappings_with);
 use Test::More;
 use TestCa;
 
@@ -22,23 +23,8 @@ my $sealer = service(keyring => $keyring);
 sub holds
 {
 	my ($pid, $bytes) = @_;
-	no warnings 'portable';    # addresses have 64 bits
-	open my $memory, '<:raw', "/proc/$pid/mem" or die "mem: $!";
-	for (split /\n/, read_file("/proc/$pid/maps"))
-	{
-		my ($from, $to) = /\A([0-9a-f]+)-([0-9a-f]+) rw/ or next;
-		next unless sysseek $memory, hex $from, 0;
-		my $kept = '';
-		for (my $left = hex($to) - hex $from ; $left > 0 ;)
-		{
-			my $got = sysread $memory, my $part, $left < 1 << 20 ? $left : 1 << 20;
-			last unless $got;
-			return 1 if index($kept . $part, $bytes) >= 0;
-			$kept = substr $part, -length $bytes;
-			$left -= $got;
-		}
-	}
-	return 0;
+	my $found = mappings_with($pid, $bytes) // die "the memory of $pid cannot be read";
+	return @$found > 0;
 }
 
 # The stack of a thread is cleansed within a tenth of a second.

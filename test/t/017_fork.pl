@@ -1,11 +1,11 @@
 # Preloaded into the postmaster, the library reads no keyring there: each backend has its own, in locked memory.
 use strict;
 use warnings;
-no warnings 'portable';    # addresses have 64 bits
 use lib 'test/perl';
 use CaasTest;
 use MIME::Base64 qw(decode_base64);
 use PostgreSQL::Test::Utils;
+use ProcessMemory qw(mappings_with);
 use Test::More;
 
 my $call = q{SELECT caas_encrypt('4dbcbcfe-4800-40a8-badf-c26b73af230c', 'x')};
@@ -16,25 +16,6 @@ sub locked_kb
 {
 	my ($pid) = @_;
 	return slurp_file("/proc/$pid/status") =~ /^VmLck:\s+(\d+) kB/m ? $1 : die 'no VmLck';
-}
-
-# Returns the names of the private memory mappings of a process that contain this string; undef when /proc/PID/mem cannot be read.
-sub mappings_with
-{
-	my ($pid, $wanted) = @_;
-	open my $memory, '<:raw', "/proc/$pid/mem" or return;
-	my @found;
-	for my $line (split /\n/, slurp_file("/proc/$pid/maps"))
-	{
-		my ($from, $to, $name) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ \d+\s*(.*)/ or next;
-		sysseek $memory, hex $from, 0 or next;
-		my $size = hex($to) - hex $from;
-		my $content = '';
-		my $read = sysread $memory, $content, $size;
-		next unless defined $read && $read == $size;
-		push @found, $name eq '' ? 'anonymous' : $name while $content =~ /\Q$wanted\E/g;
-	}
-	return \@found;
 }
 
 my $node = caas_node('fork', preload => 'shared', keyring => [ generation(1, 'active', $secret) ]);

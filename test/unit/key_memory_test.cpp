@@ -4,6 +4,7 @@
 #include "reference.hpp"
 #include "sealed_support.hpp"
 
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include <fstream>
 #include <functional>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace caas::test {
 namespace {
@@ -130,21 +133,43 @@ Blob masked(const std::function<Blob()>& compute) {
 
 enum class Stack { searched, left_out };
 
+using Range = std::pair<std::uintptr_t, std::uintptr_t>;
+
+bool is_readable(std::uintptr_t page) {
+    char byte = 0;
+    const iovec local = {&byte, 1};
+    const iovec remote = {reinterpret_cast<void*>(page), 1};
+    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 1;
+}
+
+// Adds the parts of a mapping that can be read. From version 2.42 on glibc makes guard pages inside the mappings of
+// stacks, which /proc does not show.
+void add_readable(std::uintptr_t from, std::uintptr_t to, std::vector<Range>& ranges) {
+    const auto page_bytes = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    bool follows = false;
+    for (std::uintptr_t page = from; page < to; page += page_bytes) {
+        const bool readable = is_readable(page);
+        if (readable && follows) ranges.back().second += page_bytes;
+        if (readable && !follows) ranges.emplace_back(page, page + page_bytes);
+        follows = readable;
+    }
+}
+
 // The number of copies of the unmasked key in this process's own writable memory.
 int copies_of(const Blob& masked_key, Stack stack) {
-    std::vector<std::pair<std::uintptr_t, std::uintptr_t>> mappings;
+    std::vector<Range> ranges;
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
         unsigned long from = 0;
         unsigned long to = 0;
         if (std::sscanf(line.c_str(), "%lx-%lx rw-p", &from, &to) == 2 && line.find(" rw-p ") != std::string::npos &&
             (stack == Stack::searched || line.find("[stack]") == std::string::npos)) {
-            mappings.emplace_back(from, to);
+            add_readable(from, to, ranges);
         }
     }
     const auto first = static_cast<std::uint8_t>(masked_key[0] ^ 0xFF);
     int copies = 0;
-    for (const auto& [from, to] : mappings) {
+    for (const auto& [from, to] : ranges) {
         const auto* at = reinterpret_cast<const std::uint8_t*>(from);
         const auto* const end = reinterpret_cast<const std::uint8_t*>(to) - masked_key.size();
         while (at < end && (at = static_cast<const std::uint8_t*>(std::memchr(at, first, end - at))) != nullptr) {
