@@ -5,11 +5,13 @@ package CitusNodes;
 use strict;
 use warnings;
 use Exporter 'import';
+use File::Basename;
+use File::Spec::Functions qw(rel2abs);
 use CaasTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(citus_missing citus_nodes on_workers);
+our @EXPORT = qw(citus_missing citus_node citus_nodes on_workers);
 
 my ($libraries, $share) = map { `pg_config --$_` =~ s/\n//r } qw(pkglibdir sharedir);
 
@@ -24,58 +26,67 @@ sub citus_missing
 # Where the control files of extensions are, below a stage.
 sub extension_folder { return "$share/extension"; }
 
-# Servers look for extensions in one folder besides their own: it has links to the files of both.
+# Servers look for extensions in one folder besides their own: it has links to the files of both, and to these scripts.
 sub common_stage
 {
+	my @scripts = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	for my $place (extension_folder(), $libraries)
 	{
 		system_or_bail('mkdir', '-p', "$folder$place");
 		for my $stage (grep { defined } @ENV{qw(CAAS_STAGE CAAS_CITUS_STAGE)})
 		{
-			symlink $_, "$folder$place/" . (m{([^/]+)\z})[0] for glob "$stage$place/*";
+			symlink $_, "$folder$place/" . basename($_) for glob "$stage$place/*";
 		}
 	}
+	symlink rel2abs($_), $folder . extension_folder() . '/' . basename($_) for @scripts;
 	return $folder;
 }
 
-# The coordinator and the workers, started, with the same keyring. environment: what their postmasters see besides;
-# keyring: its generations; conf: lines for all.
+# A node with Citus, started, that no other node knows. environment: what its postmaster sees besides; keyring: its generations; conf: lines;
+# scripts: of other versions of the extension.
+sub citus_node
+{
+	my ($name, %option) = @_;
+	local $ENV{CAAS_STAGE} = common_stage(@{ $option{scripts} // [] }) if defined $ENV{CAAS_CITUS_STAGE};
+	my $node = caas_node(
+		$name,
+		keyring => $option{keyring} // [ generation(1, 'active') ],
+		preload => 'none',
+		extra => { allows_streaming => 'logical' }
+	);
+	$node->append_conf(
+		'postgresql.conf',
+		join "\n",
+		q{shared_preload_libraries = 'citus,caas'},
+		q{listen_addresses = '127.0.0.1'},
+		q{max_worker_processes = 20},
+		q{max_prepared_transactions = 20},
+		q{citus.enable_version_checks = off},
+		q{columnar.enable_version_checks = off},
+		q{citus.enable_statistics_collection = off},
+		q{citus.node_conninfo = 'sslmode=disable'},
+		q{citus.shard_count = 4},
+		@{ $option{conf} // [] }
+	);
+	local @ENV{ keys %{ $option{environment} // {} } } = values %{ $option{environment} // {} };
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION citus');
+	return $node;
+}
+
+# The coordinator and the workers with the same keyring and the options of citus_node. version: that of the extension, the newest by default.
 sub citus_nodes
 {
 	my (%option) = @_;
-	local $ENV{CAAS_STAGE} = common_stage() if defined $ENV{CAAS_CITUS_STAGE};
-	my @keyring = @{ $option{keyring} // [ generation(1, 'active') ] };
-	my @nodes;
-	for my $name (qw(coordinator worker1 worker2))
-	{
-		my $node =
-			caas_node($name, keyring => \@keyring, preload => 'none', extra => { allows_streaming => 'logical' });
-		$node->append_conf(
-			'postgresql.conf',
-			join "\n",
-			q{shared_preload_libraries = 'citus,caas'},
-			q{listen_addresses = '127.0.0.1'},
-			q{max_worker_processes = 20},
-			q{max_prepared_transactions = 20},
-			q{citus.enable_version_checks = off},
-			q{columnar.enable_version_checks = off},
-			q{citus.enable_statistics_collection = off},
-			q{citus.node_conninfo = 'sslmode=disable'},
-			q{citus.shard_count = 4},
-			@{ $option{conf} // [] }
-		);
-		local @ENV{ keys %{ $option{environment} // {} } } = values %{ $option{environment} // {} };
-		$node->start;
-		$node->safe_psql('postgres', 'CREATE EXTENSION citus');
-		push @nodes, $node;
-	}
-	my ($coordinator, @workers) = @nodes;
+	$option{keyring} //= [ generation(1, 'active') ];
+	my ($coordinator, @workers) = map { citus_node($_, %option) } qw(coordinator worker1 worker2);
 	$coordinator->safe_psql('postgres', sprintf q{SELECT citus_set_coordinator_host('127.0.0.1', %d)},
 		$coordinator->port);
 	$coordinator->safe_psql('postgres', sprintf q{SELECT citus_add_node('127.0.0.1', %d)}, $_->port) for @workers;
-	$coordinator->safe_psql('postgres', 'CREATE EXTENSION caas');
-	return @nodes;
+	$coordinator->safe_psql('postgres',
+		'CREATE EXTENSION caas' . (defined $option{version} ? " VERSION '$option{version}'" : ''));
+	return ($coordinator, @workers);
 }
 
 # Runs a statement on the workers from the coordinator; dies unless it succeeds on each.
