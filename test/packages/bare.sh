@@ -24,7 +24,7 @@ install_dependencies() {
     apt-get -qq update || return
     for package in $(packages first); do depends+=("$(dpkg-deb -f "$package" Depends)"); done
     apt-get -qq -y satisfy "${depends[@]}" || return
-    apt-get -qq -y install autopkgtest curl make man-db openssl postgresql-server-dev-all procps systemd unzip || return
+    apt-get -qq -y install autopkgtest curl dpkg-dev make man-db openssl postgresql-server-dev-all procps systemd unzip || return
     (cd /build && unzip -q "caas-$VERSION.zip" && cd "caas-$VERSION" && pg_buildext updatecontrol) || return
     list_files >"$STATE/files.before"
 }
@@ -70,8 +70,10 @@ autopkgtest_passes() {
     autopkgtest --no-built-binaries "/build/caas-$VERSION/" -- null >"$STATE/autopkgtest.log" 2>&1
     local status=$?
     if [ "$status" -ne 0 ]; then tail -n 80 "$STATE/autopkgtest.log"; return 1; fi
-    grep -E '^(installcheck|program) +PASS' "$STATE/autopkgtest.log" | sed 's/^/note: /'
-    [ "$(grep -cE '^(installcheck|program) +PASS' "$STATE/autopkgtest.log")" -eq 2 ]
+    # Later versions print the results again at their end.
+    sed -nE 's/^(installcheck|program) +PASS/note: &/p' "$STATE/autopkgtest.log" | sort -u >"$STATE/autopkgtest.passed"
+    cat "$STATE/autopkgtest.passed"
+    [ "$(wc -l <"$STATE/autopkgtest.passed")" -eq 2 ]
 }
 
 # ---- a server and a service at work ----
