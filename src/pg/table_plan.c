@@ -4,6 +4,7 @@
  */
 #include "table_plan.h"
 
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
