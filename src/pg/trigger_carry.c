@@ -33,7 +33,7 @@ use_walker(Node *node, use_search *search)
 	{
 		const Var *var = (const Var *)node;
 
-		if (var->varno != search->relation || (int)var->varlevelsup != search->depth)
+		if ((int)var->varno != search->relation || (int)var->varlevelsup != search->depth)
 			return false;
 		return var->varattno > 0 ? bms_is_member(var->varattno, search->columns)
 								 : var->varattno == 0 && search->whole_rows;

@@ -69,7 +69,7 @@ is_column(const caas_setting *setting, const TargetEntry *entry, int relation, A
 
 	while (IsA(node, RelabelType))
 		node = (Node *)((RelabelType *)node)->arg;
-	return IsA(node, Var) && ((Var *)node)->varno == relation &&
+	return IsA(node, Var) && (int)((Var *)node)->varno == relation &&
 		   ((Var *)node)->varattno == number && ((Var *)node)->varlevelsup == 0;
 }
 

@@ -21,13 +21,14 @@ sub metric { my ($service, $name) = @_; return $service->get('/metrics')->{body}
 # All from one address, which may have as many as there are.
 my $service = service(args => [ '--max-connections', 4, '--max-connections-per-address', 4, '--request-timeout', 30 ]);
 my @first = map { $service->connect } 1 .. 4;
-ok(healthy($_), 'as many as are allowed') for @first[ 2, 0, 3, 1 ];
+# The service notes since when a connection is idle after the answer, and may be held up before: the others ask several times meanwhile.
+ok(healthy($_), 'as many as are allowed') for $first[2], (@first[ 0, 3, 1 ]) x 10;
 my $began = time;
 my $more = $service->connect;
 ok(healthy($more), 'one more is served');
 cmp_ok(time - $began, '<', 10, 'and does not wait for the idle timeout');
 ok($first[2]->ends, 'the longest-idle connection is closed for it');
-ok(healthy($_), 'the others stay') for @first[ 0, 3, 1 ];
+ok(healthy($_), 'the others stay') for (@first[ 0, 3, 1 ]) x 10;
 is(($service->get('/health') // { code => 'no answer' })->{code}, 200, 'the next one');
 ok($more->ends, 'takes the place of the connection that is now the longest-idle one');
 $_->close for @first;

@@ -17,6 +17,13 @@ sub healthy
 	my $answer = eval { $client->answer(timeout => 20) };
 	return $answer && $answer->{code} == 200;
 }
+# The first of them has been idle for the longest time then. A service notes that time after the answer, and may be held up before: the
+# others ask several times meanwhile.
+sub healthy_in_order
+{
+	my ($first, @others) = @_;
+	return !grep { !healthy($_) } $first, (@others) x 10;
+}
 sub metric { my ($service, $name) = @_; return $service->get('/metrics')->{body} =~ /^$name (\d+)/m ? $1 : -1; }
 
 # A connection from this address of the machine.
@@ -37,7 +44,7 @@ my $service = service(
 my @others = map { from('127.0.0.2', $service) } 1 .. 3;
 ok(healthy($_), 'a client of another address') for @others;
 my @clients = map { from('127.0.0.3', $service) } 1 .. 3;
-ok(healthy($_), 'as many as one address may have') for @clients[ 1, 0, 2 ];
+ok(healthy_in_order(@clients[ 1, 0, 2 ]), 'as many as one address may have');
 my $more = from('127.0.0.3', $service);
 ok(healthy($more), 'one more is served');
 ok($clients[1]->ends, 'instead of the longest-idle one of the same address');
@@ -56,7 +63,7 @@ cmp_ok(metric($service, 'caas_connections_closed_total'), '>=', 2, 'closed conne
 
 # Clients of Unix sockets have one address.
 my @local = map { HttpClient->new("unix:$dir/socket") } 1 .. 3;
-ok(healthy($_), 'a client of the Unix socket') for @local;
+ok(healthy_in_order(@local), 'clients of the Unix socket');
 ok(healthy(HttpClient->new("unix:$dir/socket")), 'one more');
 ok($local[0]->ends, 'instead of the longest-idle one');
 ok(healthy($_), 'TCP is not touched') for @others;
@@ -65,7 +72,7 @@ $service->stop;
 # The default share is half of the connections.
 $service = service(args => [ '--max-connections', 8 ]);
 @clients = map { from('127.0.0.3', $service) } 1 .. 4;
-ok(healthy($_), 'half of the connections') for @clients;
+ok(healthy_in_order(@clients), 'half of the connections');
 ok(healthy(from('127.0.0.3', $service)), 'one more');
 ok($clients[0]->ends, 'is one too many');
 
