@@ -12,11 +12,13 @@ PERLTIDY_VERSION=20220613
 CHECKS=(symbols libraries extension out_of_tree sql_functions hidden_errors server_versions includes guards format planted tidy warnings version release sizes markers shell perl perl_format row_path blanks links json lockfile pgxn
     debian dist manifests)
 
-# The project's files: from git where there is a repository, else every file that the build does not make.
+# The project's files: from git where there is a repository, else every file that the build does not make. Their order is the same: files that
+# are compiled together meet each other in it.
 files() {
     { git -c safe.directory='*' ls-files -co --exclude-standard 2>/dev/null ||
-        find . -type f ! -path './.git/*' ! -path './build/*' ! -name '*.[od]' ! -name '*.so' -printf '%P\n'; } |
-        while read -r file; do [ -e "$file" ] && echo "$file"; done
+        find . -type f ! -path './.git/*' ! -path './build/*' ! -path ./caas ! -regex '\./sql/caas--[0-9.]*\.sql' ! -path '*/__pycache__/*' \
+            ! -name '*.[od]' ! -name '*.so' -printf '%P\n'; } |
+        LC_ALL=C sort | while read -r file; do [ -e "$file" ] && echo "$file"; done
 }
 
 # Prints its input and fails when there is any. All of it is read first: a reader that has seen enough would end a grep here, which then seems to find nothing.
