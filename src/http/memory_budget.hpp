@@ -25,18 +25,23 @@ public:
     }
     void give_back(std::size_t bytes) { used_ -= bytes; }
     std::size_t used() const { return used_; }
-    // True if much less is in use than before, and the allocator may return memory to the system.
+    // True if much less is in use than before, and the allocator may return memory to the system. One thread asks, from
+    // time to time. A fall may go on after it was seen, and bytes are given back a moment before they are freed: so the
+    // answer stays true until no less is in use than last time.
     bool has_fallen() {
         constexpr std::size_t kWorthIt = std::size_t{16} * 1024 * 1024;
         const std::size_t used = used_;
-        if (peak_ < kWorthIt || used > peak_ / 2) return false;
-        peak_ = used;
-        return true;
+        const bool fell = peak_ >= kWorthIt && used <= peak_ / 2;
+        const bool goes_on = falling_ && used <= peak_;
+        falling_ = fell || (goes_on && used < peak_);
+        if (fell || goes_on) peak_ = used;
+        return fell || goes_on;
     }
 
 private:
     const std::size_t limit_;
     std::atomic<std::size_t> used_{0}, peak_{0};
+    bool falling_ = false;
 };
 
 // MemoryShare is the part of the budget that one connection has.

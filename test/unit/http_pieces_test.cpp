@@ -1,6 +1,8 @@
-// The parts of the HTTP service that know no request: base64, the API key file, the limit of requests a second.
+// The parts of the HTTP service that know no request: base64, the API key file, the limits of requests a second and of
+// memory.
 #include "../../src/http/api_keys.hpp"
 #include "../../src/http/base64.hpp"
+#include "../../src/http/memory_budget.hpp"
 #include "../../src/program/report.hpp"
 #include "support.hpp"
 
@@ -202,6 +204,24 @@ TEST(RateLimiter, ManyThreadsGetWhatOneWouldGet) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_LE(granted, kLimit * (1 + passed()) + 1);
     EXPECT_GE(granted, kLimit / 2);
+}
+
+TEST(MemoryBudget, AFallIsSeenToItsEnd) {
+    constexpr std::size_t kMib = 1024 * 1024;
+    MemoryBudget budget(128 * kMib);
+    EXPECT_FALSE(budget.has_fallen());
+    ASSERT_TRUE(budget.take(64 * kMib, MemoryBudget::Use::answer));
+    EXPECT_FALSE(budget.has_fallen());
+    budget.give_back(49 * kMib);
+    EXPECT_TRUE(budget.has_fallen());
+    budget.give_back(15 * kMib);
+    EXPECT_TRUE(budget.has_fallen()) << "it went on";
+    EXPECT_TRUE(budget.has_fallen()) << "what was given back last may have been freed since";
+    EXPECT_FALSE(budget.has_fallen());
+    // What is not worth it.
+    ASSERT_TRUE(budget.take(15 * kMib, MemoryBudget::Use::answer));
+    budget.give_back(15 * kMib);
+    EXPECT_FALSE(budget.has_fallen());
 }
 
 }  // namespace
