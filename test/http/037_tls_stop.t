@@ -46,12 +46,7 @@ $all[1]->send(substr $encrypt, 0, 30);
 eventually(sub { $service->get('/metrics', connect => { tls => $tls })->{body} =~ /^caas_connections [3-9]/m },
 	'two that are slow');
 $service->signal('TERM');
-ok(
-	wait_for(sub {
-		!eval { $service->connect(plain => 1) }
-	}),
-	'are waited for'
-);
+eventually(sub { $service->refuses_connections(plain => 1) }, 'are waited for');
 ok(!HttpService::ended($service), 'after the first signal');
 $began = time;
 $service->stop;

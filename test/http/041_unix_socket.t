@@ -54,12 +54,7 @@ my $slow = $ending->connect;
 $slow->send(substr $encrypt, 0, -1);
 is($ending->get('/health')->{code}, 200, 'a service with a request under way');
 $ending->signal('TERM');
-ok(
-	wait_for(sub {
-		!eval { $ending->connect }
-	}),
-	'takes no more connections when it ends'
-);
+eventually(sub { $ending->refuses_connections }, 'takes no more connections when it ends');
 my $next = service(@listen);
 is($next->get('/health')->{code}, 200, 'the next one begins');
 $slow->send(substr $encrypt, -1);

@@ -74,12 +74,7 @@ my $hanging = $twice->connect;
 $hanging->send(substr $encrypt, 0, 30);
 $twice->signal('TERM');
 # Two signals at once would count as one.
-ok(
-	wait_for(sub {
-		!eval { $twice->connect->close; 1 }
-	}),
-	'after the first signal there is no new connection'
-);
+eventually(sub { $twice->refuses_connections }, 'after the first signal there is no new connection');
 ok(!$hanging->ends(0.3), 'a request that has begun has its time');
 $twice->signal('TERM');
 ok($hanging->ends, 'after the second one it has none');

@@ -257,12 +257,7 @@ $service = service(dir => $dir, args => [ '--password-threads', 1, '--request-ti
 $began = time;
 $service->signal('TERM');
 # Two signals at once would count as one.
-ok(
-	wait_for(sub {
-		!eval { $service->connect->close; 1 }
-	}),
-	'after the first signal there is no new connection'
-);
+eventually(sub { $service->refuses_connections }, 'after the first signal there is no new connection');
 $service->signal('TERM');
 $service->stopped;
 cmp_ok(time - $began, '<', 3, 'a second signal ends the service at once');

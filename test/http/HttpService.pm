@@ -231,6 +231,13 @@ sub connect
 	return HttpClient->new($option{url} // $self->url, %option);
 }
 
+# True when the service takes no new connection any more. Options are those of connect.
+sub refuses_connections
+{
+	my ($self, %option) = @_;
+	return !eval { $self->connect(%option)->close; 1 };
+}
+
 # One request on a connection of its own. Options: key (a name; undef: none), type (undef: none), headers, head.
 sub ask
 {
