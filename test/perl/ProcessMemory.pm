@@ -1,4 +1,4 @@
-# What is in the memory of another process.
+# Searches the memory of another process.
 package ProcessMemory;
 
 use strict;
@@ -11,8 +11,8 @@ our @EXPORT_OK = qw(mappings_with);
 my $PART = 1 << 20;
 my $PAGE = 4096;
 
-# Returns for each place where the private writable memory of a process has these bytes the name of its mapping: a reference to a list, or
-# undef when the memory cannot be read. From version 2.42 on glibc makes guard pages inside the mappings of stacks, which the maps do not
+# Returns the name of the mapping for each place where the writable memory of a process has these bytes: a reference to a list, or undef when
+# the memory cannot be read. From version 2.42 on glibc makes guard pages inside the mappings of stacks, which the maps do not
 # show: pages that cannot be read are stepped over.
 sub mappings_with
 {
@@ -22,7 +22,7 @@ sub mappings_with
 	my @found;
 	while (my $line = <$maps>)
 	{
-		my ($from, $to, $name) = $line =~ /\A([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ \d+\s*(.*)/ or next;
+		my ($from, $to, $name) = $line =~ /\A([0-9a-f]+)-([0-9a-f]+) rw-[ps] \S+ \S+ \d+\s*(.*)/ or next;
 		push @found, ($name eq '' ? 'anonymous' : $name) x _count($memory, hex $from, hex $to, $wanted);
 	}
 	return \@found;

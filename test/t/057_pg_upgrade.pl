@@ -7,10 +7,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($version, $libraries) = map { `pg_config --$_` =~ s/\n//r } 'version', 'pkglibdir';
-my $staged = exists $ENV{CAAS_STAGE} && $version =~ /^PostgreSQL 1[4-7]\b/;
+my $staged = $ENV{CAAS_STAGE} && $version =~ /^PostgreSQL 1[4-7]\b/;
 plan skip_all => "pg_upgrade from 18 on looks for caas in $libraries alone, where it is not installed"
 	if !$staged && !-e "$libraries/caas.so";
-# From 18 on both servers have the library that pg_upgrade finds: beside the staged one it would be a second copy of it.
+# pg_upgrade from 18 on loads the installed library. Both servers use it too, since a second copy, the staged one, cannot be loaded beside it.
 delete local $ENV{CAAS_STAGE} if !$staged;
 
 my @keyring = (generation(1, 'active', random_secret()));
