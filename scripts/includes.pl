@@ -32,7 +32,7 @@ for my $file (@ARGV)
 	$text{$file} = <$in>;
 }
 
-# The headers of the standard library that a file reaches.
+# Returns the headers of the standard library that a file reaches.
 sub reached
 {
 	my ($file, $seen) = @_;

@@ -9,8 +9,8 @@
 #include "caas_pg.h"
 
 /*
- * With it, libpq-be.h includes the headers of GSSAPI, which another package has. Port has
- * the same layout without it.
+ * ENABLE_GSS makes libpq-be.h include the headers of GSSAPI, which another package has.
+ * Port has the same layout without it.
  */
 #undef ENABLE_GSS
 #include "libpq/auth.h"

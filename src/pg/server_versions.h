@@ -20,7 +20,7 @@
 typedef void (*shmem_request_hook_type)(void);
 /* Shared memory is requested when the library is loaded. */
 #define CAAS_ADD_REQUEST_HOOK(next, hook) ((next) = NULL, (hook)())
-/* From catalog/pg_class.h, which the caller includes. */
+/* The kinds are those of catalog/pg_class.h, which the caller includes. */
 #define RELKIND_HAS_TABLE_AM(relkind)                                                              \
 	((relkind) == RELKIND_RELATION || (relkind) == RELKIND_TOASTVALUE ||                           \
 	 (relkind) == RELKIND_MATVIEW)

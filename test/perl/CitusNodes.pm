@@ -43,7 +43,7 @@ sub common_stage
 	return $folder;
 }
 
-# A node with Citus, started, that no other node knows. environment: what its postmaster sees besides; keyring: its generations; conf: lines;
+# Starts a node with Citus that no other node knows. environment: what its postmaster sees besides; keyring: its generations; conf: lines;
 # scripts: of other versions of the extension.
 sub citus_node
 {
@@ -75,7 +75,7 @@ sub citus_node
 	return $node;
 }
 
-# The coordinator and the workers with the same keyring and the options of citus_node. version: that of the extension, the newest by default.
+# Starts a coordinator and two workers with the same keyring and the options of citus_node. version: that of the extension, the newest by default.
 sub citus_nodes
 {
 	my (%option) = @_;

@@ -218,7 +218,7 @@ TEST(MemoryBudget, AFallIsSeenToItsEnd) {
     EXPECT_TRUE(budget.has_fallen()) << "it went on";
     EXPECT_TRUE(budget.has_fallen()) << "what was given back last may have been freed since";
     EXPECT_FALSE(budget.has_fallen());
-    // What is not worth it.
+    // A small peak is not worth it.
     ASSERT_TRUE(budget.take(15 * kMib, MemoryBudget::Use::answer));
     budget.give_back(15 * kMib);
     EXPECT_FALSE(budget.has_fallen());
