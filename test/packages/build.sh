@@ -25,7 +25,11 @@ build() { cd "$SOURCE" && as_builder env DEB_BUILD_OPTIONS="parallel=$(nproc)" d
 RELEASE_TAGS='alien-tag|out-of-date-standards-version|package-uses-old-debhelper-compat-version|redundant-priority-optional-field|redundant-rules-requires-root-no-field'
 lintian_clean() {
     local found
-    cd /build/first && found=$(as_builder lintian --pedantic --display-info --fail-on none ./*.changes) || { echo "$found"; return 1; }
+    cd /build/first || return
+    if ! found=$(as_builder lintian --pedantic --display-info --fail-on none ./*.changes); then
+        echo "$found"
+        return 1
+    fi
     ! grep -vE "^N:|^[EIP]: caas( source)?: ($RELEASE_TAGS)( |\$)" <<<"$found" | grep .
 }
 
