@@ -117,6 +117,9 @@ part_docs() {
 
 # ---- counting ----
 
+# The lines by which each tool says what failed: prove, GoogleTest, our own scripts, pg_regress, and a document's line.
+FAILURES='^#   Failed test|^  Failed test|\.\. (Dubious|Failed)|: Failure$|^\[  FAILED  \]|^FAILED  |: FAILED|\.\.\. FAILED|^not ok |^diff |^(README|docs/)[^ ]*:[0-9]+: |error:'
+
 # GoogleTest's closing lines.
 count_unit() {
     awk '/^\[  PASSED  \] [0-9]+ test/ { passed += $4 }

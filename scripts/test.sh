@@ -16,6 +16,7 @@ set -uo pipefail
 TOTAL_PASSED=0
 TOTAL_FAILED=0
 TOTAL_SKIPPED=0
+FAILED_PARTS=()
 
 usage() {
     sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
@@ -51,6 +52,16 @@ run_part() {
     TOTAL_PASSED=$((TOTAL_PASSED + passed))
     TOTAL_FAILED=$((TOTAL_FAILED + failed))
     TOTAL_SKIPPED=$((TOTAL_SKIPPED + ${skipped:-0}))
+    [ "$failed" -eq 0 ] || FAILED_PARTS+=("$part")
+}
+
+# Who reads the end of a long log alone sees there what failed.
+repeat_failures() {
+    local part
+    for part in "${FAILED_PARTS[@]}"; do
+        say "What failed in $part"
+        grep -E -A 8 "$FAILURES" "$WORK/$part.log" | head -n 100
+    done
 }
 
 main() {
@@ -74,6 +85,7 @@ main() {
     stage || die 'staging the installation failed'
     copy_tree
     for part in "${parts[@]}"; do run_part "$part" "$@"; done
+    repeat_failures
     [ "$TOTAL_SKIPPED" -eq 0 ] || echo "$TOTAL_SKIPPED skipped; the parts say why"
     echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed"
     [ "$TOTAL_FAILED" -eq 0 ]
