@@ -7,7 +7,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $service = service(args => [ '--idle-timeout', 1, '--request-timeout', 30 ]);
-my $began = time;
+my ($began, $machine_began) = (time, machine_time());
 my $new = $service->connect;
 my $used = $service->connect;
 $used->send(question('POST', '/encrypt', body_of('/encrypt')));
@@ -15,14 +15,18 @@ is($used->answer->{code}, 200, 'a request');
 ok($new->ends, 'a connection without any ends');
 cmp_ok(time - $began, '>=', 0.9, 'not before its time');
 ok($used->ends, 'as does one after a request');
-cmp_ok(time - $began, '<', 4, 'nor long after');
+cmp_ok(machine_time() - $machine_began, '<', 4, 'nor long after');
 
 my $busy = $service->connect;
-$began = time;
-while (time - $began < 2.5)
+for (my ($together, $last) = (0, time) ; $together < 2.5 ;)
 {
 	$busy->send(request_bytes('GET', '/health'));
-	is(($busy->answer // { code => 'no answer' })->{code}, 200, 'one that is used stays') or last;
+	my ($answer, $pause) = ($busy->answer, time - $last);
+	$last = time;
+	# A machine that stands still can make any pause too long.
+	if ($pause > 0.9) { ($busy, $together) = ($service->connect, 0); next; }
+	is(($answer // { code => 'no answer' })->{code}, 200, 'one that is used stays') or last;
+	$together += $pause;
 	select undef, undef, undef, 0.25;
 }
 # An idle time is none while a request is being sent.

@@ -7,7 +7,6 @@ use Fcntl qw(O_NONBLOCK O_RDWR);
 use HttpService;
 use POSIX qw(mkfifo);
 use Test::More;
-use Time::HiRes qw(time);
 
 my $TIMEOUT = 2;    # --request-timeout, seconds; 2 more are allowed for the end
 my $PIPE = 65_536;
@@ -76,13 +75,13 @@ sub dropped
 sub ends_in_time
 {
 	my ($service, $name) = @_;
-	my $began = time;
+	my $began = machine_time();
 	$service->signal('TERM');
 	ok(wait_for(sub { HttpService::ended($service) }), "$name: it ends");
 	$service->signal('KILL') unless defined $service->{status};
 	wait_for(sub { HttpService::ended($service) });
 	is($service->{status}, 0, "$name: with 0");
-	cmp_ok(time - $began, '<', $TIMEOUT + 2, "$name: in time");
+	cmp_ok(machine_time() - $began, '<', $TIMEOUT + 2, "$name: in time");
 	return;
 }
 

@@ -3,14 +3,15 @@ package HttpClient;
 
 use strict;
 use warnings;
+use lib 'test/perl';
 use Errno qw(EAGAIN EINTR);
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
+use MachineTime qw(machine_time);
 use Socket qw(IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_NODELAY);
-use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(request_bytes error_code);
 
@@ -51,9 +52,9 @@ sub start_tls
 sub send
 {
 	my ($self, $bytes, %option) = @_;
-	my $deadline = time + ($option{timeout} // $PATIENCE);
+	my $deadline = machine_time() + ($option{timeout} // $PATIENCE);
 	my ($at, $select) = (0, IO::Select->new($self->{socket}));
-	while ($at < length $bytes && time < $deadline)
+	while ($at < length $bytes && machine_time() < $deadline)
 	{
 		local $SIG{PIPE} = 'IGNORE';
 		my ($read, $write) = IO::Select->select($self->{tls} || $option{deaf} ? undef : $select, $select, undef, 0.1);
@@ -90,12 +91,12 @@ sub has_input
 sub read_until
 {
 	my ($self, $met, $timeout) = @_;
-	my $deadline = time + ($timeout // $PATIENCE);
+	my $deadline = machine_time() + ($timeout // $PATIENCE);
 	my $select = IO::Select->new($self->{socket});
 	until ($met->())
 	{
 		return 0 if $self->{ended};
-		my $left = $deadline - time;
+		my $left = $deadline - machine_time();
 		die "nothing came in time\n" if $left <= 0;
 		$self->take if ($self->{tls} && $self->{socket}->pending) || $select->can_read($left);
 	}

@@ -10,12 +10,13 @@ use Exporter 'import';
 use HttpClient qw(request_bytes error_code);
 use JSON::PP;
 use Keyring qw(generations_of_vectors random_secret);
+use MachineTime qw(machine_time);
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(sleep);
 
 our @EXPORT = (
-	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid password_hash wait_for),
+	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid password_hash wait_for machine_time),
 	qw(request_bytes error_code read_file write_file folder generation write_keyring published_keyring vectors file_vectors vector_keyring)
 );
 
@@ -290,8 +291,8 @@ sub refused
 sub wait_for
 {
 	my ($met, $patience) = @_;
-	my $deadline = time + ($patience // $PATIENCE);
-	until ($met->()) { return 0 if time > $deadline; sleep 0.01; }
+	my $deadline = machine_time() + ($patience // $PATIENCE);
+	until ($met->()) { return 0 if machine_time() > $deadline; sleep 0.01; }
 	return 1;
 }
 
