@@ -309,10 +309,9 @@ void Server::stop() {
     });
 }
 
+// Does not cancel the timer and the wait for signals: where one has come already, its handler would wait for the next.
 void Server::on_worker_end() {
-    if (--running_ != 0) return;
-    signals_.cancel();
-    trim_timer_.cancel();
+    if (--running_ == 0) context_.stop();
 }
 
 int serve(const ServeOptions& options) {

@@ -1,7 +1,8 @@
 /*
  * A library to preload: CAAS_FAULT="CALL HOW" makes every CALL fail with HOW (an errno), or end the process before it
  * when HOW is "kill". CALL is renameat, renameat2, fsync (of a file), fsyncdir (of a folder) or write (of a file that the
- * program opened: half is written, as on a disk that gets full).
+ * program opened: half is written, as on a disk that gets full). "epoll_wait HOW" holds the main thread up for HOW
+ * microseconds before each call.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,4 +73,16 @@ renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned i
 		(int (*)(int, const char *, int, const char *, unsigned int)) dlsym(RTLD_NEXT, "renameat2");
 
 	return fault("renameat2") ? -1 : real(from_dir, from, to_dir, to, flags);
+}
+
+int
+epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
+{
+	int (*real)(int, struct epoll_event *, int, int) =
+		(int (*)(int, struct epoll_event *, int, int)) dlsym(RTLD_NEXT, "epoll_wait");
+	const char *wanted = getenv("CAAS_FAULT");
+
+	if (wanted != NULL && strncmp(wanted, "epoll_wait ", 11) == 0 && gettid() == getpid())
+		usleep(atoi(wanted + 11));
+	return real(epoll, events, most, timeout);
 }

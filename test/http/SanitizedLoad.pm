@@ -191,7 +191,7 @@ my @steps = (
 	},
 	sub {    # who stops in the middle, and is told so
 		my ($client, $counts) = @_;
-		return 1 if rand() < 0.9;
+		return 1 if rand() < 0.98;
 		$client->send(substr question('POST', '/seal', body_of('/seal')), 0, 40);
 		my $answer = eval { $client->answer(timeout => 10) };
 		$counts->{wrong}++ if $answer && $answer->{code} != 408;
@@ -240,7 +240,7 @@ sub load_with_everything
 		listen => [ '127.0.0.1:0', "unix:$dir/socket" ],
 		args => [
 			certificate_args($dir, 'server'),
-			'--max-body', $MAX_BODY, '--request-timeout', 1, '--rate-limit', 1_000_000
+			'--max-body', $MAX_BODY, '--request-timeout', 5, '--rate-limit', 1_000_000
 		]
 	);
 	my $load = clients($CLIENTS);
