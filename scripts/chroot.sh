@@ -1,22 +1,22 @@
 # shellcheck shell=bash
 # Throwaway Debian systems by debootstrap, for the scripts that need a bare machine. Sourced after lib.sh.
 
-# The mirror of Debian that this machine's apt uses.
+# Where Debian's packages come from: MIRROR, or what this machine's apt uses.
 debian_mirror() {
     # shellcheck disable=SC2016 # for apt-get
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
+    [ -n "${MIRROR:-}" ] && echo "$MIRROR" || apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
 }
 
-# The mount, process and IPC namespaces are this command's own, so nothing stays mounted and no process survives it. The first process of a
-# namespace gets no signal that it has no trap for.
+# Runs a command in namespaces of its own, so nothing stays mounted and no process survives it. The first process of a namespace gets no
+# signal that it has no trap for. Without job control the command would ignore SIGINT.
 # shellcheck disable=SC2016 # for the inner shell
 isolated() {
-    unshare --mount --pid --ipc --uts --fork --kill-child sh -c 'trap "exit 143" HUP INT TERM; "$@" & wait $!' sh "$@"
+    unshare --mount --pid --ipc --uts --fork --kill-child --mount-proc bash -c 'set -m; trap "exit 143" HUP INT TERM; "$@" & wait $!' bash "$@"
 }
 
-# Makes the folder $2 the root of a bare Debian of suite $1. With CAAS_CHROOTS, a folder, the base of each suite is kept
-# there as SUITE.tar and used again.
-new_root() {
+# Makes the folder $2 the root of a bare Debian of suite $1, in which no service starts. With CAAS_CHROOTS, a folder, the base of each suite
+# is kept there as SUITE.tar and used again.
+bare_root() {
     local suite=$1 root=$2 kept=${CAAS_CHROOTS:-$WORK}/$1.tar base=$WORK/base-$1
     if [ ! -e "$kept" ]; then
         say "Making a bare Debian, $suite"
@@ -25,12 +25,18 @@ new_root() {
         tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
     fi
     mkdir -p "$root" && tar -C "$root" -xf "$kept" || return
+    # What dpkg writes need not outlive a crash. The suite's list of packages may be older than it says it may be.
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas"
-    # The suite's list of packages may be older than it says it may be; no service starts by itself, and no cluster is made.
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/99caas"
-    echo 'APT::Install-Recommends "false";' >>"$root/etc/apt/apt.conf.d/99caas"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
+}
+
+# Does so, and prepares it for packages of PostgreSQL: no cluster is made, and nothing that is only recommended is installed.
+new_root() {
+    bare_root "$1" "$2" || return
+    local root=$2
+    echo 'APT::Install-Recommends "false";' >>"$root/etc/apt/apt.conf.d/99caas"
     mkdir -p "$root/etc/postgresql-common/createcluster.d"
     echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/caas.conf"
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
@@ -43,14 +49,14 @@ in_root() {
         root=$1
         shift
         mount -t proc proc "$root/proc"
-        mount -t sysfs sysfs "$root/sys"
+        mount -t sysfs -o ro sysfs "$root/sys"
         mount -t tmpfs -o mode=755 dev "$root/dev"
         mkdir "$root/dev/pts" "$root/dev/shm"
         for node in null zero full random urandom tty; do
             : >"$root/dev/$node"
             mount --bind "/dev/$node" "$root/dev/$node"
         done
-        mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
+        mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
         mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
         ln -s pts/ptmx "$root/dev/ptmx"
         ln -s /proc/self/fd "$root/dev/fd"

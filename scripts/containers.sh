@@ -5,14 +5,13 @@
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/chroot.sh
+. "$ROOT/scripts/chroot.sh"
 
 PACKAGES=(podman buildah crun debootstrap curl openssl perl python3-yaml)
 SUITE=bookworm # what the Containerfiles are written for
 
 usage() { sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; }
-
-# Nothing stays mounted and no process survives, whatever happens inside.
-isolated() { unshare --mount --pid --ipc --fork --kill-child --mount-proc "$@"; }
 
 install_tools() {
     local missing
@@ -30,23 +29,7 @@ install_tools() {
 
 # Makes $WORK/base.tar, the content of the base image.
 make_base() {
-    local kept=${CAAS_CHROOTS:-$WORK}/$SUITE.tar base=$WORK/base mirror
-    if [ ! -e "$kept" ]; then
-        # shellcheck disable=SC2016 # for apt-get
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-        say "Making a bare Debian, $SUITE"
-        with_progress run_job isolated debootstrap --variant=minbase "$SUITE" "$base" "$mirror" >"$WORK/debootstrap.log" 2>&1 ||
-            { tail -n 20 "$WORK/debootstrap.log"; return 1; }
-        tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
-    fi
-    mkdir "$base" && tar -C "$base" -xf "$kept" || return
-    # No service starts and dpkg does not wait for the disk, as in Debian's own images for containers.
-    printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
-    chmod 755 "$base/usr/sbin/policy-rc.d"
-    echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/containers"
-    # The mirror may be a copy of some day.
-    echo 'Acquire::Check-Valid-Until "false";' >"$base/etc/apt/apt.conf.d/99containers"
-    tar -C "$base" -cf "$WORK/base.tar" . && rm -rf "$base"
+    bare_root "$SUITE" "$WORK/base" && tar -C "$WORK/base" -cf "$WORK/base.tar" . && rm -rf "$WORK/base"
 }
 
 # Nothing here needs cgroups, and not every machine lets containers have some.

@@ -12,6 +12,8 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/parts.sh
 . "$ROOT/scripts/parts.sh"
+# shellcheck source=scripts/chroot.sh
+. "$ROOT/scripts/chroot.sh"
 
 declare -A SUITE=([15]=bookworm [17]=trixie [18]=sid [19]=experimental)
 # The formatters of this suite decide about the layout of the files.
@@ -81,71 +83,24 @@ find_versions() {
 
 # ---- chroots ----
 
-# Runs "${@:2}" in the chroot $1, in namespaces of its own: its mounts and processes end with it, also when the script is killed.
-enter() {
-    # shellcheck disable=SC2016 # for the inner shell
-    unshare --mount --pid --ipc --fork --kill-child bash -c "$(declare -f mount_kernel); "'mount_kernel "$1" && chroot "$@"; exit $?' bash "$1" \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "${@:2}"
-}
-
-# Mounts the file systems of the kernel that programs expect.
-mount_kernel() {
-    local device dev=$1/dev
-    mount -t proc proc "$1/proc" && mount -t sysfs -o ro sysfs "$1/sys" && mount -t tmpfs -o mode=755 dev "$dev" || return
-    mkdir "$dev/pts" "$dev/shm" && mount -t tmpfs -o mode=1777 shm "$dev/shm" &&
-        mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$dev/pts" || return
-    for device in null zero full random urandom tty; do
-        touch "$dev/$device" && mount --bind "/dev/$device" "$dev/$device" || return
-    done
-    ln -s pts/ptmx "$dev/ptmx" && ln -s /proc/self/fd "$dev/fd" && ln -s fd/0 "$dev/stdin" && ln -s fd/1 "$dev/stdout" && ln -s fd/2 "$dev/stderr"
-}
-
-# From the sources that apt has here.
-find_mirror() {
-    # shellcheck disable=SC2016 # for apt-get
-    [ -n "$MIRROR" ] || MIRROR=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-    [ -n "$MIRROR" ] || die 'apt has no mirror of Debian here; --mirror can name one'
-}
-
 quietly() { "$@" >"$WORK/quiet.log" 2>&1 || { tail -n 30 "$WORK/quiet.log"; return 1; }; }
 
-# Makes the archive of a suite's least system, $2, unless it is there. experimental is packages beside sid.
-make_base() {
-    local suite=$1 archive=$2 root=$WORK/base
-    [ ! -s "$archive" ] || return 0
-    say "Making the base of $suite"
-    with_progress quietly run_job unshare --mount --pid --fork --kill-child debootstrap --variant=minbase "$suite" "$root" "$MIRROR" || return
-    tar -C "$root" --one-file-system -cf "$archive.part" . && mv "$archive.part" "$archive" && rm -rf "$root"
+# Adds the suite $3 to the root $1, which takes PostgreSQL $2 and OpenSSL from it.
+add_suite() {
+    printf 'deb %s %s main\n' "$(debian_mirror)" "$3" >>"$1/etc/apt/sources.list" &&
+        printf 'Package: src:postgresql-%s src:openssl\nPin: release a=%s\nPin-Priority: 900\n' "$2" "$3" >"$1/etc/apt/preferences.d/caas"
 }
 
-# Writes what apt and the packages of PostgreSQL read: no service is started, no cluster is made.
-configure_chroot() {
-    local root=$1 version=$2 suite=$3 base=$4
-    # The mirror may keep suites as they were. What dpkg writes need not outlive a crash.
-    printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'APT::Install-Recommends "false";' >"$root/etc/apt/apt.conf.d/caas" &&
-        echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas" &&
-        printf 'deb %s %s main\n' "$MIRROR" "$base" >"$root/etc/apt/sources.list" &&
-        printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d" &&
-        mkdir -p "$root/etc/postgresql-common/createcluster.d" &&
-        echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/caas.conf" &&
-        cp /etc/resolv.conf /etc/hosts "$root/etc" || return
-    [ "$suite" != "$base" ] || return 0
-    printf 'deb %s %s main\n' "$MIRROR" "$suite" >>"$root/etc/apt/sources.list" &&
-        printf 'Package: src:postgresql-%s src:openssl\nPin: release a=%s\nPin-Priority: 900\n' "$version" "$suite" >"$root/etc/apt/preferences.d/caas"
-}
-
-# Makes the chroot of a version, unless one was kept.
+# Makes the chroot of a version, unless one was kept. experimental is packages beside sid.
 make_chroot() {
-    local version=$1 root=$2 suite=${SUITE[$1]} base=${SUITE[$1]} archive
-    [ "$suite" != experimental ] || base=sid
-    archive=${FOLDER:-$WORK}/$base.tar
+    local version=$1 root=$2 suite=${SUITE[$1]}
     [ ! -e "$root/caas-ready" ] || return 0
-    make_base "$base" "$archive" || return
     rm -rf --one-file-system "$root"
-    mkdir -p "$root" && tar -C "$root" -xf "$archive" && configure_chroot "$root" "$version" "$suite" "$base" || return
+    new_root "${suite/experimental/sid}" "$root" || return
+    [ "$suite" != experimental ] || add_suite "$root" "$version" "$suite" || return
     say "Installing PostgreSQL $version of $suite"
-    with_progress quietly run_job enter "$root" apt-get update -qq &&
-        with_progress quietly run_job enter "$root" apt-get install -y -qq "postgresql-$version" "postgresql-server-dev-$version" make g++ libssl-dev libicu-dev openssl &&
+    with_progress quietly run_job in_root "$root" apt-get update -qq &&
+        with_progress quietly run_job in_root "$root" apt-get install -y -qq "postgresql-$version" "postgresql-server-dev-$version" make g++ libssl-dev libicu-dev openssl &&
         touch "$root/caas-ready"
 }
 
@@ -177,9 +132,9 @@ test_in_chroot() {
     [ "$(id -u)" -eq 0 ] || { echo 'a chroot needs root' | tee "$log"; return 1; }
     [ "$KEEP" = no ] || root=$FOLDER/$version
     make_chroot "$version" "$root" && copy_sources "$root/caas" && copy_sources "$root/extension/sources" || return
-    PLACE[$version]="${SUITE[$version]}, $(enter "$root" "/usr/lib/postgresql/$version/bin/postgres" --version | awk '{ print $3 }'), $(enter "$root" openssl version | cut -d' ' -f1,2)"
+    PLACE[$version]="${SUITE[$version]}, $(in_root "$root" "/usr/lib/postgresql/$version/bin/postgres" --version | awk '{ print $3 }'), $(in_root "$root" openssl version | cut -d' ' -f1,2)"
     say "PostgreSQL $version: ${PLACE[$version]}"
-    run_job logged "$log" enter "$root" FUZZ_SECONDS="${FUZZ_SECONDS:-10}" bash -c "$TEST_IN_CHROOT" bash "$version" "$parts"
+    run_job logged "$log" in_root "$root" FUZZ_SECONDS="${FUZZ_SECONDS:-10}" bash -c "$TEST_IN_CHROOT" bash "$version" "$parts"
     status=$?
     [ "$KEEP" = yes ] || rm -rf --one-file-system "$root"
     return "$status"
@@ -266,7 +221,7 @@ main() {
     fi
     begin
     local version SKIPPED=()
-    find_mirror
+    CAAS_CHROOTS=${FOLDER:-${CAAS_CHROOTS:-$WORK}}
     command -v debootstrap >/dev/null || { become_root debootstrap; apt update; apt install --no-install-recommends debootstrap; }
     for version in "${VERSIONS[@]}"; do run_version "$version"; done
     [ "${#SKIPPED[@]}" -eq 0 ] || printf '%s\n' 'Not run:' "${SKIPPED[@]}"
