@@ -8,23 +8,6 @@ use IO::Socket::IP;
 use Test::More;
 
 my $dir = folder();
-my $health = request_bytes('GET', '/health');
-
-sub healthy
-{
-	my ($client) = @_;
-	$client->send($health);
-	my $answer = eval { $client->answer(timeout => 20) };
-	return $answer && $answer->{code} == 200;
-}
-# The first of them has been idle for the longest time then. A service notes that time after the answer, and may be held up before: the
-# others ask several times meanwhile.
-sub healthy_in_order
-{
-	my ($first, @others) = @_;
-	return !grep { !healthy($_) } $first, (@others) x 10;
-}
-sub metric { my ($service, $name) = @_; return $service->get('/metrics')->{body} =~ /^$name (\d+)/m ? $1 : -1; }
 
 # A connection from this address of the machine.
 sub from
@@ -43,6 +26,14 @@ my $service = service(
 );
 my @others = map { from('127.0.0.2', $service) } 1 .. 3;
 ok(healthy($_), 'a client of another address') for @others;
+
+# The first of them has been idle for the longest time then. A thread notes since when a connection is idle after its answer, and before it
+# answers another one; each of the two threads has one of the other address.
+sub healthy_in_order
+{
+	my ($first, @rest) = @_;
+	return !grep { !healthy($_) } $first, @others, @rest;
+}
 my @clients = map { from('127.0.0.3', $service) } 1 .. 3;
 ok(healthy_in_order(@clients[ 1, 0, 2 ]), 'as many as one address may have');
 my $more = from('127.0.0.3', $service);
@@ -59,7 +50,7 @@ ok(from('127.0.0.3', $service)->ends, 'a further one is closed while all are at 
 $_->send($body) for @busy;
 is(($_->answer // { code => 'no answer' })->{code}, 200, 'which are answered') for @busy;
 ok(healthy($_), 'the other address does not notice') for @others;
-cmp_ok(metric($service, 'caas_connections_closed_total'), '>=', 2, 'closed connections are counted');
+cmp_ok($service->metric('caas_connections_closed_total'), '>=', 2, 'closed connections are counted');
 
 # Clients of Unix sockets have one address.
 my @local = map { HttpClient->new("unix:$dir/socket") } 1 .. 3;
@@ -71,16 +62,16 @@ $service->stop;
 
 # The default share is half of the connections.
 $service = service(args => [ '--max-connections', 8 ]);
+@others = map { from('127.0.0.2', $service) } 1 .. 3;
+ok(healthy($_), 'another address') for @others;
 @clients = map { from('127.0.0.3', $service) } 1 .. 4;
 ok(healthy_in_order(@clients), 'half of the connections');
 ok(healthy(from('127.0.0.3', $service)), 'one more');
 ok($clients[0]->ends, 'is one too many');
 
 # Many clients that come at once from one address leave the others alone.
-@others = map { from('127.0.0.2', $service) } 1 .. 3;
-ok(healthy($_), 'another address') for @others;
 my @flood = map { from('127.0.0.3', $service) } 1 .. 200;
 ok(healthy($_), 'is served beside a flood') for @others;
-eventually(sub { metric($service, 'caas_connections') <= 8 }, 'which does not hold more than its share');
+eventually(sub { $service->metric('caas_connections') <= 8 }, 'which does not hold more than its share');
 $service->stop;
 done_testing();

@@ -33,7 +33,7 @@ until ($answered == 10)
 cmp_ok($between, '>=', 60, 'other clients are answered while a batch is worked on');
 
 # The batches of a client that has closed its connection end.
-my $connections = sub { return ($service->get('/metrics')->{body} =~ /^caas_connections ([0-9]+)$/m)[0]; };
+my $connections = sub { return $service->metric('caas_connections'); };
 my $leaving = $service->connect;
 $leaving->send($batch x 10);
 $leaving->close;

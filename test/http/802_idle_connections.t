@@ -69,8 +69,7 @@ is(scalar(grep { !answered($idle[$_]) } grep { $_ % 2 } 0 .. $#idle),
 	0, "$wanted connections, of which each second asks once");
 my $took = machine_time() - $began;
 eventually(sub { $service->sockets > $wanted }, 'the service holds them all');
-my ($connections) = $service->get('/metrics')->{body} =~ /^caas_connections (\d+)/m;
-cmp_ok($connections, '>=', $wanted, 'and counts them');
+cmp_ok($service->metric('caas_connections'), '>=', $wanted, 'and counts them');
 
 my $each = 1024 * (resident() - $before) / $wanted;
 my ($slowest, $beside) = speed();

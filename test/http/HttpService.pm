@@ -16,7 +16,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 our @EXPORT = (
-	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid password_hash wait_for machine_time),
+	qw(service start_fails question log_entry api_key key_line key_file given refused eventually body_of some_uuid password_hash wait_for healthy machine_time),
 	qw(request_bytes error_code read_file write_file folder generation write_keyring published_keyring vectors file_vectors vector_keyring)
 );
 
@@ -265,6 +265,18 @@ sub question
 sub post { my ($self, @rest) = @_; return $self->ask('POST', @rest); }
 
 sub get { my ($self, $path, %option) = @_; return $self->ask('GET', $path, undef, key => undef, %option); }
+
+# The value of a metric that has no labels; -1 where there is none.
+sub metric { my ($self, $name) = @_; return $self->get('/metrics')->{body} =~ /^$name (\d+)$/m ? $1 : -1; }
+
+# True if the service answers on this connection.
+sub healthy
+{
+	my ($client) = @_;
+	$client->send(request_bytes('GET', '/health'));
+	my $answer = eval { $client->answer };
+	return $answer && $answer->{code} == 200;
+}
 
 # ---- judging ----
 
