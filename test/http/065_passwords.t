@@ -255,7 +255,7 @@ for my $leave (1, 0)
 		machine_time() - $began,
 		'<',
 		2 + 10 * $each,
-		$leave ? 'clients that have gone' : 'clients that wait' . ' do not delay the end'
+		($leave ? 'clients that have gone' : 'clients that wait') . ' do not delay the end'
 	);
 }
 $service = service(dir => $dir, args => [ '--password-threads', 1, '--request-timeout', 60 ]);
