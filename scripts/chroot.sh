@@ -3,15 +3,16 @@
 
 # Where Debian's packages come from: MIRROR, or what this machine's apt uses.
 debian_mirror() {
+    if [ -n "${MIRROR:-}" ]; then echo "$MIRROR" && return; fi
     # shellcheck disable=SC2016 # for apt-get
-    [ -n "${MIRROR:-}" ] && echo "$MIRROR" || apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
 }
 
 # Runs a command in namespaces of its own, so nothing stays mounted and no process survives it. The first process of a namespace gets no
 # signal that it has no trap for. Without job control the command would ignore SIGINT.
 # shellcheck disable=SC2016 # for the inner shell
 isolated() {
-    unshare --mount --pid --ipc --uts --fork --kill-child --mount-proc bash -c 'set -m; trap "exit 143" HUP INT TERM; "$@" & wait $!' bash "$@"
+    unshare --mount --pid --ipc --uts --fork --kill-child --mount-proc bash -c 'trap "exit 143" HUP INT TERM; set -m; "$@" & set +m; wait $!' bash "$@"
 }
 
 # Makes the folder $2 the root of a bare Debian of suite $1, in which no service starts. With CAAS_CHROOTS, a folder, the base of each suite
