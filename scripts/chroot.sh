@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Throwaway Debian systems by debootstrap, for the scripts that need a bare machine. Sourced after lib.sh.
 
-# Where Debian's packages come from: MIRROR, or what this machine's apt uses.
+# Prints the address of Debian's packages: MIRROR, or the one that this machine's apt uses. Fails where there is none.
 debian_mirror() {
-    if [ -n "${MIRROR:-}" ]; then echo "$MIRROR" && return; fi
+    local mirror=${MIRROR:-}
     # shellcheck disable=SC2016 # for apt-get
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
+    [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+    [ -n "$mirror" ] || { echo 'apt has no mirror of Debian here; MIRROR can name one' >&2; return 1; }
+    echo "$mirror"
 }
 
 # Runs a command in namespaces of its own, so nothing stays mounted and no process survives it. The first process of a namespace gets no
@@ -18,22 +20,25 @@ isolated() {
 # Makes the folder $2 the root of a bare Debian of suite $1, in which no service starts. With CAAS_CHROOTS, a folder, the base of each suite
 # is kept there as SUITE.tar and used again.
 bare_root() {
-    local suite=$1 root=$2 kept=${CAAS_CHROOTS:-$WORK}/$1.tar base=$WORK/base-$1
+    local suite=$1 root=$2 kept=${CAAS_CHROOTS:-$WORK}/$1.tar base=$WORK/base-$1 mirror
+    mirror=$(debian_mirror) || return
     if [ ! -e "$kept" ]; then
         say "Making a bare Debian, $suite"
-        with_progress run_job isolated debootstrap --variant=minbase "$suite" "$base" "$(debian_mirror)" >"$WORK/debootstrap.log" 2>&1 ||
+        with_progress run_job isolated debootstrap --variant=minbase "$suite" "$base" "$mirror" >"$WORK/debootstrap.log" 2>&1 ||
             { tail -n 20 "$WORK/debootstrap.log"; return 1; }
         tar -C "$base" --one-file-system -cf "$kept.part" . && mv "$kept.part" "$kept" && rm -rf "$base"
     fi
     mkdir -p "$root" && tar -C "$root" -xf "$kept" || return
-    # What dpkg writes need not outlive a crash. The suite's list of packages may be older than it says it may be.
+    # A kept base may have been made from another mirror. The mirror may keep lists of packages beyond their date. dpkg need not wait for the
+    # disk, because nobody keeps the system after a crash.
+    echo "deb $mirror $suite main" >"$root/etc/apt/sources.list"
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/caas"
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/99caas"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
 }
 
-# Does so, and prepares it for packages of PostgreSQL: no cluster is made, and nothing that is only recommended is installed.
+# Makes such a root for packages of PostgreSQL: no cluster is made, and nothing that is only recommended is installed.
 new_root() {
     bare_root "$1" "$2" || return
     local root=$2
