@@ -117,7 +117,7 @@ part_docs() {
 
 # ---- counting ----
 
-# The lines by which each tool says what failed: prove, GoogleTest, our own scripts, pg_regress, and a document's line.
+# FAILURES matches the lines that say what failed: those of prove, GoogleTest, our own scripts and pg_regress, and a document's line.
 FAILURES='^#   Failed test|^  Failed test|\.\. (Dubious|Failed)|: Failure$|^\[  FAILED  \]|^FAILED  |: FAILED|\.\.\. FAILED|^not ok |^diff |^(README|docs/)[^ ]*:[0-9]+: |error:'
 
 # GoogleTest's closing lines.

@@ -55,7 +55,7 @@ run_part() {
     [ "$failed" -eq 0 ] || FAILED_PARTS+=("$part")
 }
 
-# Who reads the end of a long log alone sees there what failed.
+# Prints again what failed, for a reader who has only the end of a long log.
 repeat_failures() {
     local part
     for part in "${FAILED_PARTS[@]}"; do

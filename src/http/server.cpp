@@ -309,7 +309,8 @@ void Server::stop() {
     });
 }
 
-// Does not cancel the timer and the wait for signals: where one has come already, its handler would wait for the next.
+// Stops the event loop. Cancelling the timer and the wait for signals is not enough: a handler that is queued already
+// would wait again.
 void Server::on_worker_end() {
     if (--running_ == 0) context_.stop();
 }

@@ -8,7 +8,7 @@ use Time::HiRes qw(time sleep);
 
 my $limit = 5;
 
-# Names that have used nothing yet, each of two keys.
+# These names have two keys each and have used nothing yet.
 my @fresh = map { "client$_" } 1 .. 30;
 my $service = service(
 	keys => [ key_line('app'), key_line('other'), map { (key_line($_), key_line("$_-2") =~ s/-2:/:/r) } @fresh ],
@@ -16,7 +16,7 @@ my $service = service(
 );
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 
-# Many requests at once.
+# A client sends many requests at once.
 my $client = $service->connect;
 my $began = time;
 $client->send($encrypt x 100);
@@ -37,15 +37,15 @@ is($service->post('/encrypt', body_of('/encrypt'))->{code}, 200, 'then it is ans
 
 sub single { return $service->post('/encrypt', $_[1] // body_of('/encrypt'), key => $_[0]); }
 
-# A batch of this many values.
+# Sends a batch of this many values.
 sub batch
 {
 	my ($key, $count) = @_;
 	return $service->post('/batch', body_of('/batch', requests => [ (body_of('/encrypt')) x $count ]), key => $key);
 }
 
-# The answer of ask to a name that has just used its second has to be the limit's. The next request is allowed a fifth of a second later,
-# which a test that is held up misses: it begins again with another name. Returns the name.
+# Uses up the second of a name and calls ask, whose answer has to be 429. Returns the name. The service allows the next request a fifth of a
+# second later: a test that was held up for so long begins again with another name.
 sub limited
 {
 	my ($name, $ask) = @_;

@@ -10,7 +10,7 @@ my $service = service(args => [ '--request-timeout', 1, '--idle-timeout', 30 ]);
 my $encrypt = question('POST', '/encrypt', body_of('/encrypt'));
 my $head_length = 4 + index $encrypt, "\r\n\r\n";
 
-# Sends this at once, then byte by byte what follows, until there is an answer; how long that took, by the clock and in time of the machine, and the answer.
+# Sends this at once, then byte by byte what follows, until there is an answer; returns the time that took, by the clock and of the machine, and the answer.
 sub slowly
 {
 	my ($client, $at_once, $bytes) = @_;

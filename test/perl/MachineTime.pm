@@ -1,5 +1,5 @@
-# The time in which this machine ran processes. A virtual machine can stand still for minutes, and its clock runs on meanwhile: a limit that is
-# measured with this time is not exceeded by that. Under load this time is shorter than that of the clock, never longer.
+# Measures the time in which this machine ran processes. A virtual machine can stand still for minutes while its clock runs on: this time stands
+# still with it. Tests measure upper limits with it. Under load it is shorter than the time of the clock, never longer.
 package MachineTime;
 
 use strict;
@@ -18,7 +18,7 @@ my $parent = $$;
 my $child = fork() // die "fork: $!";
 if (!$child)
 {
-	# Who reads the output of the test waits for nothing more.
+	# The reader of the test's output waits until every process has closed it.
 	close $_ for \*STDIN, \*STDOUT, \*STDERR;
 	while (getppid() == $parent)
 	{
