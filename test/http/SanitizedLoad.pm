@@ -56,11 +56,18 @@ sub a_value
 	return join '', map { chr(32 + int rand 95) } 0 .. rand(rand() < 0.1 ? 3000 : 60);
 }
 
+# Returns the next answer. Dies if the connection ended before it: such an answer is lost, not wrong.
+sub answer_on
+{
+	my ($client, %option) = @_;
+	return $client->answer(%option) // die "no answer\n";
+}
+
 sub ask
 {
 	my ($client, $path, $body, %option) = @_;
 	$client->send(question('POST', $path, $body, %option));
-	return $client->answer // die "no answer\n";
+	return answer_on($client);
 }
 
 # Each takes an open connection, and says whether it can still be used.
@@ -115,7 +122,7 @@ my @steps = (
 		if (rand() < 0.3) { close $client->{socket}; return 0; }
 		for (1 .. $count)
 		{
-			my $answer = $client->answer // die "no answer\n";
+			my $answer = answer_on($client);
 			my $code =
 				$answer->{code} == 200 ? $answer->{json}{valid} ? 'valid' : 'not valid' : error_code($answer->{json});
 			$counts->{wrong}++ unless $code =~ /\A(?:not valid|passwords_busy|no_keyring|no_api_keys)\z/;
@@ -127,7 +134,7 @@ my @steps = (
 		my $head = rand() < 0.2;
 		$client->send(
 			question($head ? 'HEAD' : 'GET', ('/health', '/metrics', '/openapi.json')[ rand 3 ], undef, key => undef));
-		$counts->{wrong}++ unless $client->answer(head => $head, raw => 1)->{code} =~ /\A(?:200|503)\z/;
+		$counts->{wrong}++ unless answer_on($client, head => $head, raw => 1)->{code} =~ /\A(?:200|503)\z/;
 		return 1;
 	},
 	sub {    # errors of many kinds
@@ -152,7 +159,7 @@ my @steps = (
 	sub {    # several at once
 		my ($client, $counts) = @_;
 		$client->send(question('POST', '/encrypt', body_of('/encrypt')) x 10);
-		for (1 .. 10) { $client->answer(raw => 1) or $counts->{wrong}++; }
+		for (1 .. 10) { $counts->{wrong}++ unless answer_on($client, raw => 1)->{code} =~ /\A(?:200|503)\z/; }
 		return 1;
 	},
 	sub {    # in chunks, after asking whether to go on
@@ -162,10 +169,10 @@ my @steps = (
 			'Transfer-Encoding: chunked',
 			'Expect: 100-continue', 'Authorization: Bearer ' . api_key('app'), '', '';
 		$client->send($head);
-		$client->answer(raw => 1)->{code} == 100 or $counts->{wrong}++;
+		$counts->{wrong}++ unless answer_on($client, raw => 1)->{code} == 100;
 		my $chunks = join '', map { sprintf("%x\r\n%s\r\n", length, $_) } $bytes =~ /(.{1,700})/gs;
 		$client->send("${chunks}0\r\n\r\n");
-		$counts->{wrong}++ unless $client->answer(raw => 1)->{code} =~ /\A(?:200|503)\z/;
+		$counts->{wrong}++ unless answer_on($client, raw => 1)->{code} =~ /\A(?:200|503)\z/;
 		return 1;
 	},
 	sub {    # what ends a connection
