@@ -10,7 +10,7 @@ my $dir = new_ca(folder());
 new_certificate($dir, 'server', 'DNS:caas.test,IP:127.0.0.1');
 my $service = service(
 	listen => [ '127.0.0.1:0', '127.0.0.1:0', "unix:$dir/socket" ],
-	args => [ certificate_args($dir, 'server') ]
+	args => [ certificate_args($dir, 'server'), '--request-timeout', 10 ]    # for handshakes too
 );
 like($service->url(0), qr{\Ahttps://127\.0\.0\.1:[0-9]+\z}, 'it says so');
 like($service->url(1), qr{\Ahttps://}, 'of each address');

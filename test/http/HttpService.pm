@@ -90,14 +90,25 @@ sub prepare
 	my $self = bless { listen => ['127.0.0.1:0'], log => "$dir/access.log", %option, dir => $dir }, __PACKAGE__;
 	$self->{keyring} //= published_keyring("$dir/keyring");
 	$self->{key_file} //= key_file("$dir/api-keys", @{ $option{keys} // [ key_line('app') ] });
+	my @args = @{ $option{args} // [] };
 	$self->{command} = $option{command} // [
 		'--keyring', $self->{keyring},
 		'--api-keys', $self->{key_file},
 		'--threads', $option{threads} // 2,
 		(map { ('--listen', $_) } @{ $self->{listen} }), defined $self->{log} ? ('--access-log', $self->{log}) : (),
-		@{ $option{args} // [] }
+		patience(@args), @args
 	];
 	return $self;
+}
+
+# Limits of time in which a machine can stand still, unless the test has limits of its own.
+sub patience
+{
+	my @args = @_;
+	return map {
+		my $limit = $_;
+		(grep { $_ eq $limit || $_ eq '--config' } @args) ? () : ($limit, 600)
+	} '--request-timeout', '--idle-timeout';
 }
 
 sub launch
