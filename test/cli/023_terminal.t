@@ -28,7 +28,7 @@ sub seen_until
 {
 	my ($pattern) = @_;
 	local $SIG{ALRM} = sub { BAIL_OUT("the terminal shows '$seen' only") };
-	alarm 20;
+	alarm 600;
 	while ($seen !~ $pattern) { sysread $pty, $seen, 1000, length $seen or last; }
 	alarm 0;
 	return;

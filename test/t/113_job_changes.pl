@@ -126,7 +126,7 @@ wait_until($node,
 );
 is(
 	$sql->(
-		q{SET lock_timeout = '30s'; ALTER TABLE quiet ADD COLUMN more integer; SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.relation = 'quiet'::regclass AND a.wait_event = 'Extension'}
+		q{SET lock_timeout = '300s'; ALTER TABLE quiet ADD COLUMN more integer; SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.relation = 'quiet'::regclass AND a.wait_event = 'Extension'}
 	),
 	'0',
 	'a pause holds no lock'

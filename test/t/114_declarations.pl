@@ -52,7 +52,7 @@ is($filled->(), '1|1|t', 'a count without other sessions is conclusive');
 
 my $other = keyed_session($node);
 $other->query_safe('BEGIN; LOCK locked, child');
-$sql->("SET lock_timeout = '20s'; SELECT count(*) FROM caas_columns");
+$sql->("SET lock_timeout = '300s'; SELECT count(*) FROM caas_columns");
 is(
 	$sql->(q{SELECT problem FROM caas_columns WHERE relation = 'locked'::regclass}),
 	'The table is locked by another session, so what it declares is not known.',
