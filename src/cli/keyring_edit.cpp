@@ -253,9 +253,13 @@ void check_removal(const Keyring& current, const KeyringOptions& options) {
         throw program_error(name + " is active: make another active first, then remove it");
     }
     if (!options.yes) {
+        const std::string unasked = options.databases.empty() ? ", and with --database for a database of each server "
+                                                                "that uses the keyring, which asks for such values"
+                                                              : "";
         throw usage_error(name +
                           " was not removed: no value made under it can be verified or opened again; "
-                          "repeat with --yes");
+                          "repeat with --yes" +
+                          unasked);
     }
 }
 

@@ -22,6 +22,7 @@
 #include <filesystem>
 #include <iostream>
 #include <thread>
+#include <vector>
 
 namespace caas::cli {
 
@@ -286,14 +287,26 @@ void remove_extension(const SetupOptions& options, const SetupServer& server, co
     report("left", what + ", since other objects depend on it:\n" + dependents);
 }
 
-void report_what_stays(const SetupTarget& target, const SetupServer& server, const ServerState& state,
-                       const ConfigPlace& place) {
+// Other databases need the settings: without them, every call there would be refused.
+void remove_settings(const SetupOptions& options, const SetupServer& server, const ConfigPlace& place, bool needed) {
+    ConfigChange change = ConfigChange::removal(place);
+    const std::string what = "settings in " + place.file;
+    if (!change.changes_anything()) return report("kept", "no file " + place.file);
+    if (needed) return report("left", what + ", since other databases have the extension too");
+    if (options.dry_run) return report("would remove", what);
+    change.write();
+    reload_until(server, [&] { return !server.session_uses(place.file); });
+    report("removed", what);
+}
+
+void report_what_stays(const SetupTarget& target, const ServerState& state, const ConfigPlace& place,
+                       const std::vector<std::string>& others) {
     for (const ConfigLine& line : state.lines) {
         if (line.name.rfind("caas.", 0) == 0 && !is_same_file(line.file, place.file)) {
             report("left", line.name + " in " + line.file + ", line " + std::to_string(line.line));
         }
     }
-    for (const std::string& name : server.other_databases()) {
+    for (const std::string& name : others) {
         report("left", "extension caas in database " + name);
     }
     const ConfigLine* keyring = effective_line(state, "caas.keyring_file");
@@ -306,18 +319,10 @@ void report_what_stays(const SetupTarget& target, const SetupServer& server, con
 int take_back(const SetupOptions& options, const SetupTarget& target, const SetupServer& server) {
     const ServerState state = server.state(options.schema.value_or("public"));
     const ConfigPlace place = find_config_place(state.config_file);
-    ConfigChange change = ConfigChange::removal(place);
+    const std::vector<std::string> others = server.other_databases();
     remove_extension(options, server, state);
-    if (!change.changes_anything()) {
-        report("kept", "no file " + place.file);
-    } else if (options.dry_run) {
-        report("would remove", "settings in " + place.file);
-    } else {
-        change.write();
-        reload_until(server, [&] { return !server.session_uses(place.file); });
-        report("removed", "settings in " + place.file);
-    }
-    report_what_stays(target, server, state, place);
+    remove_settings(options, server, place, !others.empty());
+    report_what_stays(target, state, place, others);
     return kExitOk;
 }
 

@@ -36,11 +36,13 @@ std::string default_path(const SetupTarget& target, const ServerState& state) {
 // An installed extension means that an earlier keyring may exist. Values made under it would not verify under a new
 // one.
 std::string unconfigured_path(const SetupOptions& options, const SetupTarget& target, const ServerState& state) {
-    if (options.keyring) return *options.keyring;
-    std::string path = default_path(target, state);
+    std::string path = options.keyring.value_or(default_path(target, state));
     if (state.extension && !file_exists(path)) {
-        throw program_error("the database has the extension already, but the server's settings name no keyring and " +
-                            path + " does not exist: name the keyring that was used by --keyring FILE");
+        throw program_error(
+            "the database has the extension already, but the server's settings name no keyring and " + path +
+            " does not exist: name the keyring that was used by --keyring FILE; if there never was one, "
+            "make it by 'caas keyring init " +
+            path + "' as the server's user");
     }
     return path;
 }

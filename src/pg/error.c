@@ -21,7 +21,9 @@ static emit_log_hook_type next_log_hook = NULL;
 static const char changed_hint[] =
 	"Repeat the query. If the keyring was replaced, let every session "
 	"read it with pg_reload_conf().";
-static const char keyring_hint[] = "\"caas keyring check\" examines a keyring as the server does.";
+static const char keyring_hint[] =
+	"\"caas keyring check\" examines a keyring as the server does. Only its backup brings a "
+	"lost one back; a new one opens and verifies nothing that was made before.";
 
 static const status_row status_table[] = {
 	{CAAS_ERR_ARGUMENT, ERRCODE_INTERNAL_ERROR, "caas called its core with wrong arguments", NULL},
@@ -31,7 +33,7 @@ static const status_row status_table[] = {
 	 "caas_status() shows the version of OpenSSL in use."},
 	{CAAS_ERR_INTERNAL, ERRCODE_INTERNAL_ERROR, "unexpected failure in the core of caas", NULL},
 	{CAAS_ERR_NO_KEYRING, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, NULL,
-	 "Make one with \"caas keyring init\" and name it in caas.keyring_file."},
+	 "\"caas setup\" makes one and names it. By hand: \"caas keyring init\", then caas.keyring_file."},
 	{CAAS_ERR_KEYRING_FILE, ERRCODE_CONFIG_FILE_ERROR, NULL, keyring_hint},
 	{CAAS_ERR_KEYRING_PERMISSIONS, ERRCODE_CONFIG_FILE_ERROR, NULL,
 	 "The keyring must belong to the server's user with mode 0600, or to root with 0640. A secret "

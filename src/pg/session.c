@@ -201,7 +201,8 @@ static const key_problem no_client = {
 	"caas.exempt_workers = on lets them in."};
 static const key_problem empty_list = {
 	"caas.api_key_digests is empty: everybody is refused",
-	"The server lists no API key in caas.api_key_digests, so everybody is refused."};
+	"The server lists no API key in caas.api_key_digests, so everybody is refused. \"caas setup\" "
+	"or \"caas api-key new\" makes a key and what the server lists of it."};
 static const key_problem only_nodes = {
 	"caas.api_key_digests is empty: only the sessions of caas.trusted_nodes are let in",
 	"The server lists no API key in caas.api_key_digests, so everybody but its trusted nodes is "

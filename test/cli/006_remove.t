@@ -10,7 +10,8 @@ my ($one, $two, $three) = (generation(1, 'retired'), generation(2, 'active'), ge
 my $file = write_keyring("$dir/keyring", $three, $two, $one);
 my $before = read_file($file);
 
-fails(2, qr/generation 3 was not removed: .*repeat with --yes/, 'keyring', 'remove', $file, 3);
+fails(2, qr/generation 3 was not removed: .*repeat with --yes, and with --database for a database of each server/,
+	'keyring', 'remove', $file, 3);
 fails(3, qr/generation 2 is active: make another active first/, 'keyring', 'remove', $file, 2, '--yes');
 fails(3, qr/there is no generation 4/, 'keyring', 'remove', $file, 4, '--yes');
 is(read_file($file), $before, 'a refusal changes nothing');

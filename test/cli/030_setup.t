@@ -104,15 +104,23 @@ is($server->sql(qq{SET ROLE plain; SELECT "My ""caas""".caas_encrypt($ada)}, key
 $before = $server->snapshot($folder);
 ($code, $out, $err) = $server->setup(@app, '--remove', '--dry-run');
 is($code, 0, 'a dry run of the removal') or diag($err);
-like($err, qr/^would remove: \Q$_\E/m, "it would remove: $_") for 'extension caas', "settings in $settings";
+like($err, qr/^would remove: extension caas/m, 'it would remove the extension');
+like($err, qr/^left: settings in \Q$settings\E, since other databases/m, 'and leave the settings');
 is_deeply($server->snapshot($folder), $before, 'it changes nothing');
 
 my $text = read_file($keyring);
 ($code, $out, $err) = $server->setup(@app, '--remove');
 is($code, 0, 'the removal') or diag($err);
 is($out, '', 'it prints nothing to standard output');
-like($err, qr/^removed: \Q$_\E/m, "removed: $_") for 'extension caas', "settings in $settings";
+like($err, qr/^removed: extension caas/m, 'the extension is removed');
+like($err, qr/^left: settings in \Q$settings\E, since other databases/m, 'the settings are left');
 like($err, qr/^left: extension caas in database \Q$odd\E$/m, 'it names the other database that has the extension');
+is($server->sql(qq{SELECT "My ""caas""".caas_encrypt($ada)}, key => $key, database => $odd),
+	$digest, 'which goes on with them');
+($code, $out, $err) = $server->setup('--database', $odd, '--remove');
+is($code, 0, 'the removal from that one too') or diag($err);
+like($err, qr/^removed: \Q$_\E/m, "removed: $_") for 'extension caas', "settings in $settings";
+unlike($err, qr/^left: extension/m, 'no other database is named');
 like($err, qr/^left: keyring \Q$keyring\E/m, 'it says where the keyring is');
 ok(!-e $settings, 'the settings are gone');
 is($server->sql("SELECT count(*) FROM pg_extension WHERE extname = 'caas'"), 0, 'the extension is gone');

@@ -62,6 +62,10 @@ ok(!-e $settings, 'the settings are taken back');
 
 # The extension is installed but no keyring is configured: --keyring must name it.
 $server->setup_fails(3, qr/has the extension already, .*--keyring/, '--database', 'postgres');
+# A name that was misspelt must not make another keyring.
+$server->setup_fails(3, qr/has the extension already, .*misspelt does not exist: .*caas keyring init/,
+	'--database', 'postgres', '--keyring', "$keyring.misspelt");
+ok(!-e "$keyring.misspelt", 'no keyring was made');
 
 ($code, $out, $err) = $server->setup(@app);
 is($code, 0, 'run again') or diag($err);

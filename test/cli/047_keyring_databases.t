@@ -107,7 +107,8 @@ fails(3, qr/generation 2 is active: make another active first/,
 	'keyring', 'remove', $file, 2, '--yes', '--database', $database);
 fails(2, qr/--force-generation names another generation/, @remove, '--force-generation', 2);
 fails(2, qr/--force-generation requires --database/, 'keyring', 'remove', $file, 1, '--yes', '--force-generation', 1);
-fails(2, qr/generation 1 was not removed: .*repeat with --yes/, 'keyring', 'remove', $file, 1, '--database', $database);
+fails(2, qr/generation 1 was not removed: .*repeat with --yes$/m,
+	'keyring', 'remove', $file, 1, '--database', $database);
 
 my ($code, $out, $err) = caas(@remove);
 is("$code $out", "0 $file: generation 1 is removed\n", 'a server that has no value of it') or diag($err);

@@ -121,7 +121,7 @@ for my $preload ('none', 'session', 'shared')
 	reload_sessions($node, $session);
 	like(
 		(answer($session, $call))[1],
-		qr/ERROR:  55000: no keyring is configured\nHINT:  Make one with/,
+		qr/ERROR:  55000: no keyring is configured\nHINT:  "caas setup" makes one/,
 		"$preload: none configured"
 	);
 	is(

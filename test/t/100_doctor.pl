@@ -178,9 +178,11 @@ rename $inside, $file or die "rename: $!";
 # No keyring is configured.
 $node->append_conf('postgresql.conf', "caas.keyring_file = ''");
 $node->reload;
-is(findings(),
-	"error|$setting|no keyring is configured|Make one with \"caas keyring init\" and name it in caas.keyring_file.",
-	'no keyring');
+is(
+	findings(),
+	"error|$setting|no keyring is configured|\"caas setup\" makes one and names it. By hand: \"caas keyring init\", then caas.keyring_file.",
+	'no keyring'
+);
 is(findings('-U', 'auditor'), findings(), 'the same for the other role');
 $node->append_conf('postgresql.conf', "caas.keyring_file = '$file'");
 $node->reload;
