@@ -263,6 +263,27 @@ may_sample(caas_doctor *doctor, Relation relation, List *columns)
 
 /* ---- the findings ---- */
 
+/* Returns the only column of type uuid, or a word in place of the column that the reader has to
+ * name. */
+static const char *
+only_uuid(Relation relation)
+{
+	TupleDesc	columns = RelationGetDescr(relation);
+	const char *found = NULL;
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+
+		if (column->attisdropped || getBaseType(column->atttypid) != UUIDOID)
+			continue;
+		if (found != NULL)
+			return "ID";
+		found = quote_identifier(pstrdup(NameStr(column->attname)));
+	}
+	return found != NULL ? found : "ID";
+}
+
 /* The id of the user as a trigger or label names it: the primary key, with a namespace unless it is
  * a uuid. */
 static const char *
@@ -274,10 +295,8 @@ id_of(Relation relation)
 	const char *name;
 
 	if (!bms_get_singleton_member(key, &member))
-		return "id";
+		return only_uuid(relation);
 	number = (AttrNumber)(member + FirstLowInvalidHeapAttributeNumber);
-	if (number <= 0)
-		return "id";
 	name = quote_identifier(caas_column_name(relation, number));
 	if (getBaseType(TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid) == UUIDOID)
 		return name;

@@ -192,6 +192,13 @@ SELECT object FROM here;
 DELETE FROM users;
 SELECT * FROM here;
 DROP TABLE users;
+-- Without a primary key the only uuid is the id. Where there are several, the reader puts one in place of ID.
+CREATE TABLE bare (phone text, person uuid);
+INSERT INTO bare VALUES ('0123', :ada);
+SELECT remedy FROM here;
+ALTER TABLE bare ADD author uuid;
+SELECT remedy FROM here;
+DROP TABLE bare;
 CREATE TABLE many (phone text, part integer, id uuid PRIMARY KEY, dropped text);
 ALTER TABLE many DROP dropped;
 CREATE TABLE list (part integer, id uuid, phone text) PARTITION BY LIST (part);
