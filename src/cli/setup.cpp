@@ -288,8 +288,8 @@ void remove_extension(const SetupOptions& options, const SetupServer& server, co
 }
 
 // Other databases need the settings: without them, every call there would be refused.
-void remove_settings(const SetupOptions& options, const SetupServer& server, const ConfigPlace& place, bool needed) {
-    ConfigChange change = ConfigChange::removal(place);
+void remove_settings(const SetupOptions& options, const SetupServer& server, const ConfigPlace& place,
+                     ConfigChange& change, bool needed) {
     const std::string what = "settings in " + place.file;
     if (!change.changes_anything()) return report("kept", "no file " + place.file);
     if (needed) return report("left", what + ", since other databases have the extension too");
@@ -319,9 +319,10 @@ void report_what_stays(const SetupTarget& target, const ServerState& state, cons
 int take_back(const SetupOptions& options, const SetupTarget& target, const SetupServer& server) {
     const ServerState state = server.state(options.schema.value_or("public"));
     const ConfigPlace place = find_config_place(state.config_file);
+    ConfigChange change = ConfigChange::removal(place);
     const std::vector<std::string> others = server.other_databases();
     remove_extension(options, server, state);
-    remove_settings(options, server, place, !others.empty());
+    remove_settings(options, server, place, change, !others.empty());
     report_what_stays(target, state, place, others);
     return kExitOk;
 }
