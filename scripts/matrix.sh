@@ -106,12 +106,20 @@ make_chroot() {
 
 # ---- one version ----
 
-# Copies the project's files to the folder $1. What an earlier run built there stays, files that are gone do not.
+# Makes the folder $1 a copy of the project's files. What an earlier run built there stays, files that are gone do not. A changed file gets
+# the time of the copy: an object that was being built while its source was edited is newer than the source.
 copy_sources() {
-    mkdir -p "$1" && find "$1" -type f ! -name '*.[od]' ! -name '*.so' ! -path "$1/caas" ! -path "$1/build/*" -delete || return
+    local fresh=$WORK/sources file
+    rm -rf "$fresh" && mkdir -p "$fresh" "$1" || return
     (cd "$ROOT" && { git -c safe.directory='*' ls-files -zco --exclude-standard 2>/dev/null ||
         find . -type f ! -path './build/*' ! -name '*.[od]' ! -name '*.so' -printf '%P\0'; } |
-        tar --null -T - --ignore-failed-read -cf -) 2>"$WORK/tar.log" | tar -C "$1" --no-same-owner -xf -
+        tar --null -T - --ignore-failed-read -cf -) 2>"$WORK/tar.log" | tar -C "$fresh" --no-same-owner -xf - || return
+    while IFS= read -r -d '' file; do
+        [ -e "$fresh/$file" ] || rm "$1/$file" || return
+    done < <(cd "$1" && find . -type f ! -name '*.[od]' ! -name '*.so' ! -path ./caas ! -path './build/*' -print0)
+    while IFS= read -r -d '' file; do
+        cmp -s "$fresh/$file" "$1/$file" || { mkdir -p "$1/${file%/*}" && cp --preserve=mode "$fresh/$file" "$1/$file"; } || return
+    done < <(cd "$fresh" && find . -type f -print0)
 }
 
 # First the extension alone, out of tree and with nothing but what it needs: a new chroot has none of the program's libraries yet. It is
