@@ -279,7 +279,7 @@ only_uuid(Relation relation)
 			continue;
 		if (found != NULL)
 			return "ID";
-		found = quote_identifier(pstrdup(NameStr(column->attname)));
+		found = quote_identifier(caas_column_name(relation, (AttrNumber)(i + 1)));
 	}
 	return found != NULL ? found : "ID";
 }

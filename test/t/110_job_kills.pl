@@ -72,7 +72,9 @@ sub wait_for_progress
 	$node->poll_query_until('postgres',
 		"SELECT EXISTS (SELECT FROM caas_progress WHERE state = 'running' AND rows_done > $before)")
 		or die 'the job makes no progress';
-	return $node->safe_psql('postgres', q{SELECT pid FROM caas_progress WHERE state = 'running'});
+	# Without a pid, kill would reach the test's own processes.
+	my $pid = $node->safe_psql('postgres', q{SELECT pid FROM caas_progress WHERE state = 'running'});
+	return $pid =~ /\A[0-9]+\z/ ? $pid : die "the job was done before it could be ended\n";
 }
 
 my @ways = ('cancel', 'terminate', 'kill', 'stop');
